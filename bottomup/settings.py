@@ -1,0 +1,34 @@
+"""Every constant of the pipeline, with its reason, in one frozen object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a Detector or `decode_fields` may be told.
+
+    Network input
+        input_height: pixels to which a photo is scaled before the network (COCO pose networks of this kind
+            are customarily run 368 high).
+        scales: factors of `input_height` at which the network sees the photo; the fields are averaged.
+        flip: also show the mirrored photo and average its fields, mirrored back.
+    Results
+        person_threshold: people with a lower score are left out.
+        joint_threshold: joints with a lower score are reported as missing.
+    Care
+        validate: scan all field values for NaN and infinity, not only those that the kernels touch.
+        threads: CPU threads for the kernels.
+    """
+
+    input_height: int = 368
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
+    peak_threshold: float = 0.1
+    limb_threshold: float = 0.05
+    person_threshold: float = 0.0
+    joint_threshold: float = 0.0
+    assignment: str = "sweep"
+    validate: bool = False
+    threads: int = 1
