@@ -12,6 +12,8 @@ class Settings:
     Network input
         input_height: pixels to which a photo is scaled before the network (COCO pose networks of this kind
             are customarily run 368 high).
+        max_aspect: a photo more than this many times as wide as high is scaled to that width instead, so that a panorama
+            of any length costs no more memory than some six ordinary photos.
         scales: factors of `input_height` at which the network sees the photo; the fields are averaged.
         flip: also show the mirrored photo and average its fields, mirrored back.
     Results
@@ -23,6 +25,7 @@ class Settings:
     """
 
     input_height: int = 368
+    max_aspect: float = 8.0
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
     peak_threshold: float = 0.1
