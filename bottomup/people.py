@@ -1,0 +1,290 @@
+"""The result: people, each a set of joints in image pixels, and their exporters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from bottomup.skeleton import Skeleton
+from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
+
+if TYPE_CHECKING:
+    import torch
+
+FloatArray = npt.NDArray[np.float32]
+Index = slice | npt.NDArray[np.bool_] | npt.NDArray[np.integer[Any]] | list[bool] | list[int]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class People:
+    """N people of one picture, best first as the decoder gives them.
+
+    The arrays are private copies and read-only; `numpy.array(people.keypoints)` makes one to change.
+
+    Parameters
+    ----------
+    skeleton:
+        What the K joints are.
+    keypoints:
+        (N, K, 2) float32, (x, y) in image pixels with pixel centres at integers. A missing joint is NaN.
+    keypoint_scores:
+        (N, K) float32, 0 for a missing joint, else positive.
+    scores:
+        (N,) float32, one for each person.
+
+    Raises
+    ------
+    ValueError
+        If a shape or dtype is wrong, a score is negative or not finite, or a joint has a score without
+        finite coordinates or coordinates without a score.
+
+    Notes
+    -----
+    `len(people)` is N. `people[3]` and iteration give a `Person`; a slice, a mask or an index array gives People.
+    Two People are equal if their skeletons and all their values are, missing joints included.
+    """
+
+    skeleton: Skeleton
+    keypoints: FloatArray
+    keypoint_scores: FloatArray
+    scores: FloatArray
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.skeleton, Skeleton):
+            raise TypeError(f"skeleton must be a Skeleton but is a {type(self.skeleton).__name__}")
+        joints = self.skeleton.num_joints
+        scores = _freeze("scores", self.scores, (None,))
+        keypoints = _freeze("keypoints", self.keypoints, (len(scores), joints, 2))
+        keypoint_scores = _freeze("keypoint_scores", self.keypoint_scores, (len(scores), joints))
+        for argument, values in (("scores", scores), ("keypoint_scores", keypoint_scores)):
+            if not (np.isfinite(values).all() and (values >= 0).all()):
+                wrong = values[~(np.isfinite(values) & (values >= 0))][0]
+                raise ValueError(f"{argument} must be finite and at least 0 but has {wrong}")
+        seen = keypoint_scores > 0
+        right = np.where(seen, np.isfinite(keypoints).all(axis=2), np.isnan(keypoints).all(axis=2))
+        if not right.all():
+            person, joint = np.argwhere(~right)[0]
+            where = f"person {person}, joint {self.skeleton.joints[joint]!r}"
+            was = f"{keypoints[person, joint].tolist()} with score {keypoint_scores[person, joint]:g}"
+            raise ValueError(f"keypoints must be finite where the score is positive, else NaN, but {where} is {was}")
+        object.__setattr__(self, "scores", scores)
+        object.__setattr__(self, "keypoints", keypoints)
+        object.__setattr__(self, "keypoint_scores", keypoint_scores)
+
+    @classmethod
+    def empty(cls, skeleton: Skeleton) -> People:
+        """Nobody."""
+        return cls(
+            skeleton, *(np.zeros(s, np.float32) for s in ((0, skeleton.num_joints, 2), (0, skeleton.num_joints), 0))
+        )
+
+    @property
+    def boxes(self) -> FloatArray:
+        """(N, 4) float32 x1, y1, x2, y2: the tight box of the joints with a score, NaN for a person without any."""
+        keypoints, seen = self.keypoints, (self.keypoint_scores > 0)[:, :, None]
+        low = np.where(seen, keypoints, np.inf).min(axis=1, initial=np.inf)
+        high = np.where(seen, keypoints, -np.inf).max(axis=1, initial=-np.inf)
+        boxes = np.concatenate([low, high], axis=1).astype(np.float32)
+        boxes[~seen.any(axis=(1, 2))] = np.nan
+        return boxes
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __iter__(self) -> Iterator[Person]:
+        return (self[index] for index in range(len(self)))
+
+    @overload
+    def __getitem__(self, index: int | np.integer[Any]) -> Person: ...
+    @overload
+    def __getitem__(self, index: Index) -> People: ...
+    def __getitem__(self, index: int | np.integer[Any] | Index) -> Person | People:
+        if isinstance(index, (int, np.integer)) and not isinstance(index, bool):
+            if not -len(self) <= index < len(self):
+                raise IndexError(
+                    f"index must be within 0 to {len(self) - 1} but is {index}: there are {len(self)} people"
+                )
+            return Person(self.skeleton, self.keypoints[index], self.keypoint_scores[index], float(self.scores[index]))
+        if not isinstance(index, slice):
+            index = _index_array(index, len(self))
+        return People(self.skeleton, self.keypoints[index], self.keypoint_scores[index], self.scores[index])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, People):
+            return NotImplemented
+        return (
+            self.skeleton == other.skeleton
+            and np.array_equal(self.scores, other.scores)
+            and np.array_equal(self.keypoint_scores, other.keypoint_scores)
+            and np.array_equal(self.keypoints, other.keypoints, equal_nan=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # equal by value, and the values are arrays
+
+    def __repr__(self) -> str:
+        if not len(self):
+            return f"People(0 people, {self.skeleton.name})"
+        seen = ", ".join(str(int(count)) for count in (self.keypoint_scores > 0).sum(axis=1)[:5])
+        scores = ", ".join(f"{score:.2f}" for score in self.scores[:5])
+        more = ", ..." if len(self) > 5 else ""
+        noun = "person" if len(self) == 1 else "people"
+        joints = f"joints [{seen}{more}] of {self.skeleton.num_joints}"
+        return f"People({len(self)} {noun}, {self.skeleton.name}, scores [{scores}{more}], {joints})"
+
+    def convert(self, skeleton: Skeleton) -> People:
+        """The same people in another skeleton, by `Skeleton.convert`. Nobody is left out, even without a joint."""
+        if skeleton == self.skeleton:
+            return self
+        return People(skeleton, *self.skeleton.convert(self.keypoints, self.keypoint_scores, skeleton), self.scores)
+
+    def draw(self, image: Any, **options: Any) -> npt.NDArray[np.uint8]:
+        """A copy of the picture with the people drawn on it; see `bottomup.drawing.draw_people` for the options."""
+        from bottomup.drawing import draw_people
+
+        return draw_people(image, self, **options)
+
+    def to_coco(self, image_id: int) -> list[dict[str, Any]]:
+        """COCO's keypoint results, ready for `json.dump`.
+
+        Each person is {image_id, category_id: 1, keypoints: [x, y, v, ...], score} with v = 2 for a joint
+        that was found and 0, 0, 0 for a missing one. Coordinates are rounded to a thousandth of a pixel.
+        """
+        image_id = _plain_int("image_id", image_id)
+        visibility = np.where(self.keypoint_scores > 0, 2, 0)
+        triples = np.concatenate([self._finite_keypoints(), visibility[:, :, None]], axis=2)
+        return [
+            {
+                "image_id": image_id,
+                "category_id": 1,
+                "keypoints": [round(value, 3) for value in values.reshape(-1).tolist()],
+                "score": float(score),
+            }
+            for values, score in zip(triples, self.scores, strict=True)
+        ]
+
+    def to_openpose(self) -> dict[str, Any]:
+        """OpenPose's JSON structure (its output format 1.3), ready for `json.dump`.
+
+        `pose_keypoints_2d` holds x, y, confidence of each joint, 0 0 0 for a missing one. COCO-17 people are given
+        as OpenPose's COCO-18, neck included, since that is what its readers expect; others keep their joints.
+        """
+        people = self.convert(OPENPOSE_COCO_18) if self.skeleton == COCO_17 else self
+        triples = np.concatenate([people._finite_keypoints(), people.keypoint_scores[:, :, None]], axis=2)
+        others = ("face_keypoints_2d", "hand_left_keypoints_2d", "hand_right_keypoints_2d", "pose_keypoints_3d",
+                  "face_keypoints_3d", "hand_left_keypoints_3d", "hand_right_keypoints_3d")  # fmt: skip
+        return {
+            "version": 1.3,
+            "people": [
+                {
+                    "person_id": [-1],
+                    "pose_keypoints_2d": [round(value, 6) for value in values.reshape(-1).tolist()],
+                    **{name: [] for name in others},
+                }
+                for values in triples
+            ],
+        }
+
+    def to_torchvision(self) -> dict[str, torch.Tensor]:
+        """The dictionary of torchvision's Keypoint R-CNN.
+
+        Returns
+        -------
+        boxes (N, 4) float32, labels (N,) int64 ones, scores (N,), keypoints (N, K, 3) with x, y and
+        visibility 0 or 1 (a missing joint is 0 0 0), keypoints_scores (N, K).
+        """
+        import torch
+
+        visible = (self.keypoint_scores > 0).astype(np.float32)[:, :, None]
+        keypoints = np.concatenate([self._finite_keypoints().astype(np.float32), visible], axis=2)
+        return {
+            "boxes": torch.from_numpy(np.nan_to_num(self.boxes)),
+            "labels": torch.ones(len(self), dtype=torch.int64),
+            "scores": torch.from_numpy(self.scores.copy()),
+            "keypoints": torch.from_numpy(keypoints),
+            "keypoints_scores": torch.from_numpy(self.keypoint_scores.copy()),
+        }
+
+    def _finite_keypoints(self) -> npt.NDArray[np.float64]:
+        return np.nan_to_num(self.keypoints.astype(np.float64))
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One of the `People`.
+
+    Attributes
+    ----------
+    skeleton:
+        What the K joints are.
+    keypoints:
+        (K, 2) float32, (x, y) in image pixels, NaN for a missing joint.
+    keypoint_scores:
+        (K,) float32, 0 for a missing joint.
+    score:
+        The person's score.
+    """
+
+    skeleton: Skeleton
+    keypoints: FloatArray
+    keypoint_scores: FloatArray
+    score: float
+
+    @property
+    def box(self) -> FloatArray:
+        """(4,) float32 x1, y1, x2, y2: the tight box of the joints with a score."""
+        box: FloatArray = self.as_people().boxes[0]
+        return box
+
+    def __getitem__(self, joint: str) -> tuple[float, float, float]:
+        """(x, y, score) of a joint by name, for example `person["nose"]`; ValueError lists the joints there are."""
+        k = self.skeleton.index(joint)
+        return float(self.keypoints[k, 0]), float(self.keypoints[k, 1]), float(self.keypoint_scores[k])
+
+    def as_people(self) -> People:
+        """People of this one."""
+        return People(
+            self.skeleton, self.keypoints[None], self.keypoint_scores[None], np.array([self.score], np.float32)
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return self.as_people() == other.as_people() if isinstance(other, Person) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _freeze(argument: str, values: Any, shape: tuple[int | None, ...]) -> FloatArray:
+    """A read-only float32 copy; `None` in the shape stands for any number."""
+    array = np.asarray(values)
+    expected = (
+        "(" + ", ".join("N" if side is None else str(side) for side in shape) + ("," if len(shape) == 1 else "") + ")"
+    )
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{argument} must be real numbers but has dtype {array.dtype}")
+    if array.ndim != len(shape) or any(side not in (None, size) for side, size in zip(shape, array.shape, strict=True)):
+        raise ValueError(f"{argument} must have shape {expected} but has {array.shape}")
+    with np.errstate(over="ignore"):  # what becomes infinite is reported by the caller
+        frozen: FloatArray = np.array(array, np.float32)
+    frozen.setflags(write=False)
+    return frozen
+
+
+def _index_array(index: Any, length: int) -> npt.NDArray[Any]:
+    array = np.asarray(index)
+    if array.size == 0 and array.dtype != np.bool_:
+        array = array.astype(np.int64)
+    if array.ndim != 1 or array.dtype.kind not in "iub":
+        was = f"is a {type(index).__name__} of shape {array.shape} and dtype {array.dtype}"
+        raise IndexError(f"index must be a number, a slice, a mask (N,) or indices (M,) but {was}")
+    if array.dtype == np.bool_ and len(array) != length:
+        raise IndexError(f"index must be a mask of {length} people but has {len(array)} values")
+    return array
+
+
+def _plain_int(argument: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{argument} must be an integer but is {value!r}")
+    return int(value)

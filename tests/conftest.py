@@ -1,0 +1,30 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder of photos and weights that the environment variable BOTTOMUP_DATA names; without it the test skips."""
+    folder = os.environ.get("BOTTOMUP_DATA")
+    if not folder:
+        pytest.skip("BOTTOMUP_DATA does not name a folder of test photos and weights")
+    path = Path(folder)
+    if not path.is_dir():
+        pytest.fail(f"BOTTOMUP_DATA must name a folder but is {folder!r}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def openvino_network(data_root: Path) -> Path:
+    """Open Model Zoo's human-pose-estimation-0001."""
+    pytest.importorskip("openvino")
+    path = data_root / "weights" / "human-pose-estimation-0001" / "human-pose-estimation-0001.xml"
+    if not path.is_file():
+        pytest.skip(f"{path} is not there")
+    return path
