@@ -1,0 +1,231 @@
+"""Pictures in: what a caller may hand over, and the exact geometry between a photo and the network's input.
+
+Every picture becomes one thing, an (H, W, 3) uint8 array in OpenCV's BGR order. `Letterbox` then scales it to the
+network's input and knows the way back.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+BgrImage = npt.NDArray[np.uint8]
+"""(H, W, 3) uint8, blue first."""
+
+PADDING_GREY = 128
+"""The pixels around a letterboxed photo: networks of this kind subtract about as much, so that it reads as 0."""
+
+
+def read_image(path: str | os.PathLike[str]) -> BgrImage:
+    """Read a picture from a file as 8-bit BGR, turned upright as its EXIF orientation says.
+
+    Grey, palette, CMYK and 16-bit files are converted (16 bits are scaled to 8), transparent ones are laid on
+    white, of an animation the first frame is taken.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is empty, truncated, no picture, larger than Pillow's limit against decompression
+        bombs, or holds floating-point or 32-bit values. The message names the path.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"image must be an existing file but {str(path)!r} does not exist")
+    if not path.is_file():
+        raise ValueError(f"image must be a file but {str(path)!r} is a directory or a device")
+    if path.stat().st_size == 0:
+        raise ValueError(f"image must be a picture but {str(path)!r} is empty")
+    try:
+        with Image.open(path) as picture:
+            return _pillow_to_bgr(picture)
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's readers raise OSError, SyntaxError, EOFError, struct.error and more
+        reason = "its format is unknown" if isinstance(error, UnidentifiedImageError) else error
+        raise ValueError(f"image must be a complete picture but {str(path)!r} cannot be read: {reason}") from error
+
+
+def to_bgr(image: object, *, rgb: bool = False) -> BgrImage:
+    """Turn one picture of any accepted kind into contiguous 8-bit BGR.
+
+    Parameters
+    ----------
+    image:
+        A path; a NumPy array (H, W, 3) uint8 in OpenCV's BGR order; a PIL image, turned upright as its
+        EXIF orientation says, just as its file would be; or a torch tensor (3, H, W), uint8 or float in 0..1, RGB.
+    rgb:
+        NumPy arrays are RGB. The other kinds say themselves what they are, and for them it is ignored.
+
+    Raises
+    ------
+    TypeError
+        If `image` is of no such kind.
+    ValueError
+        If its shape, dtype or values are wrong; the message says what they were and how to convert.
+    FileNotFoundError
+        If it is the path of no file.
+    """
+    if isinstance(image, (str, os.PathLike)):
+        return read_image(image)
+    if isinstance(image, Image.Image):
+        try:
+            return _pillow_to_bgr(image)
+        except OSError as error:  # Pillow reads the pixels of an opened file only now
+            raise ValueError(f"image must be a complete picture but cannot be read: {error}") from error
+    if _is_tensor(image):
+        return _array_to_bgr(_tensor_to_array(image), rgb=True)
+    if isinstance(image, np.ndarray):
+        return _array_to_bgr(image, rgb=rgb)
+    kinds = "a path, a NumPy array, a PIL image, a torch tensor or a list of them"
+    raise TypeError(f"image must be {kinds} but is a {type(image).__name__}")
+
+
+def is_single(image: object) -> bool:
+    """Whether `image` is one picture, as opposed to a list, a tuple or a batch (4 dimensions)."""
+    if isinstance(image, (list, tuple)):
+        return False
+    return getattr(image, "ndim", 3) != 4
+
+
+def iterate_bgr(images: Any, *, rgb: bool = False) -> Iterator[BgrImage]:
+    """The pictures of a list, a tuple, a (B, H, W, 3) array or a (B, 3, H, W) tensor, one by one, as BGR.
+
+    An error keeps its type and says at which index it arose.
+    """
+    for index, image in enumerate(images):
+        try:
+            picture = to_bgr(image, rgb=rgb)
+        except (TypeError, ValueError, FileNotFoundError) as error:
+            raise type(error)(f"image {index} of {len(images)}: {error}") from error
+        yield picture
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """How a photo lies in the network's input: scaled into the top left corner, grey to the right and below.
+
+    Sizes are (height, width) in pixels. Pixel centres are integers, and the resize obeys the half-pixel
+    rule: `x_network = (x_image + 0.5) * scale_x - 0.5` with the scale that rounding the size left.
+    """
+
+    image_size: tuple[int, int]
+    resized_size: tuple[int, int]
+    padded_size: tuple[int, int]
+
+    @classmethod
+    def fit(cls, height: int, width: int, *, input_height: int, max_aspect: float, alignment: int) -> Letterbox:
+        """Scale a photo of `height` x `width` pixels to be `input_height` high.
+
+        One more than `max_aspect` times as wide as high is scaled to `max_aspect * input_height` wide
+        instead, so that a panorama cannot ask for unbounded memory. The padded sides are multiples of `alignment`.
+        """
+        scale = min(input_height / height, max_aspect * input_height / width)
+        resized = (max(1, round(height * scale)), max(1, round(width * scale)))
+        padded = (-(-resized[0] // alignment) * alignment, -(-resized[1] // alignment) * alignment)
+        return cls((height, width), resized, padded)
+
+    @property
+    def scale(self) -> npt.NDArray[np.float64]:
+        """(2,) network pixels per image pixel, for x and for y."""
+        (height, width), (resized_height, resized_width) = self.image_size, self.resized_size
+        return np.array([resized_width / width, resized_height / height])
+
+    def apply(self, image: BgrImage, *, mirrored: bool = False) -> BgrImage:
+        """The network's input, (padded height, padded width, 3), for an image of `image_size`.
+
+        Shrinking averages the area of each pixel (anything less aliases), enlarging is bicubic; OpenCV's versions of
+        both obey the half-pixel rule. A mirrored photo is padded on the right too.
+        """
+        if image.shape[:2] != self.image_size:
+            raise ValueError(f"image must have height and width {self.image_size} but has {image.shape[:2]}")
+        height, width = self.resized_size
+        shrinks = height < image.shape[0] or width < image.shape[1]
+        resized: npt.NDArray[Any] = image
+        if (height, width) != self.image_size:
+            resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+        padded = np.full((*self.padded_size, 3), PADDING_GREY, np.uint8)
+        padded[:height, :width] = resized[:, ::-1] if mirrored else resized
+        return padded
+
+    def to_image(self, xy: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """(..., 2) network pixels (x, y) as image pixels."""
+        return (np.asarray(xy, np.float64) + 0.5) / self.scale - 0.5
+
+    def to_network(self, xy: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """(..., 2) image pixels (x, y) as network pixels; the inverse of `to_image`."""
+        return (np.asarray(xy, np.float64) + 0.5) * self.scale - 0.5
+
+
+def _pillow_to_bgr(picture: Image.Image) -> BgrImage:
+    if 0 in picture.size:
+        raise ValueError(f"image must have at least one pixel but is {picture.width} x {picture.height}")
+    picture.load()
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode == "F":
+        raise ValueError("image must hold 8- or 16-bit values but holds floating-point ones")
+    if picture.mode.startswith("I"):
+        values = np.asarray(picture)
+        if values.min() < 0 or values.max() > 65535:
+            raise ValueError(f"image must hold 8- or 16-bit values but holds {values.min()} to {values.max()}")
+        grey = np.round(values / 257).astype(np.uint8)  # 65535 becomes 255
+        return np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2))
+    if picture.has_transparency_data:
+        layer = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return np.ascontiguousarray(np.asarray(picture.convert("RGB"))[:, :, ::-1])
+
+
+def _is_tensor(image: object) -> bool:
+    """Without importing torch: there is no tensor where nobody has."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(image, torch.Tensor)
+
+
+def _tensor_to_array(tensor: Any) -> npt.NDArray[Any]:
+    """A (3, H, W) tensor as an (H, W, 3) uint8 array, still RGB."""
+    if tensor.ndim != 3 or tensor.shape[0] != 3:
+        raise ValueError(f"image must be a tensor of shape (3, H, W) but has {tuple(tensor.shape)}")
+    tensor = tensor.detach().permute(1, 2, 0).cpu()
+    if tensor.is_floating_point():
+        values: npt.NDArray[np.float64] = tensor.double().numpy()
+        low, high = values.min(initial=0.0), values.max(initial=1.0)
+        # Less than half a grey level beyond 0..1 is what resizing and half precision leave behind.
+        if not (low > -0.5 / 255 and high < 1 + 0.5 / 255):
+            raise ValueError(f"image must be a float tensor within 0..1 but holds {low:g} to {high:g}")
+        return np.clip(np.round(values * 255), 0, 255).astype(np.uint8)
+    array: npt.NDArray[Any] = tensor.numpy()
+    return array
+
+
+def _array_to_bgr(array: npt.NDArray[Any], *, rgb: bool) -> BgrImage:
+    shape, expected = array.shape, "image must be an array of shape (H, W, 3) and dtype uint8"
+    if array.ndim != 3 or shape[2] != 3:
+        hint = ""
+        if array.ndim == 2 or (array.ndim == 3 and shape[2] == 1):
+            hint = "; cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) makes three channels of one"
+        elif array.ndim == 3 and shape[2] == 4:
+            hint = "; image[:, :, :3] leaves the alpha channel out"
+        elif array.ndim == 3 and shape[0] == 3:
+            hint = "; image.transpose(1, 2, 0) puts the channels last"
+        raise ValueError(f"{expected} but has shape {shape}, dtype {array.dtype}{hint}")
+    if array.dtype != np.uint8:
+        hint = ""
+        if array.dtype == np.uint16:
+            hint = "; (image // 257).astype('uint8') converts 16 bits to 8"
+        elif np.issubdtype(array.dtype, np.floating):
+            hint = "; (image * 255).round().astype('uint8') converts values in 0..1"
+        raise ValueError(f"{expected} but has dtype {array.dtype}{hint}")
+    if 0 in shape:
+        raise ValueError(f"{expected} with at least one pixel but has shape {shape}")
+    return np.ascontiguousarray(array[:, :, ::-1] if rgb else array)
