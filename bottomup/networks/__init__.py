@@ -1,0 +1,1 @@
+"""Networks: what turns a picture into fields."""

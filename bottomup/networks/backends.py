@@ -1,0 +1,103 @@
+"""What runs a network: pictures in, fields out, whatever the file format and the library behind it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from bottomup.skeleton import Skeleton
+
+BACKENDS = {"openvino": ".xml", "torch": ".safetensors"}
+"""The backends by name, with the ending of the files that they run."""
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """A network with its weights, ready to run.
+
+    Attributes
+    ----------
+    skeleton:
+        The joints and limbs of its fields.
+    stride:
+        Network pixels per cell of its fields.
+    alignment:
+        The sides of its input must be multiples of this.
+    device:
+        Where it runs, for example `cpu` or `cuda:0`.
+    """
+
+    @property
+    def skeleton(self) -> Skeleton: ...
+    @property
+    def stride(self) -> int: ...
+    @property
+    def alignment(self) -> int: ...
+    @property
+    def device(self) -> str: ...
+
+    def run(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Heatmaps (B, K, h, w) and part affinity fields (B, 2L, h, w), float32, of (B, H, W, 3) uint8 BGR images.
+
+        May be called from several threads at once.
+        """
+        ...
+
+
+def load_backend(path: str | os.PathLike[str], *, device: str | None = None, backend: str | None = None) -> Backend:
+    """Load a network file: OpenVINO's `.xml` (with its `.bin` beside it) or the `.safetensors` of `bottomup train`.
+
+    Parameters
+    ----------
+    path:
+        The file.
+    device:
+        `cpu`, `cuda` or `cuda:N`; None takes the GPU if the backend can use one.
+    backend:
+        `openvino` or `torch`; None goes by the file's ending.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the ending or the backend is unknown, the file is corrupt or holds another kind of network, or the
+        device is not there.
+    ImportError
+        If the backend's library is not installed.
+    """
+    path = Path(path)
+    if backend is None:
+        backend = next((name for name, ending in BACKENDS.items() if ending == path.suffix.lower()), None)
+        if backend is None:
+            endings = " or ".join(BACKENDS.values())
+            raise ValueError(f"model must be a file that ends in {endings} but is {str(path)!r}")
+    if backend not in BACKENDS:
+        raise ValueError(f"backend must be one of {list(BACKENDS)} but is {backend!r}")
+    if path.suffix.lower() != BACKENDS[backend]:
+        raise ValueError(f"model must end in {BACKENDS[backend]} for backend {backend!r} but is {str(path)!r}")
+    if not path.is_file():
+        raise FileNotFoundError(f"model must be an existing file but {str(path)!r} is none")
+    if backend == "openvino":
+        from bottomup.networks.openvino_backend import OpenVinoBackend
+
+        return OpenVinoBackend(path, device=device)
+    from bottomup.networks.torch_backend import TorchBackend
+
+    return TorchBackend(path, device=device)
+
+
+def check_images(images: npt.NDArray[np.uint8], alignment: int) -> npt.NDArray[np.uint8]:
+    """The images of a `Backend.run` call, contiguous; ValueError if their shape, dtype or alignment is wrong."""
+    images = np.asarray(images)
+    if images.ndim != 4 or images.shape[3] != 3 or 0 in images.shape or images.dtype != np.uint8:
+        was = f"has shape {images.shape}, dtype {images.dtype}"
+        raise ValueError(f"images must be an array of shape (B, H, W, 3) and dtype uint8 but {was}")
+    if images.shape[1] % alignment or images.shape[2] % alignment:
+        was = f"are {images.shape[1]} x {images.shape[2]}"
+        raise ValueError(f"images must have sides that are multiples of {alignment} but {was} pixels")
+    return np.ascontiguousarray(images)
