@@ -1,0 +1,180 @@
+"""The network that sees fields in an image: a backbone, then stages that each predict all heatmaps and pafs.
+
+The second stage sees the features and what the first predicted, so it can correct one joint by another (Cao et
+al., arXiv:1611.08050, section 2.1). Every stage is supervised in training; the last is the answer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from bottomup.networks.backbones import BACKBONES, ConvBlock
+from bottomup.skeleton import Skeleton
+from bottomup.skeletons import get_skeleton
+
+_FORMAT = "bottomup-field-network-1"
+# Mean and spread of natural photos, RGB 0..1 (those of ImageNet).
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The shape of a field network; saved with its weights.
+
+    skeleton: name of a built-in skeleton whose joints and limbs the fields have.
+    stride: image pixels per cell of the fields, 4 or 8.
+    backbone: a name in `bottomup.networks.backbones.BACKBONES`.
+    channels: of the features that the stages see.
+    widths, depths: of the backbone.
+    stages: how many predictions are made in turn.
+    """
+
+    skeleton: str = "openpose18"
+    stride: int = 8
+    backbone: str = "pyramid"
+    channels: int = 80
+    widths: tuple[int, ...] = (48, 64, 144, 256)
+    depths: tuple[int, ...] = (1, 2, 2)
+    stages: int = 2
+
+    def __post_init__(self) -> None:
+        get_skeleton(self.skeleton)
+        if self.stride not in (4, 8):
+            raise ValueError(f"stride must be 4 or 8 but is {self.stride}")
+        if self.backbone not in BACKBONES:
+            raise ValueError(f"backbone must be one of {sorted(BACKBONES)} but is {self.backbone!r}")
+        # TOML and JSON have lists only.
+        for name in ("widths", "depths"):
+            object.__setattr__(self, name, tuple(int(value) for value in getattr(self, name)))
+        if min(self.channels, self.stages, *self.widths) < 1 or min(self.depths, default=0) < 0:
+            raise ValueError(f"channels, stages and widths must be at least 1 and depths at least 0 but are {self}")
+
+
+class _Stage(nn.Module):
+    def __init__(self, inputs: int, channels: int, outputs: int, depth: int) -> None:
+        super().__init__()
+        # The second convolution looks further, at the other end of a limb.
+        blocks = [ConvBlock(inputs if n == 0 else channels, channels, dilation=1 + n) for n in range(depth)]
+        self.blocks = nn.Sequential(*blocks)
+        self.predict = nn.Conv2d(channels if depth else inputs, outputs, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return cast(torch.Tensor, self.predict(self.blocks(x)))
+
+
+class FieldNetwork(nn.Module):
+    """Fields of images.
+
+    `alignment`: the sides of the input must be multiples of it.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, config: NetworkConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or NetworkConfig()
+        self.skeleton: Skeleton = get_skeleton(config.skeleton)
+        self.backbone = BACKBONES[config.backbone](config.stride, config.channels, config.widths, config.depths)
+        self.alignment: int = self.backbone.alignment
+        outputs = self.skeleton.num_joints + 2 * self.skeleton.num_limbs
+        # The first stage reads off what the backbone's features show.
+        stages = [_Stage(config.channels, config.channels, outputs, 0)]
+        stages += [_Stage(config.channels + outputs, config.channels, outputs, 2) for _ in range(config.stages - 1)]
+        for stage in stages:
+            nn.init.normal_(stage.predict.weight, std=0.01)
+            # Joints are rare: begin at "hardly anywhere" rather than at "everywhere, half".
+            bias = torch.zeros(outputs)
+            bias[: self.skeleton.num_joints] = -4.0
+            stage.predict.bias = nn.Parameter(bias)
+        self.stages = nn.ModuleList(stages)
+        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, images: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """The fields of a batch of images, one pair per stage; the last is the best.
+
+        Parameters
+        ----------
+        images:
+            (B, 3, H, W) float, RGB 0..1.
+
+        Returns heatmaps (B, K, H / stride, W / stride) in 0..1 and pafs (B, 2L, H / stride, W / stride) per stage.
+
+        Raises ValueError if the images have another shape or sides that are not multiples of `alignment`.
+        """
+        return [(torch.sigmoid(logits), pafs) for logits, pafs in self.logits(images)]
+
+    def logits(self, images: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """As `forward`, with heatmaps before the sigmoid, which is what the training needs."""
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ValueError(f"images must have shape (B, 3, H, W) but has {tuple(images.shape)}")
+        if images.shape[2] % self.alignment or images.shape[3] % self.alignment or 0 in images.shape[2:]:
+            raise ValueError(
+                f"images must have sides that are multiples of {self.alignment} but has {tuple(images.shape)}"
+            )
+        features = self.backbone((images - self.mean) / self.std)
+        joints, results = self.skeleton.num_joints, []
+        seen = features
+        for stage in self.stages:
+            output = stage(seen)
+            logits, pafs = output[:, :joints], output[:, joints:]
+            results.append((logits, pafs))
+            seen = torch.cat([features, torch.sigmoid(logits), pafs], 1)
+        return results
+
+
+def save_network(network: FieldNetwork, path: str | Path, *, metadata: dict[str, str] | None = None) -> None:
+    """Write a network's weights as float16 safetensors, its config and `metadata` in the header."""
+    tensors = {
+        name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
+        for name, value in network.state_dict().items()
+        # Counts batches during training, no use afterwards.
+        if not name.endswith("num_batches_tracked")
+    }
+    header = dict(metadata or {}) | {"format": _FORMAT, "config": json.dumps(dataclasses.asdict(network.config))}
+    save_file(tensors, str(path), header)
+
+
+def load_network(path: str | Path) -> FieldNetwork:
+    """Read a network that `save_network` wrote: float32, in eval mode.
+
+    Raises FileNotFoundError if there is no such file, ValueError naming it if it is damaged, of another kind, or
+    does not fit its own config.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"path must be a weight file but there is no file {path}")
+    try:
+        with safe_open(str(path), "pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"path must be a safetensors file but {path} is damaged or none: {error}") from error
+    if header.get("format") != _FORMAT:
+        raise ValueError(f"path must hold {_FORMAT} but {path} holds {header.get('format')!r}")
+    try:
+        config: dict[str, Any] = json.loads(header["config"])
+        network = FieldNetwork(NetworkConfig(**config))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"path must hold a config that is understood but that of {path} is not: {error}") from error
+    expected = {n: v for n, v in network.state_dict().items() if not n.endswith("num_batches_tracked")}
+    wrong = [
+        n
+        for n in expected.keys() | tensors.keys()
+        if n not in expected or n not in tensors or expected[n].shape != tensors[n].shape
+    ]
+    if wrong:
+        raise ValueError(f"path must hold the weights of its config but in {path} these are wrong: {sorted(wrong)[:5]}")
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
+        raise ValueError(f"path must hold finite weights but {path} has NaN or infinite ones")
+    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=False)
+    return network.eval()
