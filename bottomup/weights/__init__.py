@@ -1,0 +1,112 @@
+"""Where the weights of networks are: in the package, in an offline folder, in the cache, or still to be downloaded."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from bottomup.weights.download import DownloadError, fetch, is_intact
+from bottomup.weights.registry import NETWORKS, Network, get_network
+
+__all__ = [
+    "NETWORKS",
+    "DownloadError",
+    "Network",
+    "cache_folder",
+    "find_weights",
+    "get_weights",
+    "list_weights",
+    "resolve_model",
+]
+
+_BUILT_IN = Path(__file__).with_name("default.safetensors")
+
+
+def list_weights() -> list[Network]:
+    """The networks that can be named, the built-in one first."""
+    return list(NETWORKS.values())
+
+
+def find_weights(name: str) -> Path | None:
+    """The file to open of a network that is already on this computer, None if it has to be downloaded first.
+
+    Files in the folder that `BOTTOMUP_WEIGHTS` names come first, as `FOLDER/NAME/FILE`. They are used as they
+    are, without a checksum: whoever sets up the folder may put another release there. Files in the cache count
+    only if they are intact.
+
+    Raises ValueError if there is no network of that name.
+    """
+    network = get_network(name)
+    if not network.files:
+        return _BUILT_IN if _BUILT_IN.is_file() else None
+    main = network.files[0].name
+    if chosen := os.environ.get("BOTTOMUP_WEIGHTS"):
+        offline = Path(chosen).expanduser() / name
+        if all((offline / file.name).is_file() for file in network.files):
+            return offline / main
+    cached = cache_folder() / name
+    return cached / main if all(is_intact(cached / file.name, file) for file in network.files) else None
+
+
+def get_weights(name: str, *, progress: bool | None = None) -> Path:
+    """The file to open of a network, downloaded into the cache if it is not yet on this computer.
+
+    Parameters
+    ----------
+    name:
+        A name of `list_weights`.
+    progress:
+        Show a progress bar; None shows one if the standard error stream is a terminal.
+
+    Raises
+    ------
+    ValueError
+        If there is no network of that name; the message lists those there are.
+    FileNotFoundError
+        If the built-in network is missing from the installed package.
+    DownloadError
+        If it cannot be downloaded; see `bottomup.weights.download.fetch`.
+    """
+    found = find_weights(name)
+    if found is not None:
+        return found
+    network = get_network(name)
+    if not network.files:
+        raise FileNotFoundError(
+            f"the package must hold the built-in network but {_BUILT_IN} is missing; install it again"
+        )
+    for file in network.files:
+        fetch(file, cache_folder() / name, progress=progress)
+    return cache_folder() / name / network.files[0].name
+
+
+def resolve_model(model: str | os.PathLike[str]) -> Path:
+    """The file of a `model` argument: a network's name, or the path of an `.xml` or `.safetensors` file.
+
+    A name is downloaded if need be; a path need not exist. Raises ValueError if `model` is neither, and otherwise
+    as `get_weights` does.
+    """
+    if not isinstance(model, (str, os.PathLike)):
+        raise TypeError(f"model must be a name or a path but is a {type(model).__name__}")
+    name = os.fspath(model)
+    if name in NETWORKS:
+        return get_weights(name)
+    path = Path(model)
+    if path.suffix.lower() not in (".xml", ".safetensors") and not path.exists():
+        known = ", ".join(repr(name) for name in NETWORKS)
+        raise ValueError(f"model must be one of {known} or the path of an .xml or .safetensors file but is {name!r}")
+    return path
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: `BOTTOMUP_CACHE` if it is set, else the platform's place for caches."""
+    if chosen := os.environ.get("BOTTOMUP_CACHE"):
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "bottomup" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "bottomup"
+    # The XDG Base Directory Specification has relative paths ignored.
+    base = Path(os.environ.get("XDG_CACHE_HOME") or "")
+    return (base if base.is_absolute() else Path.home() / ".cache") / "bottomup"

@@ -1,0 +1,143 @@
+"""Downloading one exact file: resumable, checked before use, in place at once or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bottomup.weights.registry import RemoteFile
+
+_ATTEMPTS = 4  # a dropped connection is taken up again where it broke off; a server that keeps dropping it is given up
+_TIMEOUT = 30.0  # seconds without a byte
+_CHUNK = 1 << 16
+
+
+class DownloadError(OSError):
+    """A file could not be had: no network, no such file, or not the file it should be."""
+
+
+def is_intact(path: Path, file: RemoteFile) -> bool:
+    """Whether `path` holds exactly the bytes of `file`."""
+    if not path.is_file() or path.stat().st_size != file.size:
+        return False
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
+
+
+def fetch(file: RemoteFile, folder: Path, *, progress: bool | None = None) -> Path:
+    """Download a file into a folder, unless it is already there and intact.
+
+    What has arrived is kept in `NAME.part`, and the next call goes on from there. The file gets its name only once
+    its size and SHA-256 are right. Processes that want the same file wait for each other.
+
+    Parameters
+    ----------
+    file:
+        What to fetch.
+    folder:
+        Where to put it; it is made if it does not exist.
+    progress:
+        Show a progress bar; None shows one if the standard error stream is a terminal.
+
+    Raises
+    ------
+    DownloadError
+        If the server cannot be reached or does not have the file, if the connection keeps breaking, or if
+        what came is not the file. The message names the URL.
+    """
+    from filelock import FileLock
+
+    path = folder / file.name
+    if is_intact(path, file):
+        return path
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f"{file.name}.lock")
+        with lock:
+            if not is_intact(path, file):  # another process may have fetched it meanwhile
+                with _progress_bar(file, progress) as advance_to:
+                    _download(file, path, folder / f"{file.name}.part", advance_to)
+    except (PermissionError, FileExistsError, NotADirectoryError) as error:
+        raise DownloadError(f"cannot write {path} ({error}); BOTTOMUP_CACHE can name another folder") from error
+    return path
+
+
+def _download(file: RemoteFile, path: Path, part: Path, advance_to: Callable[[int], None]) -> None:
+    reason = "the connection broke off"
+    for _ in range(_ATTEMPTS):
+        try:
+            _receive(file, part, advance_to)
+        except urllib.error.HTTPError as error:
+            error.close()
+            raise DownloadError(
+                f"{file.url} cannot be downloaded: the server answers {error.code} {error.reason}"
+            ) from error
+        except urllib.error.URLError as error:
+            raise DownloadError(_no_network(file, part, str(error.reason))) from error
+        except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
+            reason = str(error) or type(error).__name__
+        if part.is_file() and part.stat().st_size >= file.size:
+            break
+    else:
+        raise DownloadError(_no_network(file, part, reason))
+    if not is_intact(part, file):
+        size = part.stat().st_size
+        part.unlink()  # nothing to resume: these bytes are wrong
+        raise DownloadError(
+            f"{file.url} is not the file that was expected ({file.size} bytes, SHA-256 {file.sha256}): "
+            f"{size} or more bytes with another checksum came. It was deleted"
+        )
+    part.replace(path)
+
+
+def _receive(file: RemoteFile, part: Path, advance_to: Callable[[int], None]) -> None:
+    """Append to the part file what is missing of it, as far as the connection holds."""
+    have = part.stat().st_size if part.is_file() else 0
+    if have >= file.size:
+        part.unlink()
+        have = 0
+    headers = {"User-Agent": "bottomup", "Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    request = urllib.request.Request(file.url, headers=headers)
+    with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
+        resumes = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+        if not resumes:  # the server sends the whole file, whatever was asked
+            have = 0
+        with part.open("ab" if resumes else "wb") as stream:
+            advance_to(have)
+            # One byte more than expected is enough to know that it is the wrong file.
+            while have <= file.size and (chunk := response.read(min(_CHUNK, file.size + 1 - have))):
+                stream.write(chunk)
+                have += len(chunk)
+                advance_to(have)
+
+
+def _no_network(file: RemoteFile, part: Path, reason: str) -> str:
+    kept = (
+        f"{part.stat().st_size} of {file.size} bytes are kept and the next try goes on from there. "
+        if part.is_file()
+        else ""
+    )
+    return (
+        f"{file.url} cannot be downloaded: {reason}. {kept}"
+        f"Without a network, put {file.name} into FOLDER/{part.parent.name} and let BOTTOMUP_WEIGHTS name that FOLDER"
+    )
+
+
+@contextmanager
+def _progress_bar(file: RemoteFile, progress: bool | None) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    console = Console(stderr=True)
+    shown = console.is_terminal if progress is None else progress
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, disable=not shown) as bar:
+        task = bar.add_task(file.name, total=file.size)
+        yield lambda have: bar.update(task, completed=have)

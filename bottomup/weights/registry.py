@@ -1,0 +1,86 @@
+"""The networks that bottomup knows by name: the built-in one, and those that it can download."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+_OPEN_MODEL_ZOO = (
+    "https://storage.openvinotoolkit.org/repositories/open_model_zoo/2021.4/models_bin/3/human-pose-estimation-0001"
+)
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file of a network: where it is, how many bytes it has and their SHA-256."""
+
+    name: str
+    url: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network by name. The first of its files is the one to open; the built-in network has none to download."""
+
+    name: str
+    description: str
+    licence: str
+    files: tuple[RemoteFile, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes to download."""
+        return sum(file.size for file in self.files)
+
+
+def _human_pose_estimation_0001(
+    name: str, precision: str, note: str, xml: tuple[int, str], bin: tuple[int, str]
+) -> Network:
+    files = tuple(
+        RemoteFile(
+            f"human-pose-estimation-0001{ending}",
+            f"{_OPEN_MODEL_ZOO}/{precision}/human-pose-estimation-0001{ending}",
+            *size_and_sha256,
+        )
+        for ending, size_and_sha256 in ((".xml", xml), (".bin", bin))
+    )
+    description = f"Open Model Zoo's Lightweight OpenPose, {precision} weights ({note}); needs bottomup[openvino]"
+    return Network(name, description, "Apache-2.0", files)
+
+
+_ALL = (
+    Network("default", "the built-in network, part of the package", "Apache-2.0"),
+    _human_pose_estimation_0001(
+        "human-pose-estimation-0001",
+        "FP16-INT8",
+        "the quickest",
+        (426_156, "581b082e749848fdfc6d4b4b70e8189c3c2bae1c2d59c6b2c1a026a5471754e3"),
+        (4_170_034, "df2a9f41f15c3a0c8a0c5a704650338a3cc5c7bb588f2bfc14ea7093fa37b446"),
+    ),
+    _human_pose_estimation_0001(
+        "human-pose-estimation-0001-fp16",
+        "FP16",
+        "not quantised",
+        (153_702, "560880b45f2e58f1f4d5388000e0364c30199ef656a1b2fd07cd4cdb7b53561c"),
+        (8_197_356, "40dfef77d8216f23b83d86d8915659e3ade89abadbb9173bc9b946cffb6c1c9e"),
+    ),
+    _human_pose_estimation_0001(
+        "human-pose-estimation-0001-fp32",
+        "FP32",
+        "as trained",
+        (153_774, "a4312443bb77b8528080c75fff2e5b99ad46d660d5c4cc753ee218dd3deb01f5"),
+        (16_394_712, "746bddef69d602945f7db09401d0567176f805fa0ea2086d2b857b459e316254"),
+    ),
+)
+
+NETWORKS: Mapping[str, Network] = MappingProxyType({network.name: network for network in _ALL})
+
+
+def get_network(name: str) -> Network:
+    """The registry's entry of that name; ValueError lists the names there are."""
+    if name not in NETWORKS:
+        raise ValueError(f"name must be one of {list(NETWORKS)} but is {name!r}")
+    return NETWORKS[name]
