@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.image import BgrImage, to_bgr
+from bottomup.image import BgrImage, Letterbox, to_bgr
 
 if TYPE_CHECKING:
     from bottomup.fields import Fields
@@ -46,7 +46,9 @@ def distinct_color(index: int) -> Color:
     return round(255 * blue), round(255 * green), round(255 * red)
 
 
-def draw_heatmaps(image: object, fields: Fields, *, joint: str | None = None, scale: float | None = None) -> BgrImage:
+def draw_heatmaps(
+    image: object, fields: Fields, *, joint: str | None = None, letterbox: Letterbox | None = None
+) -> BgrImage:
     """Lay the heatmaps over a darkened copy of an image: a colour per joint type, as opaque as the response.
 
     Parameters
@@ -57,9 +59,9 @@ def draw_heatmaps(image: object, fields: Fields, *, joint: str | None = None, sc
         The network's output for it.
     joint:
         Show this one only, by name.
-    scale:
-        Pixels of the network's input per pixel of the image. None takes the largest with which the image fits the
-        fields, which is right wherever the network's input is padded on one side only, at the right or below.
+    letterbox:
+        How the image lies in the network's input, from `Detector.letterbox`. None supposes that it fills the fields
+        in one direction, which is so wherever the input's height is a multiple of the stride.
 
     Returns
     -------
@@ -68,18 +70,18 @@ def draw_heatmaps(image: object, fields: Fields, *, joint: str | None = None, sc
     Raises
     ------
     ValueError
-        If the joint is unknown or the scale is not positive; for a bad image as `bottomup.image.to_bgr`.
+        If the joint is unknown or the letterbox is for another size; for a bad image as `bottomup.image.to_bgr`.
     """
     canvas = to_bgr(image)
     joints = range(len(fields.heatmaps)) if joint is None else [fields.skeleton.index(joint)]
     responses = _finite(fields.heatmaps)[list(joints)]
     strongest = responses.argmax(axis=0)
     colors = np.array([distinct_color(k) for k in joints], np.float32)[strongest]
-    return _lay_over(canvas, colors, responses.max(axis=0), fields.stride, scale)
+    return _lay_over(canvas, colors, responses.max(axis=0), fields.stride, letterbox)
 
 
 def draw_pafs(
-    image: object, fields: Fields, *, limb: tuple[str, str] | None = None, scale: float | None = None
+    image: object, fields: Fields, *, limb: tuple[str, str] | None = None, letterbox: Letterbox | None = None
 ) -> BgrImage:
     """Lay the part affinity fields over a darkened copy of an image: hue shows direction, opacity magnitude.
 
@@ -88,7 +90,7 @@ def draw_pafs(
 
     Parameters
     ----------
-    image, fields, scale:
+    image, fields, letterbox:
         As for `draw_heatmaps`.
     limb:
         Show this one only, by the names of its joints in the skeleton's order.
@@ -100,7 +102,7 @@ def draw_pafs(
     Raises
     ------
     ValueError
-        If the limb is unknown or the scale is not positive; for a bad image as `bottomup.image.to_bgr`.
+        If the limb is unknown or the letterbox is for another size; for a bad image as `bottomup.image.to_bgr`.
     """
     canvas = to_bgr(image)
     vectors = _finite(fields.pafs).reshape(-1, 2, *fields.pafs.shape[1:])
@@ -113,7 +115,7 @@ def draw_pafs(
     magnitude = np.hypot(vectors[:, 0], vectors[:, 1])
     strongest = magnitude.argmax(axis=0)
     x, y = (np.take_along_axis(vectors[:, axis], strongest[None], axis=0)[0] for axis in (0, 1))
-    result = _lay_over(canvas, _direction_colors(x, y), magnitude.max(axis=0), fields.stride, scale)
+    result = _lay_over(canvas, _direction_colors(x, y), magnitude.max(axis=0), fields.stride, letterbox)
     _draw_wheel(result)
     return result
 
@@ -130,15 +132,18 @@ def _direction_colors(x: FloatField, y: FloatField) -> FloatField:
     return bgr
 
 
-def _lay_over(canvas: BgrImage, colors: FloatField, opacity: FloatField, stride: int, scale: float | None) -> BgrImage:
+def _lay_over(
+    canvas: BgrImage, colors: FloatField, opacity: FloatField, stride: int, letterbox: Letterbox | None
+) -> BgrImage:
     """Blend (h, w, 3) colours with (h, w) opacities, given on the cells of a field, over the canvas."""
     (rows, columns), (height, width) = opacity.shape, canvas.shape[:2]
-    if scale is None:
-        scale = min(columns * stride / width, rows * stride / height)
-    if not (math.isfinite(scale) and scale > 0):
-        raise ValueError(f"scale must be positive but is {scale}")
-    cells = scale / stride
-    to_field = np.array([[cells, 0.0, 0.5 * cells - 0.5], [0.0, cells, 0.5 * cells - 0.5]])
+    if letterbox is None:
+        x = y = min(columns * stride / width, rows * stride / height) / stride  # cells per pixel
+    elif letterbox.image_size == (height, width):
+        x, y = letterbox.scale / stride
+    else:
+        raise ValueError(f"letterbox must be for an image of {(height, width)} but is for {letterbox.image_size}")
+    to_field = np.array([[x, 0.0, 0.5 * x - 0.5], [0.0, y, 0.5 * y - 0.5]])
     opacity = _FIELD_OPACITY * np.clip(opacity, 0.0, 1.0)[..., None]
     # Colours are weighted before they are interpolated, else those of empty cells would bleed into full ones.
     weighted = np.concatenate([colors * opacity, opacity], axis=-1).astype(np.float32)

@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from bottomup.drawing import distinct_color, draw_heatmaps, draw_pafs, draw_people, readable_limbs
 from bottomup.fields import Fields
+from bottomup.image import Letterbox
 from bottomup.people import People
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18, SKELETONS
@@ -223,10 +224,10 @@ STICK = Skeleton("stick", ("a", "b", "c"), ((0, 1), (1, 2)), (0.1, 0.1, 0.1))
 
 
 def stick_fields(rows: int = 8, columns: int = 10, stride: int = 8) -> Fields:
-    """One cell of each map is on: joint a at (2, 3), joint b at (5, 6), limb ab to the right at (4, 6)."""
+    """One cell of each map is on: joint a at (2, 3), joint b at (5, 6), limb ab to the right at (4, 2)."""
     heatmaps, pafs = np.zeros((3, rows, columns), np.float32), np.zeros((4, rows, columns), np.float32)
     heatmaps[0, 2, 3] = heatmaps[1, 5, 6] = 1.0
-    pafs[0, 4, 6] = 1.0
+    pafs[0, 4, 2] = 1.0
     return Fields(heatmaps, pafs, stride, STICK)
 
 
@@ -241,12 +242,20 @@ def brightest(drawn: npt.NDArray[np.uint8]) -> tuple[float, float]:
 @pytest.mark.parametrize("zoom", [1, 3])
 def test_a_cell_lies_on_its_pixel(stride: int, zoom: int) -> None:
     image = np.zeros((8 * stride * zoom, 10 * stride * zoom, 3), np.uint8)
-    drawn = draw_heatmaps(image, stick_fields(stride=stride), joint="a")
     step = stride * zoom
+    drawn = draw_heatmaps(image, stick_fields(stride=stride), joint="a")
     assert brightest(drawn) == pytest.approx((3.5 * step - 0.5, 2.5 * step - 0.5), abs=0.1)
-    drawn = draw_pafs(image[: 6 * stride * zoom], stick_fields(stride=stride), limb=("a", "b"), scale=1 / zoom)
-    drawn[:, -2 * step :] = 0  # the key to the directions
-    assert brightest(drawn) == pytest.approx((6.5 * step - 0.5, 4.5 * step - 0.5), abs=0.1)
+    drawn = draw_pafs(image, stick_fields(stride=stride), limb=("a", "b"))
+    drawn[:, 5 * step :] = 0  # the key to the directions
+    assert brightest(drawn) == pytest.approx((2.5 * step - 0.5, 4.5 * step - 0.5), abs=0.1)
+
+
+def test_a_letterbox_says_where_the_picture_lies() -> None:
+    letterbox = Letterbox.fit(200, 300, input_height=60, max_aspect=6, alignment=8)  # 60 x 90, padded to 64 x 96
+    fields = stick_fields(8, 12)
+    drawn = draw_heatmaps(np.zeros((200, 300, 3), np.uint8), fields, joint="a", letterbox=letterbox)
+    expected = letterbox.to_image(np.array([3.5 * 8 - 0.5, 2.5 * 8 - 0.5]))
+    assert brightest(drawn) == pytest.approx(tuple(expected), abs=0.1)
 
 
 def test_joints_have_their_own_colours() -> None:
@@ -262,14 +271,14 @@ def test_joints_have_their_own_colours() -> None:
 )
 def test_hue_is_direction(vector: tuple[float, float], bgr: tuple[float, float, float]) -> None:
     fields = stick_fields()
-    fields.pafs[:2, 4, 6] = vector
-    shown = draw_pafs(np.zeros((64, 80, 3), np.uint8), fields)[36, 52].astype(float)
+    fields.pafs[:2, 4, 2] = vector
+    shown = draw_pafs(np.zeros((64, 80, 3), np.uint8), fields)[36, 20].astype(float)
     assert shown / shown.max() == pytest.approx(np.array(bgr), abs=0.12)
 
 
 def test_the_key_agrees_with_the_field() -> None:
     drawn = draw_pafs(np.zeros((640, 800, 3), np.uint8), stick_fields())
-    field = drawn[365, 524].astype(float)  # a vector that points to the right
+    field = drawn[360, 200].astype(float)  # a vector that points to the right
     columns = np.flatnonzero(drawn[600].any(axis=1))
     rim = drawn[600, columns.max() - 2].astype(float)
     assert np.dot(field, rim) / (np.linalg.norm(field) * np.linalg.norm(rim)) > 0.99
@@ -291,5 +300,6 @@ def test_bad_overlay_arguments_are_named() -> None:
         draw_heatmaps(image, stick_fields(), joint="tail")
     with pytest.raises(ValueError, match="limb must be a limb of skeleton 'stick' but is"):
         draw_pafs(image, stick_fields(), limb=("a", "c"))
-    with pytest.raises(ValueError, match="scale must be positive but is -1"):
-        draw_heatmaps(image, stick_fields(), scale=-1.0)
+    other = Letterbox.fit(480, 640, input_height=64, max_aspect=6, alignment=8)
+    with pytest.raises(ValueError, match=r"letterbox must be for an image of \(64, 80\) but is for \(480, 640\)"):
+        draw_heatmaps(image, stick_fields(), letterbox=other)

@@ -1,0 +1,202 @@
+"""What `bottomup detect` does: gather pictures, run the detector over them, write results as they come."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+
+from bottomup.image import BgrImage, read_image
+
+if TYPE_CHECKING:
+    from bottomup.people import People
+
+SUFFIXES = frozenset(
+    {".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
+SAMPLE = "astronaut"
+_JPEG_SIDE_LIMIT = 65_500  # libjpeg's
+
+
+@dataclass(frozen=True)
+class Source:
+    """A picture to look at.
+
+    path: where it lies; None is the sample.
+    name: its file name, or the path as given where two pictures of the run have the same file name.
+    stem: begins the names of its output files; no two of a run share it.
+    image_id: its number in COCO results; no two of a run share it.
+    """
+
+    path: Path | None
+    name: str
+    stem: str
+    image_id: int
+
+    def read(self) -> BgrImage:
+        """The picture, (H, W, 3) uint8 BGR; errors as `bottomup.image.read_image`."""
+        return sample_image() if self.path is None else read_image(self.path)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one picture: how many people and the best score, or else why it failed."""
+
+    source: Source
+    num_people: int = 0
+    best_score: float = 0.0
+    error: str | None = None
+
+
+def sample_image() -> BgrImage:
+    """scikit-image's portrait of the astronaut Eileen Collins (NASA, public domain), BGR.
+
+    Raises ImportError, saying what to install, if scikit-image is missing.
+    """
+    try:
+        from skimage import data
+    except ImportError as error:
+        raise ImportError("the sample photo is part of scikit-image: pip install 'bottomup[sample]'") from error
+    rgb: BgrImage = data.astronaut()  # type: ignore[no-untyped-call]
+    return rgb[:, :, ::-1].copy()
+
+
+def gather_sources(arguments: Sequence[Path], *, sample: bool) -> list[Source]:
+    """The pictures that the command line names, in its order; a folder stands for the pictures in it, by name.
+
+    A file that does not exist or is no picture is kept: it is reported when its turn comes.
+
+    Raises ValueError if that is nothing at all.
+    """
+    paths: list[Path | None] = [None] if sample else []
+    for argument in arguments:
+        if argument.is_dir():
+            inside = sorted(p for p in argument.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+            if not inside:
+                raise ValueError(
+                    f"{str(argument)!r} must be a folder of pictures but has none (subfolders do not count)"
+                )
+            paths += inside
+        else:
+            paths.append(argument)
+    paths = list(dict.fromkeys(paths))
+    if not paths:
+        raise ValueError("name pictures or a folder of them, or use --sample")
+    bare = [SAMPLE if path is None else path.name for path in paths]
+    count = Counter(bare)
+    names = [
+        name if path is None or count[name] == 1 else path.as_posix() for name, path in zip(bare, paths, strict=True)
+    ]
+    columns = zip(paths, names, unique_stems(bare), image_ids(bare), strict=True)
+    return [Source(*column) for column in columns]
+
+
+def unique_stems(names: Iterable[str]) -> list[str]:
+    """A different stem for each file name: its own; where that is taken, with the suffix; then with a number.
+
+    >>> unique_stems(["a.jpg", "a.png", "a.png"])
+    ['a', 'a_png', 'a_png_2']
+    """
+    taken: set[str] = set()
+    stems = []
+    for name in names:
+        stem, suffix = Path(name).stem, Path(name).suffix.lstrip(".")
+        longer = f"{stem}_{suffix}" if suffix else stem
+        tries: Iterator[str] = iter((stem, longer))
+        number = 1
+        chosen = next(tries)
+        while chosen.casefold() in taken:  # some file systems do not tell a.jpg from A.jpg
+            number += 1
+            chosen = next(tries, f"{longer}_{number - 1}")
+        taken.add(chosen.casefold())
+        stems.append(chosen)
+    return stems
+
+
+def image_ids(names: Sequence[str]) -> list[int]:
+    """COCO image ids: the stem where it is a number (000000000139.jpg is 139), else the next number that is free."""
+    ids: list[int | None] = []
+    taken: set[int] = set()
+    for name in names:
+        stem = Path(name).stem
+        number = int(stem) if stem.isascii() and stem.isdecimal() and len(stem) < 19 else None
+        ids.append(number if number not in taken else None)
+        taken.update({number} if number is not None else ())
+    free = (number for number in range(1, len(names) + len(taken) + 1) if number not in taken)
+    return [next(free) if number is None else number for number in ids]
+
+
+class Results:
+    """The files of a run. Each picture's are written as soon as it is done, and never half.
+
+    COCO wants one list for all pictures. Until `close`, each person is a line of `results.json.partial`, which
+    survives even if the process is killed; `close` makes `results.json` of it.
+    """
+
+    def __init__(self, folder: Path, *, format: str, draw: bool) -> None:
+        self.folder, self.format, self.draw = folder, format, draw
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"--out must be a folder but {str(folder)!r} is a file")
+        folder.mkdir(parents=True, exist_ok=True)
+        self._partial = folder / "results.json.partial"
+        self._lines = self._partial.open("w", encoding="utf-8") if format == "coco" else None
+
+    def add(self, source: Source, image: BgrImage, people: People) -> None:
+        """Write what there is to write for one picture."""
+        if self._lines is not None:
+            entries = [{**entry, "file_name": source.name} for entry in people.to_coco(source.image_id)]
+            self._lines.write("".join(f"{json.dumps(entry)}\n" for entry in entries))
+            self._lines.flush()
+        elif self.format == "openpose":
+            text = json.dumps(people.to_openpose())
+            write_atomically(self.folder / f"{source.stem}_keypoints.json", text.encode())
+        if self.draw:
+            suffix = ".jpg" if max(image.shape) < _JPEG_SIDE_LIMIT else ".png"
+            _, data = cv2.imencode(suffix, people.draw(image), [cv2.IMWRITE_JPEG_QUALITY, 95])
+            write_atomically(self.folder / f"{source.stem}_people{suffix}", data.tobytes())
+
+    def close(self) -> None:
+        """Put COCO's list together."""
+        if self._lines is None:
+            return
+        self._lines.close()
+        temporary = self._partial.with_suffix(".tmp")
+        with self._partial.open(encoding="utf-8") as lines, temporary.open("w", encoding="utf-8") as out:
+            out.write("[")
+            for number, line in enumerate(lines):
+                out.write((",\n" if number else "\n") + line.rstrip("\n"))
+            out.write("\n]\n")
+        temporary.replace(self._partial.with_suffix(""))
+        self._partial.unlink()
+        self._lines = None
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file that is either as it was or complete, whatever happens meanwhile."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def run(detector: Callable[[BgrImage], Any], sources: Iterable[Source], results: Results | None) -> Iterator[Outcome]:
+    """Look at one picture after the other; one that fails is reported and the next one follows."""
+    for source in sources:
+        try:
+            image = source.read()
+            people: People = detector(image)
+            if results is not None:
+                results.add(source, image, people)
+        except Exception as error:  # whatever is wrong with one picture must not cost the results of the others
+            text = str(error) if isinstance(error, (OSError, ValueError)) else f"{type(error).__name__}: {error}"
+            yield Outcome(source, error=text)
+        else:
+            yield Outcome(source, len(people), float(max(people.scores, default=0.0)))

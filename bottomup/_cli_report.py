@@ -1,0 +1,91 @@
+"""What the commands show: tables for people at a terminal, tab-separated lines for programs behind a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from bottomup._cli_detect import Outcome
+    from bottomup._cli_doctor import Finding
+
+_ROWS = 20  # the summary lists every picture up to this many; beyond, only those that failed
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[], None]]:
+    """A bar on stderr for more than one picture; yields what to call after each. Silent unless at a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=total < 2 or not console.is_terminal) as bar:
+        task = bar.add_task("detecting", total=total)
+        yield lambda: bar.advance(task)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, footer: str = "") -> None:
+    """A table at a terminal; behind a pipe a line of column names and a line for each row, with tabs between."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        for row in [columns, *rows]:
+            print("\t".join(" ".join(cell.split()) for cell in row))
+        return
+    table = Table(show_edge=False, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold", justify="right" if column in ("people", "score") else "left")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    if rows:
+        console.print(table)
+    if footer:
+        console.print(footer)
+
+
+def summarise(outcomes: Sequence[Outcome], out: Path | None, seconds: float) -> None:
+    """The end of `detect`: what was found where, and what failed."""
+    failed = [outcome for outcome in outcomes if outcome.error]
+    is_terminal = Console().is_terminal
+    shown = failed if is_terminal and len(outcomes) > _ROWS else outcomes
+    rows = [_cells(outcome) for outcome in shown]
+    people = sum(outcome.num_people for outcome in outcomes)
+    counts = [_count(len(outcomes) - len(failed), "picture"), _count(people, "person", "people")]
+    if failed:
+        counts.append(f"[bold red]{len(failed)} failed[/]")
+    if outcomes:
+        counts.append(f"{1000 * seconds / len(outcomes):.0f} ms each")
+    where = f"in {escape(str(out))}" if out is not None else "not saved (use --out)"
+    footer = f"\n{', '.join(counts)}; results {where}"
+    columns = ["picture", "people", "score", "error"]
+    if is_terminal and not failed:
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    print_table(columns, rows, footer=footer)
+
+
+def _cells(outcome: Outcome) -> list[str]:
+    if outcome.error:
+        return [outcome.source.name, "", "", outcome.error]
+    score = f"{outcome.best_score:.3f}" if outcome.num_people else ""
+    return [outcome.source.name, str(outcome.num_people), score, ""]
+
+
+def show_findings(findings: Sequence[Finding]) -> None:
+    """The report of `doctor`."""
+    console = Console(highlight=False, soft_wrap=True)
+    width = max(len(finding.name) for finding in findings) + 1
+    group = ""
+    for finding in findings:
+        if finding.group != group:
+            group = finding.group
+            console.print(f"[bold]{group}[/]")
+        value = escape(finding.value)
+        console.print(f"  {finding.name + ':':<{width}} {value if finding.ok else f'[bold red]{value}[/]'}")
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"

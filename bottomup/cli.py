@@ -1,0 +1,232 @@
+"""The command line. Heavy imports wait inside the commands, so that `bottomup --version` answers at once."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+if TYPE_CHECKING:
+    from bottomup._cli_detect import Outcome
+    from bottomup.settings import Settings
+
+app = typer.Typer(
+    name="bottomup",
+    help="Find people and their joints in photos.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+weights_app = typer.Typer(help="List and download networks.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(weights_app, name="weights")
+
+FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130  # exit codes; the last is the shell's habit for Ctrl-C
+
+
+class Format(StrEnum):
+    """What `detect` writes besides pictures."""
+
+    coco = "coco"
+    openpose = "openpose"
+    none = "none"
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from bottomup._cli_doctor import installed_version
+
+        print(f"bottomup {installed_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def detect(
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="IMAGE|DIR", help="Pictures, or folders of them.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for the results; without it nothing is saved.")
+    ] = None,
+    format: Annotated[
+        Format,
+        typer.Option(
+            help="coco: one results.json; openpose: one _keypoints.json for each picture; none: pictures only."
+        ),
+    ] = Format.coco,
+    draw: Annotated[bool, typer.Option(help="Save each picture with the skeletons drawn on it.")] = True,
+    sample: Annotated[bool, typer.Option("--sample", help="Use scikit-image's astronaut as a picture.")] = False,
+    model: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="A network by name (see `bottomup weights list`) or file.")
+    ] = "default",
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="cpu, cuda or cuda:N; a GPU if there is one, unless given.")
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option(metavar="NAME", help="torch or openvino; by the network's file, unless given.")
+    ] = None,
+    input_height: Annotated[
+        int | None,
+        typer.Option(metavar="PIXELS", help="Height at which the network sees a picture.", show_default=False),
+    ] = None,
+    person_threshold: Annotated[
+        float | None, typer.Option(metavar="SCORE", help="Leave out people with a lower score.", show_default=False)
+    ] = None,
+    joint_threshold: Annotated[
+        float | None, typer.Option(metavar="SCORE", help="Leave out joints with a lower score.", show_default=False)
+    ] = None,
+    scales: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST", help="Sizes to look at, relative to the input height: 0.5,1,2", show_default=False
+        ),
+    ] = None,
+    flip: Annotated[bool, typer.Option("--flip", help="Look at the mirrored picture too: slower, better.")] = False,
+) -> None:
+    """Find the people in pictures.
+
+    Exit code 0: all went well. 1: some pictures failed, all others are done. 2: the command cannot be carried out.
+    """
+    from bottomup import _cli_detect, _cli_report
+
+    try:
+        sources = _cli_detect.gather_sources(images or [], sample=sample)
+        if out is not None and any(image.resolve() == out.resolve() for image in images or []):
+            raise ValueError("--out must be another folder than the pictures' own")
+        if sample:
+            _cli_detect.sample_image()
+        settings = _settings(
+            input_height=input_height, person_threshold=person_threshold, joint_threshold=joint_threshold,
+            scales=None if scales is None else _numbers("--scales", scales), flip=flip or None,
+        )  # fmt: skip
+        from bottomup.detector import Detector
+
+        detector = Detector(model, device=device, backend=backend, settings=settings)
+        results = None if out is None else _cli_detect.Results(out, format=format.value, draw=draw)
+    except (ValueError, TypeError, FileNotFoundError, FileExistsError, ImportError) as error:
+        _stop(str(error), WRONG_USAGE)
+    except (OSError, RuntimeError) as error:
+        _stop(str(error), FAILED)
+
+    outcomes: list[Outcome] = []
+    started = time.perf_counter()
+    try:
+        with _cli_report.progress(len(sources)) as advance:
+            for outcome in _cli_detect.run(detector, sources, results):
+                outcomes.append(outcome)
+                advance()
+    except KeyboardInterrupt:
+        pass  # what is done is done; the rest is reported below
+    finally:
+        if results is not None:
+            results.close()
+    _cli_report.summarise(outcomes, out, time.perf_counter() - started)
+    if len(outcomes) < len(sources):
+        _stop(f"interrupted after {len(outcomes)} of {len(sources)} pictures, whose results are complete", INTERRUPTED)
+    if any(outcome.error for outcome in outcomes):
+        raise typer.Exit(FAILED)
+
+
+@weights_app.command("list")
+def weights_list() -> None:
+    """Show the networks that have a name, and where their weights are."""
+    from bottomup import _cli_report
+    from bottomup.weights import find_weights, list_weights
+
+    rows = []
+    for network in list_weights():
+        path = find_weights(network.name)
+        size = f"{network.size / 1e6:.1f} MB" if network.files else ""
+        where = str(path) if path else "to download" if network.files else "missing"
+        rows.append((network.name, size, network.licence, network.description, where))
+    _cli_report.print_table(("network", "size", "licence", "what it is", "where"), rows)
+
+
+@weights_app.command("get")
+def weights_get(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name of `bottomup weights list`.", show_default=False)],
+) -> None:
+    """Download a network, unless it is on this computer already, and print where it is."""
+    from bottomup.weights import get_weights
+
+    try:
+        print(get_weights(name))
+    except ValueError as error:
+        _stop(str(error), WRONG_USAGE)
+    except OSError as error:
+        _stop(str(error), FAILED)
+    except KeyboardInterrupt:
+        _stop("interrupted; the next try goes on from there", INTERRUPTED)
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The recipe.", exists=True, dir_okay=False)],
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder that the recipe's paths start from.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for checkpoints, log and weights.")] = None,
+    hours: Annotated[float | None, typer.Option(metavar="HOURS", help="Train for so long.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")] = False,
+) -> None:
+    """Train a network by a recipe. Options replace the recipe's own values."""
+    changes: dict[str, Any] = {"data": data and str(data), "out": out and str(out), "hours": hours}
+    try:
+        from bottomup.training import TrainConfig
+        from bottomup.training import train as run_training
+
+        recipe = TrainConfig.load(config, **{name: value for name, value in changes.items() if value is not None})
+        path = run_training(recipe, resume=resume)
+    except (ValueError, FileNotFoundError, ImportError) as error:
+        _stop(str(error), WRONG_USAGE)
+    except KeyboardInterrupt:
+        _stop("interrupted; --resume goes on from the last checkpoint", INTERRUPTED)
+    print(f"weights: {path}")
+
+
+@app.command()
+def doctor() -> None:
+    """Show versions, kernels, processor and GPU: what a bug report needs. Exit code 1 if something is broken."""
+    from bottomup import _cli_report
+    from bottomup._cli_doctor import findings
+
+    everything = list(findings())
+    _cli_report.show_findings(everything)
+    if not all(finding.ok for finding in everything):
+        raise typer.Exit(FAILED)
+
+
+def _settings(**given: Any) -> Settings:
+    from bottomup.settings import Settings
+
+    return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _numbers(option: str, text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"{option} must be numbers with commas between them but is {text!r}") from None
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    Console(stderr=True, highlight=False).print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
+    raise typer.Exit(code)

@@ -1,0 +1,397 @@
+"""The command line, in this process with a stand-in for the detector, and once as a user would run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from typer.testing import CliRunner
+
+from bottomup import _cli_detect
+from bottomup._cli_detect import Results, gather_sources, image_ids, unique_stems, write_atomically
+from bottomup._cli_doctor import Finding, findings
+from bottomup.cli import app
+from bottomup.people import People
+from bottomup.settings import Settings
+from bottomup.skeletons import COCO_17
+
+run = CliRunner().invoke
+Picture = Callable[..., Path]
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Picture:
+    """Writes a small picture whose brightness is the number of people that the stand-in sees in it."""
+
+    def write(name: str, people: int = 1, size: tuple[int, int] = (60, 80)) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        assert cv2.imwrite(str(path.with_suffix(".png")), np.full((*size, 3), people, np.uint8))
+        return path.with_suffix(".png").rename(path)
+
+    return write
+
+
+class StandIn:
+    """A detector that finds as many people as the picture is bright, and remembers how it was made."""
+
+    made: tuple[str, dict[str, Any]]
+
+    def __init__(self, model: str = "default", **options: Any) -> None:
+        type(self).made = (model, options)
+
+    def __call__(self, image: npt.NDArray[np.uint8]) -> People:
+        number = int(image[0, 0, 0])
+        if number == 99:
+            raise RuntimeError("the network fell over")
+        if number == 98:
+            raise KeyboardInterrupt
+        points = np.tile(np.float32([[20.5, 30.25]]), (number, 17, 1)) + np.arange(17, dtype=np.float32)[:, None]
+        return People(COCO_17, points, np.full((number, 17), 0.5), np.full(number, 0.75))
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> type[StandIn]:
+    monkeypatch.setattr("bottomup.detector.Detector", StandIn)
+    return StandIn
+
+
+def coco_results(folder: Path) -> list[dict[str, Any]]:
+    results: list[dict[str, Any]] = json.loads((folder / "results.json").read_text())
+    return results
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_detect_writes_coco_results_and_pictures(picture: Picture, tmp_path: Path) -> None:
+    paths = [picture("000000000139.jpg", 2), picture("street.png", 1), picture("empty.png", 0)]
+    out = tmp_path / "out"
+    result = run(app, ["detect", *map(str, paths), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    results = coco_results(out)
+    assert [(r["image_id"], r["file_name"]) for r in results] == [(139, paths[0].name)] * 2 + [(1, "street.png")]
+    assert all(len(r["keypoints"]) == 51 and r["category_id"] == 1 and r["score"] == 0.75 for r in results)
+    written = sorted(path.name for path in out.iterdir())
+    assert written == ["000000000139_people.jpg", "empty_people.jpg", "results.json", "street_people.jpg"]
+    drawn = cv2.imread(str(out / "street_people.jpg"))
+    assert drawn.shape == (60, 80, 3)
+    assert drawn.max() > 100
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_coco_results_load_into_pycocotools(picture: Picture, tmp_path: Path) -> None:
+    coco = pytest.importorskip("pycocotools.coco")
+    paths = [picture("7.jpg", 2), picture("street.png", 3)]
+    assert run(app, ["detect", *map(str, paths), "--out", str(tmp_path / "out"), "--no-draw"]).exit_code == 0
+    truth = coco.COCO()
+    truth.dataset = {"images": [{"id": 7}, {"id": 1}], "annotations": [], "categories": [{"id": 1}]}
+    truth.createIndex()
+    loaded = truth.loadRes(str(tmp_path / "out" / "results.json"))
+    assert len(loaded.getAnnIds(imgIds=[7])) == 2
+    assert len(loaded.getAnnIds(imgIds=[1])) == 3
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_detect_writes_openpose_files(picture: Picture, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    paths = [picture("a.jpg", 1), picture("a.png", 2)]
+    result = run(app, ["detect", *map(str, paths), "--out", str(out), "--format", "openpose", "--no-draw"])
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in out.iterdir()) == ["a_keypoints.json", "a_png_keypoints.json"]
+    assert len(json.loads((out / "a_png_keypoints.json").read_text())["people"]) == 2
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_format_none_leaves_only_pictures(picture: Picture, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run(app, ["detect", str(picture("a.jpg")), "--out", str(out), "--format", "none"]).exit_code == 0
+    assert [path.name for path in out.iterdir()] == ["a_people.jpg"]
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_without_out_nothing_is_written(picture: Picture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = picture("a.jpg", 3)
+    monkeypatch.chdir(tmp_path)
+    result = run(app, ["detect", "a.jpg"])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == ["picture\tpeople\tscore\terror", "a.jpg\t3\t0.750\t"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_one_bad_file_among_many_is_reported_and_skipped(picture: Picture, tmp_path: Path) -> None:
+    first, fails, last = picture("a.jpg", 1), picture("fails.png", 99), picture("z.jpg", 2)
+    broken, missing = tmp_path / "broken.jpg", tmp_path / "missing.jpg"
+    broken.write_bytes(first.read_bytes()[:100])
+    out = tmp_path / "out"
+    result = run(app, ["detect", *map(str, [first, broken, missing, fails, last]), "--out", str(out)])
+    assert result.exit_code == 1
+    rows = {line.split("\t")[0]: line.split("\t") for line in result.stdout.splitlines()}
+    assert rows["a.jpg"][1] == "1"
+    assert rows["z.jpg"][1] == "2"
+    assert "broken.jpg" in rows["broken.jpg"][3]
+    assert "does not exist" in rows["missing.jpg"][3]
+    assert rows["fails.png"][3] == "RuntimeError: the network fell over"
+    assert [entry["file_name"] for entry in coco_results(out)] == ["a.jpg", "z.jpg", "z.jpg"]
+    assert sorted(path.name for path in out.glob("*.jpg")) == ["a_people.jpg", "z_people.jpg"]
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_an_interrupted_run_keeps_what_it_has(picture: Picture, tmp_path: Path) -> None:
+    paths = [picture("a.png", 2), picture("b.png", 98), picture("c.png", 1)]
+    out = tmp_path / "out"
+    result = run(app, ["detect", *map(str, paths), "--out", str(out)])
+    assert result.exit_code == 130
+    assert "interrupted after 1 of 3 pictures" in result.stderr
+    assert [entry["file_name"] for entry in coco_results(out)] == ["a.png", "a.png"]
+    assert not (out / "results.json.partial").exists()
+
+
+def test_results_are_on_disk_before_the_run_ends(tmp_path: Path) -> None:
+    image = np.full((60, 80, 3), 2, np.uint8)
+    results = Results(tmp_path, format="coco", draw=True)
+    (source,) = gather_sources([Path("a.png")], sample=False)
+    results.add(source, image, StandIn()(image))
+    assert len((tmp_path / "results.json.partial").read_text().splitlines()) == 2
+    assert (tmp_path / "a_people.jpg").is_file()
+    results.close()
+    assert len(coco_results(tmp_path)) == 2
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"old")
+
+    def half(self: Path, data: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(data[:2])
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(OSError, match="no space left"):
+        write_atomically(path, b"new contents")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_folder_stands_for_its_pictures(picture: Picture, tmp_path: Path) -> None:
+    for name in ("photos/b.jpg", "photos/A.PNG", "photos/deeper/c.jpg"):
+        picture(name)
+    (tmp_path / "photos" / "notes.txt").write_text("no picture")
+    result = run(app, ["detect", str(tmp_path / "photos")])
+    assert [line.split("\t")[0] for line in result.stdout.splitlines()[1:]] == ["A.PNG", "b.jpg"]
+
+
+def test_pictures_of_one_name_keep_apart(tmp_path: Path) -> None:
+    paths = [Path("one/a.jpg"), Path("two/a.jpg"), Path("two/A.jpg"), Path("a.png"), Path("one/a.jpg")]
+    sources = gather_sources(paths, sample=False)
+    assert [source.path for source in sources] == paths[:4]
+    assert [source.name for source in sources] == ["one/a.jpg", "two/a.jpg", "A.jpg", "a.png"]
+    assert len({source.stem.lower() for source in sources}) == 4
+    assert len({source.image_id for source in sources}) == 4
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a.jpg", "b.jpg"], ["a", "b"]),
+        (["a.jpg", "a.png", "a.png", "a.png"], ["a", "a_png", "a_png_2", "a_png_3"]),
+        (["a_png.jpg", "a.jpg", "a.png"], ["a_png", "a", "a_png_2"]),
+        (["scan", "scan", "scan"], ["scan", "scan_2", "scan_3"]),
+        (["archive.tar.jpg", "archive.jpg"], ["archive.tar", "archive"]),
+    ],
+)
+def test_stems(names: list[str], expected: list[str]) -> None:
+    assert unique_stems(names) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["000000000139.jpg", "2.jpg"], [139, 2]),
+        (["a.jpg", "1.jpg", "b.jpg"], [2, 1, 3]),
+        (["3.jpg", "3.png"], [3, 1]),
+        (["2.jpg", "02.png", "1.jpg", "x.png"], [2, 3, 1, 4]),
+        (["²³.jpg", "9" * 30 + ".jpg", "-4.jpg"], [1, 2, 3]),
+        ([], []),
+    ],
+)
+def test_image_ids(names: list[str], expected: list[int]) -> None:
+    assert image_ids(names) == expected
+
+
+def test_options_reach_the_detector(picture: Picture, stand_in: type[StandIn]) -> None:
+    options = ["--model", "x.xml", "--device", "cpu", "--backend", "openvino", "--input-height", "256", "--flip"]
+    options += ["--person-threshold", "0.3", "--joint-threshold", "0.2", "--scales", "0.5,1"]
+    assert run(app, ["detect", str(picture("a.jpg")), *options]).exit_code == 0
+    model, given = stand_in.made
+    assert (model, given["device"], given["backend"]) == ("x.xml", "cpu", "openvino")
+    assert given["settings"] == Settings(
+        input_height=256, flip=True, person_threshold=0.3, joint_threshold=0.2, scales=(0.5, 1.0)
+    )
+    assert run(app, ["detect", str(picture("a.jpg"))]).exit_code == 0
+    assert stand_in.made == ("default", {"device": None, "backend": None, "settings": Settings()})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["detect"], "name pictures or a folder of them, or use --sample"),
+        (["detect", "{tmp}"], "must be a folder of pictures but has none"),
+        (["detect", "a.jpg", "--scales", "1,two"], "--scales must be numbers with commas between them but is '1,two'"),
+        (["detect", "a.jpg", "--scales", "0"], "scales must be"),
+        (["detect", "a.jpg", "--input-height", "-3"], "input_height must be"),
+        (["detect", "a.jpg", "--format", "xml"], "'xml' is not one of 'coco', 'openpose', 'none'"),
+        (["detect", "a.jpg", "--model", "nonsense"], "model must be one of 'default'"),
+        (["detect", "a.jpg", "--model", "missing.xml"], "'missing.xml'"),
+        (["detect", "a.jpg", "--device", "toaster"], "toaster"),
+        (["detect", "{photos}", "--out", "{photos}"], "--out must be another folder than the pictures' own"),
+        (["weights", "get", "nonsense"], "name must be one of"),
+        (["train", "missing.toml"], "missing.toml"),
+        (["no-such-command"], "no-such-command"),
+    ],
+)
+def test_wrong_usage_is_explained(arguments: list[str], message: str, picture: Picture, tmp_path: Path) -> None:
+    picture("photos/a.jpg")
+    (tmp_path / "empty").mkdir()
+    places = {"tmp": tmp_path / "empty", "photos": tmp_path / "photos"}
+    result = run(app, [argument.format(**places) for argument in arguments])
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+    assert result.stdout == ""
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_out_that_is_a_file_is_explained(picture: Picture) -> None:
+    path = picture("a.jpg")
+    result = run(app, ["detect", str(path), "--out", str(path)])
+    assert result.exit_code == 2
+    assert "--out must be" in result.stderr
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_missing_sample_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    result = run(app, ["detect", "--sample"])
+    assert result.exit_code == 2
+    assert "pip install 'bottomup[sample]'" in result.stderr
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_the_sample_is_the_astronaut(monkeypatch: pytest.MonkeyPatch) -> None:
+    skimage_data = pytest.importorskip("skimage.data")
+    seen = []
+    monkeypatch.setattr(StandIn, "__call__", lambda self, image: seen.append(image) or People.empty(COCO_17))
+    result = run(app, ["detect", "--sample"])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[1] == "astronaut\t0\t\t"
+    assert (seen[0][:, :, ::-1] == skimage_data.astronaut()).all()
+
+
+def test_train_reports_a_bad_recipe(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("hours = 'many'")
+    result = run(app, ["train", str(recipe)])
+    assert result.exit_code == 2
+    assert "recipe.toml" in result.stderr
+
+
+def test_train_hands_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe, calls = tmp_path / "recipe.toml", []
+    recipe.write_text('hours = 3.0\nseed = 5\n[[sources]]\nfolder = "photos"\n')
+    monkeypatch.setattr(
+        "bottomup.training.train", lambda config, *, resume: calls.append((config, resume)) or Path("weights.here")
+    )
+    result = run(app, ["train", str(recipe), "--data", "d", "--out", "o", "--hours", "0.5", "--resume"])
+    assert result.exit_code == 0, result.output
+    assert "weights.here" in result.stdout
+    config, resume = calls[0]
+    assert (config.data, config.out, config.hours, config.seed, resume) == ("d", "o", 0.5, 5, True)
+
+
+def test_weights_list_names_every_network() -> None:
+    from bottomup.weights import list_weights
+
+    result = run(app, ["weights", "list"])
+    assert result.exit_code == 0, result.output
+    names = [line.split("\t")[0] for line in result.stdout.splitlines()]
+    assert names == ["network", *(network.name for network in list_weights())]
+
+
+def test_weights_get_prints_where_the_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "human-pose-estimation-0001"
+    folder.mkdir()
+    for ending in (".xml", ".bin"):
+        (folder / f"human-pose-estimation-0001{ending}").write_bytes(b"x")
+    monkeypatch.setenv("BOTTOMUP_WEIGHTS", str(tmp_path))
+    result = run(app, ["weights", "get", "human-pose-estimation-0001"])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.strip() == str(folder / "human-pose-estimation-0001.xml")
+
+
+def test_doctor_reports_versions_kernels_and_networks() -> None:
+    from bottomup import _C
+
+    result = run(app, ["doctor"])
+    assert result.exit_code == 0, result.output
+    for fact in (f"{np.__version__}", _C.cpu_isa(), _C.build_info()["compiler"], "human-pose-estimation-0001"):
+        assert fact in result.output
+
+
+def test_doctor_works_where_something_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bottomup._C", None)
+    monkeypatch.delattr("bottomup._C", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    found = {(f.group, f.name): f for f in findings()}
+    assert not found["kernels", "extension"].ok
+    assert found["GPU", "error"] == Finding("GPU", "error", found["GPU", "error"].value, ok=False)
+    assert found["networks", "cache"].ok
+    result = run(app, ["doctor"])
+    assert result.exit_code == 1
+    assert "cannot be imported" in result.output
+
+
+def in_a_shell(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """`python -m bottomup ...` in its own process."""
+    root = str(Path(_cli_detect.__file__).parents[1])
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    command = [sys.executable, "-W", "error", "-m", "bottomup", *arguments]
+    return subprocess.run(command, cwd=cwd, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
+
+
+def test_version_answers_without_heavy_imports(tmp_path: Path) -> None:
+    shown = in_a_shell("--version", cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith("bottomup ")
+    script = "import sys, bottomup.cli; print([m for m in ('torch', 'cv2', 'scipy', 'openvino') if m in sys.modules])"
+    root = str(Path(_cli_detect.__file__).parents[1])
+    env = {**os.environ, "PYTHONPATH": root}
+    loaded = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert loaded.stdout.strip() == "[]", loaded.stderr
+
+
+def test_the_built_in_network_finds_the_astronaut(tmp_path: Path) -> None:
+    from bottomup.weights import find_weights
+
+    pytest.importorskip("skimage")
+    if find_weights("default") is None:
+        pytest.skip("the built-in network is not in this source tree")
+    shown = in_a_shell("detect", "--sample", "--out", "out", cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.splitlines()[1].split("\t")[:2] == ["astronaut", "1"]
+    (person,) = coco_results(tmp_path / "out")
+    x, y, visibility = person["keypoints"][:3]
+    assert visibility == 2
+    assert 175 < x < 275  # her face, read off the photo
+    assert 60 < y < 180
+    assert cv2.imread(str(tmp_path / "out" / "astronaut_people.jpg")).shape == (512, 512, 3)
