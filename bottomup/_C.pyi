@@ -1,0 +1,50 @@
+import numpy as np
+import numpy.typing as npt
+
+_Place = tuple[int, int, int, int] | None
+_Peaks = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32], _Place]
+_Pairs = tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32], _Place]
+
+def find_peaks(heatmaps: npt.NDArray[np.floating], threshold: float, threads: int) -> _Peaks: ...
+def score_limbs(
+    pafs: npt.NDArray[np.floating],
+    xy: npt.NDArray[np.float32],
+    offsets: npt.NDArray[np.int64],
+    joints: int,
+    limbs: npt.NDArray[np.int32],
+    threshold: float,
+    coverage: float,
+    sample_threshold: float,
+    max_length: float,
+    max_samples: int,
+    threads: int,
+) -> _Pairs: ...
+
+# Present only where the extension was built with a CUDA toolkit.
+def find_peaks_cuda(
+    address: int,
+    itemsize: int,
+    shape: tuple[int, int, int, int],
+    strides: tuple[int, int, int, int],
+    threshold: float,
+    stream: int,
+) -> _Peaks: ...
+def score_limbs_cuda(
+    address: int,
+    itemsize: int,
+    shape: tuple[int, int, int, int],
+    strides: tuple[int, int, int, int],
+    xy: npt.NDArray[np.float32],
+    offsets: npt.NDArray[np.int64],
+    joints: int,
+    limbs: npt.NDArray[np.int32],
+    threshold: float,
+    coverage: float,
+    sample_threshold: float,
+    max_length: float,
+    max_samples: int,
+    stream: int,
+) -> _Pairs: ...
+def build_info() -> dict[str, str]: ...
+def cpu_isa() -> str: ...
+def cuda_device_count() -> int: ...

@@ -1,0 +1,108 @@
+"""From fields to people: peaks, limbs, grouping."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bottomup.grouping import PersonJointGraph, build_graph, group
+from bottomup.kernels import Candidates, LimbPairs, find_peaks, score_limbs
+from bottomup.kernels.arrays import check_field, check_finite, find_non_finite
+from bottomup.people import People
+from bottomup.settings import Settings
+from bottomup.skeleton import Skeleton
+
+
+def decode_fields(
+    heatmaps: Any, pafs: Any, skeleton: Skeleton, *, stride: float, settings: Settings | None = None
+) -> People | list[People]:
+    """Group the joints that a network's fields show into people.
+
+    Parameters
+    ----------
+    heatmaps:
+        (K, h, w) or (B, K, h, w), float32 or float16, 0..1, one channel per joint of the skeleton (no background).
+    pafs:
+        (2L, h, w) or (B, 2L, h, w), channels 2l and 2l+1 the x and y of the unit vector along limb l.
+        Both may be in any memory order, NumPy arrays or CPU tensors, or live on a GPU.
+    skeleton:
+        Names the K joints and L limbs.
+    stride:
+        Pixels per cell. Cell (r, c) is centred on pixel ((c + 0.5) stride - 0.5, (r + 0.5) stride - 0.5).
+    settings:
+        None for the defaults.
+
+    Returns
+    -------
+    People in pixels of the network's input, best first; a list of them for a batch.
+
+    Raises
+    ------
+    TypeError
+        If a field is not float32 or float16.
+    ValueError
+        If a shape does not fit the skeleton, a heatmap value is not finite, or a paf value that was sampled is not
+        finite (`Settings(validate=True)` looks at all of them).
+    """
+    settings = settings or Settings()
+    _check(heatmaps, pafs, skeleton, stride, settings)
+    candidates = find_peaks(heatmaps, threshold=settings.peak_threshold, threads=settings.threads)
+    pairs = score_limbs(
+        pafs,
+        candidates,
+        skeleton,
+        threshold=settings.limb_threshold,
+        coverage=settings.limb_coverage,
+        sample_threshold=settings.sample_threshold,
+        max_length=settings.max_limb_length * max(heatmaps.shape[-2:]),
+        max_samples=settings.max_samples,
+        threads=settings.threads,
+    )
+    people = [_decode_image(candidates, pairs, b, skeleton, stride, settings) for b in range(candidates.batch)]
+    return people if len(heatmaps.shape) == 4 else people[0]
+
+
+def _check(heatmaps: Any, pafs: Any, skeleton: Skeleton, stride: float, settings: Settings) -> None:
+    if not isinstance(skeleton, Skeleton):
+        raise TypeError(f"skeleton must be a Skeleton but is a {type(skeleton).__name__}")
+    if not isinstance(settings, Settings):
+        raise TypeError(f"settings must be a Settings but is a {type(settings).__name__}")
+    if not (np.isfinite(stride) and stride > 0):
+        raise ValueError(f"stride must be a positive number of pixels but is {stride}")
+    first = check_field("heatmaps", heatmaps, skeleton.num_joints)
+    second = check_field("pafs", pafs, 2 * skeleton.num_limbs)
+    if len(heatmaps.shape) != len(pafs.shape) or first.shape[0] != second.shape[0] or first.shape[2:] != second.shape[2:]:
+        raise ValueError(
+            f"heatmaps and pafs must have the same batch and size but have shapes {tuple(heatmaps.shape)} "
+            f"and {tuple(pafs.shape)}"
+        )
+    if settings.validate and isinstance(second, np.ndarray):
+        check_finite("pafs", find_non_finite(second))
+
+
+def _decode_image(
+    candidates: Candidates, pairs: LimbPairs, image: int, skeleton: Skeleton, stride: float, settings: Settings
+) -> People:
+    graph = build_graph(candidates, pairs, image, skeleton, settings)
+    group(graph)
+    return _to_people(graph, stride)
+
+
+def _to_people(graph: PersonJointGraph, stride: float) -> People:
+    settings, skeleton = graph.settings, graph.skeleton
+    held = (graph.slots >= 0)
+    responses = np.where(held, graph.heights[graph.slots], 0.0)
+    held &= responses >= settings.joint_threshold
+    xy = np.where(held[..., None], (graph.xy[graph.slots] + 0.5) * stride - 0.5, np.nan)
+    responses[~held] = 0.0
+    scores: npt.NDArray[np.float64] = responses.sum(axis=1) / skeleton.num_joints
+    keep = (held.sum(axis=1) >= settings.min_joints) & (scores >= settings.person_threshold)
+    order = np.flatnonzero(keep)[np.argsort(-scores[keep], kind="stable")]
+    return People(
+        skeleton,
+        xy[order].astype(np.float32),
+        responses[order].astype(np.float32),
+        scores[order].astype(np.float32),
+    )

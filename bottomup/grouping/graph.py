@@ -1,0 +1,270 @@
+"""The person-joint graph of one image (CrowdPose, Li et al., CVPR 2019, sec. 3.3), built bottom-up.
+
+Its nodes are joint candidates and person proposals. Here a proposal is a set of candidates, at most one of each
+type, and an edge between a person and a candidate of type k says how much the objective F grows if the person
+takes the candidate. F is written down in `objective` and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from bottomup.grouping.body import reach
+from bottomup.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    import networkx
+
+    from bottomup.settings import Settings
+
+Floats = npt.NDArray[np.floating]
+Ints = npt.NDArray[np.int64]
+
+
+class Links(NamedTuple):
+    """Scored candidate pairs seen from one side: (n,) each."""
+
+    own: Ints  # candidate of the type in question
+    other: Ints  # candidate at the limb's other end
+    limb: Ints
+    affinity: Floats
+    length: Floats  # in cells
+
+    def where(self, mask: npt.NDArray[np.bool_]) -> Links:
+        return Links(*(column[mask] for column in self))
+
+
+class Edges(NamedTuple):
+    """Edges of the person-joint graph for one joint type: (n,) each."""
+
+    person: Ints
+    candidate: Ints
+    weight: Floats  # change of F if the person takes the candidate
+
+
+@dataclass
+class PersonJointGraph:
+    """Candidates, their scored pairs, and who holds which candidate.
+
+    Attributes
+    ----------
+    skeleton, settings:
+        What was detected and how to weigh it.
+    types:
+        (n,) joint type of each candidate, rising.
+    xy:
+        (n, 2) position in cells.
+    responses:
+        (n,) heatmap value.
+    extents:
+        (n,) Gaussian width in cells.
+    pairs:
+        Scored candidate pairs, `own` being the joint that the limb leaves.
+    owner:
+        (n,) the person that holds each candidate, -1 for none.
+    slots:
+        (P, K) the candidate of each type that a person holds, -1 for none.
+    scales:
+        (P,) each person's height in cells as far as it can be told from its limbs, NaN if it cannot.
+    """
+
+    skeleton: Skeleton
+    settings: Settings
+    types: Ints
+    xy: Floats
+    responses: Floats
+    extents: Floats
+    pairs: Links
+    owner: Ints = field(init=False)
+    slots: Ints = field(init=False)
+    scales: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        joints = self.skeleton.num_joints
+        self.owner = np.full(len(self.types), -1, np.int64)
+        self.slots = np.full((0, joints), -1, np.int64)
+        self.scales = np.zeros(0)
+        limbs = self.skeleton.limb_array.astype(np.int64)
+        self.heights = self.responses
+        self._reach = reach(self.skeleton).astype(np.float64)
+        self._limb_reach = self._reach[limbs[:, 0], limbs[:, 1]]
+        self._neighbours = [
+            np.array([b if a == k else a for a, b in self.skeleton.limbs if k in (a, b)], np.int64)
+            for k in range(joints)
+        ]
+        self._index()
+
+    def _index(self) -> None:
+        """Lists of the candidates and of the links of each joint type."""
+        backward = self.pairs._replace(own=self.pairs.other, other=self.pairs.own)
+        both = Links(*(np.concatenate(columns) for columns in zip(self.pairs, backward, strict=True)))
+        kind = self.types[both.own]
+        self._links = [both.where(kind == k) for k in range(self.skeleton.num_joints)]
+        self._members = [np.flatnonzero(self.types == k) for k in range(self.skeleton.num_joints)]
+
+    @property
+    def num_people(self) -> int:
+        return len(self.slots)
+
+    def candidates_of(self, joint: int) -> Ints:
+        """Indices of the candidates of a type."""
+        return self._members[joint]
+
+    def split(self, candidates: Ints) -> None:
+        """Give candidates a twin: two people whose joints lie within one peak can then both have theirs.
+
+        A twin has the links and the place of its original and its response less `shared_peak_cost`.
+        """
+        twin = np.full(len(self.types), -1, np.int64)
+        twin[candidates] = len(self.types) + np.arange(len(candidates))
+        for end in ("own", "other"):
+            index = getattr(self.pairs, end)
+            again = self.pairs.where(twin[index] >= 0)
+            again = again._replace(**{end: twin[getattr(again, end)]})
+            self.pairs = Links(*(np.concatenate(columns) for columns in zip(self.pairs, again, strict=True)))
+        self.types = np.concatenate([self.types, self.types[candidates]])
+        self.xy = np.concatenate([self.xy, self.xy[candidates]])
+        self.extents = np.concatenate([self.extents, self.extents[candidates]])
+        self.heights = np.concatenate([self.heights, self.heights[candidates]])
+        self.responses = np.concatenate([self.responses, self.responses[candidates] - self.settings.shared_peak_cost])
+        self.owner = np.concatenate([self.owner, np.full(len(candidates), -1)])
+        self._index()
+
+    # -- the objective -----------------------------------------------------------------------------------------
+
+    def limb_gain(self, links: Links, person: Ints) -> Floats:
+        """What each scored pair adds to F when `person` holds both ends: affinity times the length prior.
+
+        The prior is 1 as long as the limb is no longer than the person's body allows, and falls like a Gaussian
+        beyond. Foreshortening makes limbs shorter, never longer, so short ones cost nothing.
+        """
+        longest = np.maximum(self.scales[person] * self._limb_reach[links.limb], 1.0)
+        excess = np.nan_to_num(np.maximum(links.length / longest - 1.0, 0.0), nan=0.0)
+        return links.affinity * np.exp(-0.5 * (excess / self.settings.length_tolerance) ** 2)
+
+    def objective(self) -> float:
+        """F: responses of the joints used, plus the gain of every limb with both ends in one person, minus a cost
+        for every limb that a person's joints should have but the field does not show, minus a cost per person."""
+        held = self.slots >= 0
+        mine = self.owner[self.pairs.own]
+        inside = (mine >= 0) & (mine == self.owner[self.pairs.other])
+        links = self.pairs.where(inside)
+        limbs = self.skeleton.limb_array
+        expected = int((held[:, limbs[:, 0]] & held[:, limbs[:, 1]]).sum())
+        return float(
+            self.responses[self.owner >= 0].sum()
+            + self.limb_gain(links, mine[inside]).sum()
+            - self.settings.missing_limb_cost * (expected - len(links.own))
+            - self.settings.person_cost * held.any(axis=1).sum()
+        )
+
+    def alone(self, candidates: Ints) -> Floats:
+        """What a candidate adds to F by itself: as a person of one joint if that is worth it, else unused."""
+        return np.maximum(self.responses[candidates] - self.settings.person_cost, 0.0)
+
+    # -- one joint type ----------------------------------------------------------------------------------------
+
+    def release(self, joint: int) -> None:
+        """Take the candidates of one type away from everybody and forget people who held nothing else."""
+        self.slots[:, joint] = -1
+        self.owner[self._members[joint]] = -1
+        self.compact()
+
+    def edges(self, joint: int) -> Edges:
+        """The edges that pass between people, who must not hold the type now, and the candidates of the type."""
+        links = self._links[joint]
+        person = self.owner[links.other]
+        links = links.where(person >= 0)
+        person = person[person >= 0]
+        stride = len(self.types)
+        key, inverse = np.unique(person * stride + links.own, return_inverse=True)
+        gain = np.bincount(inverse, self.limb_gain(links, person), len(key)).astype(np.float64)
+        shown = np.bincount(inverse, minlength=len(key))
+        person, candidate = key // max(stride, 1), key % max(stride, 1)
+        expected = (self.slots[:, self._neighbours[joint]] >= 0).sum(axis=1)[person]
+        gain -= self.settings.missing_limb_cost * (expected - shown)
+        gain += self.responses[candidate] - self.alone(candidate)
+        keep = gain > 0
+        return Edges(person[keep], candidate[keep], gain[keep])
+
+    def take(self, joint: int, person: Ints, candidate: Ints) -> None:
+        """Let people hold candidates of a type; those that nobody holds open new people where that pays."""
+        self.slots[person, joint] = candidate
+        self.owner[candidate] = person
+        mine = self.candidates_of(joint)
+        lone = mine[(self.owner[mine] < 0) & (self.responses[mine] > self.settings.person_cost)]
+        fresh = np.full((len(lone), self.skeleton.num_joints), -1, np.int64)
+        fresh[:, joint] = lone
+        self.owner[lone] = self.num_people + np.arange(len(lone))
+        self.slots = np.concatenate([self.slots, fresh])
+        self.scales = np.concatenate([self.scales, np.full(len(lone), np.nan)])
+
+    # -- people ------------------------------------------------------------------------------------------------
+
+    def absorb(self, person: int, other: int) -> None:
+        """Let one person hold all that another, with whom it shares no joint type, holds."""
+        joints = self.slots[other] >= 0
+        self.slots[person, joints] = self.slots[other, joints]
+        self.owner[self.slots[other, joints]] = person
+        self.slots[other] = -1
+
+    def compact(self) -> None:
+        """Drop people who hold nothing and number the others anew."""
+        some = (self.slots >= 0).any(axis=1)
+        if some.all():
+            return
+        number = np.append(np.cumsum(some) - 1, -1)
+        self.owner = number[self.owner]
+        self.slots, self.scales = self.slots[some], self.scales[some]
+
+    def measure(self) -> None:
+        """Tell each person's height from the limbs it holds: the longest for its kind speaks, since foreshortening
+        only shortens; the second longest if there are three, since one of them may be wrong."""
+        self.scales = np.full(self.num_people, np.nan)
+        mine = self.owner[self.pairs.own]
+        inside = (mine >= 0) & (mine == self.owner[self.pairs.other]) & np.isfinite(self._limb_reach[self.pairs.limb])
+        person, height = mine[inside], self.pairs.length[inside] / self._limb_reach[self.pairs.limb[inside]]
+        order = np.lexsort((-height, person))
+        person, height = person[order], height[order]
+        first = np.flatnonzero(np.diff(person, prepend=-1))
+        count = np.diff(np.append(first, len(person)))
+        self.scales[person[first]] = height[first + (count >= 3)]
+
+    def to_networkx(self) -> networkx.Graph:
+        """The graph for people who want to look: nodes ("person", i) and ("joint", j), edges with `weight`.
+
+        Candidate nodes carry joint, x, y, response; an edge that the grouping chose has `held=True`. Edge weights
+        are the change of F if that person gave up the candidate of that type and took this one instead of none.
+        """
+        import networkx
+
+        graph = networkx.Graph()
+        for person in range(self.num_people):
+            graph.add_node(("person", person), kind="person", height=float(self.scales[person]))
+        for index, joint in enumerate(self.types):
+            x, y = map(float, self.xy[index])
+            response = float(self.responses[index])
+            graph.add_node(("joint", index), kind="joint", joint=self.skeleton.joints[joint], x=x, y=y, response=response)
+        for joint in range(self.skeleton.num_joints):
+            without = self.copy()
+            without.slots[:, joint] = -1
+            without.owner[without.candidates_of(joint)] = -1
+            for person, candidate, weight in zip(*without.edges(joint), strict=True):
+                held = bool(self.slots[person, joint] == candidate)
+                graph.add_edge(("person", int(person)), ("joint", int(candidate)), weight=float(weight), held=held)
+        for index in np.flatnonzero(self.owner >= 0):
+            edge = ("person", int(self.owner[index])), ("joint", int(index))
+            if not graph.has_edge(*edge):
+                graph.add_edge(*edge, weight=0.0, held=True)
+        return graph
+
+    def copy(self) -> PersonJointGraph:
+        """An independent copy of the state; candidates and pairs are shared."""
+        twin = object.__new__(PersonJointGraph)
+        twin.__dict__.update(self.__dict__)
+        twin.owner, twin.slots, twin.scales = self.owner.copy(), self.slots.copy(), self.scales.copy()
+        return twin

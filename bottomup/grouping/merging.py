@@ -1,0 +1,98 @@
+"""Fragments of one person: people who share no joint type and whom limbs join become one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bottomup.grouping.graph import PersonJointGraph
+
+
+def merge_fragments(graph: PersonJointGraph) -> bool:
+    """Merge pairs of people, the greatest gain of F first, while F grows. Returns whether anything changed."""
+    changed = False
+    while True:
+        first, second, gain = _gains(graph)
+        if not len(gain):
+            return changed
+        touched = np.zeros(graph.num_people, bool)
+        for n in np.argsort(-gain, kind="stable"):
+            a, b = first[n], second[n]
+            if touched[a] or touched[b]:
+                continue
+            touched[[a, b]] = True
+            graph.absorb(a, b)
+        graph.compact()
+        graph.measure()
+        changed = True
+
+
+def _gains(graph: PersonJointGraph) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of people that may merge, and how much F grows if they do (only where it grows)."""
+    a, b = graph.owner[graph.pairs.own], graph.owner[graph.pairs.other]
+    across = (a >= 0) & (b >= 0) & (a != b)
+    links = graph.pairs.where(across)
+    a, b = a[across], b[across]
+    # The larger body decides how long a limb may be: a fragment of few joints does not know its scale.
+    scale_a, scale_b = np.nan_to_num(graph.scales[a]), np.nan_to_num(graph.scales[b])
+    gain = graph.limb_gain(links, np.where(scale_a >= scale_b, a, b))
+    low, high = np.minimum(a, b), np.maximum(a, b)
+    key, inverse = np.unique(low * graph.num_people + high, return_inverse=True)
+    gain = np.bincount(inverse, gain, len(key)).astype(np.float64)
+    shown = np.bincount(inverse, minlength=len(key))
+    first, second = key // max(graph.num_people, 1), key % max(graph.num_people, 1)
+    held = graph.slots >= 0
+    limbs = graph.skeleton.limb_array
+    expected = (
+        (held[first][:, limbs[:, 0]] & held[second][:, limbs[:, 1]])
+        | (held[second][:, limbs[:, 0]] & held[first][:, limbs[:, 1]])
+    ).sum(axis=1)
+    gain += graph.settings.person_cost - graph.settings.missing_limb_cost * (expected - shown)
+    keep = ~(held[first] & held[second]).any(axis=1) & (gain > 0)
+    return first[keep], second[keep], gain[keep]
+
+
+def attach_orphans(graph: PersonJointGraph) -> bool:
+    """Give small fragments that no limb reaches to the body they fit best. Returns whether anything changed.
+
+    A merger saves the cost of one person and costs as much times the square of the stretch: the distance between
+    the two fragments' joints relative to what the host's body allows, where that is tightest. So it pays if no joint
+    is farther away than it can be.
+    """
+    changed = False
+    refused: set[int] = set()
+    while True:
+        held = graph.slots >= 0
+        size = held.sum(axis=1)
+        proposals = []
+        for orphan in np.flatnonzero((size > 0) & (size <= graph.settings.orphan_joints)):
+            host, stretch = _best_host(graph, held, int(orphan))
+            if stretch < 1:
+                proposals.append((stretch, int(orphan), host))
+        if not proposals:
+            return changed
+        touched: set[int] = set()
+        for _, orphan, host in sorted(proposals):
+            if orphan in touched or host in touched:
+                continue
+            touched |= {orphan, host}
+            graph.absorb(host, orphan)
+        changed = True
+
+
+def _best_host(graph: PersonJointGraph, held: np.ndarray, orphan: int) -> tuple[int, float]:
+    joints = np.flatnonzero(held[orphan])
+    allowed = ~held[:, joints].any(axis=1) & (held.sum(axis=1) > len(joints)) & np.isfinite(graph.scales)
+    # A limb that the field does not show although both its joints are there speaks against the pair.
+    neighbours = np.unique(np.concatenate([graph._neighbours[k] for k in joints]))
+    allowed &= ~held[:, neighbours].any(axis=1)
+    hosts = np.flatnonzero(allowed)
+    if not len(hosts):
+        return -1, np.inf
+    place = np.where(held[hosts][..., None], graph.xy[graph.slots[hosts]], np.nan)
+    apart = np.linalg.norm(place[:, None] - graph.xy[graph.slots[orphan, joints]][None, :, None], axis=-1)
+    allowed_length = graph.settings.stretch * graph.scales[hosts, None, None] * graph._reach[joints][None]
+    with np.errstate(invalid="ignore"):
+        stretch = np.nan_to_num(apart / allowed_length, nan=-1).reshape(len(hosts), -1).max(axis=1)
+    stretch[stretch < 0] = np.inf
+    best = int(stretch.argmin())
+    return int(hosts[best]), float(stretch[best])

@@ -1,0 +1,17 @@
+"""The compiled kernels: joint candidates from heatmaps, scored candidate pairs from part affinity fields.
+
+Each has one public function that checks its input and picks the device, and a twin in plain NumPy
+(`find_peaks_numpy`, `score_limbs_numpy`) that says the same thing slowly and is what the tests compare with.
+"""
+
+from bottomup.kernels.limbs import LimbPairs, score_limbs, score_limbs_numpy
+from bottomup.kernels.peaks import Candidates, find_peaks, find_peaks_numpy
+
+__all__ = [
+    "Candidates",
+    "LimbPairs",
+    "find_peaks",
+    "find_peaks_numpy",
+    "score_limbs",
+    "score_limbs_numpy",
+]

@@ -1,0 +1,167 @@
+"""Joint candidates: the local maxima of heatmaps, between cells."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bottomup import _C
+from bottomup.kernels.arrays import DeviceField, check_field, check_finite, find_non_finite
+
+FloatPlane = npt.NDArray[np.float32]
+
+# The same as kMinExtent and kMaxExtent in csrc/peaks.h.
+_MIN_EXTENT, _MAX_EXTENT = 0.25, 8.0
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Joint candidates of a batch of B images and K joint types, sorted by image, type and falling score.
+
+    Attributes
+    ----------
+    batch, joints:
+        B and K.
+    offsets:
+        (B K + 1,) int64. The candidates of type k in image b are `offsets[b K + k] : offsets[b K + k + 1]`.
+    xy:
+        (n, 2) float32 position in cells: x = column, y = row, cell centres at integers.
+    scores:
+        (n,) float32, the heatmap's value at the peak.
+    extents:
+        (n,) float32, standard deviation in cells of the Gaussian that fits the peak (its spatial extent u).
+    """
+
+    batch: int
+    joints: int
+    offsets: npt.NDArray[np.int64]
+    xy: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.float32]
+    extents: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+def find_peaks(heatmaps: Any, *, threshold: float = 0.1, threads: int = 1) -> Candidates:
+    """Find every local maximum of every heatmap.
+
+    A peak is a cell, or a plateau of touching equal cells, of at least `threshold` that none of the (8-connected)
+    neighbours exceeds: one peak per plateau. Its position is refined by a parabola through the logarithm of the
+    neighbouring values, which is exact for a Gaussian, and is the mean over the cells of a plateau. There is no
+    cap on their number. Ties in score keep the order of the cells' indices.
+
+    Parameters
+    ----------
+    heatmaps:
+        (K, h, w) or (B, K, h, w), float32 or float16, in any memory order, on the CPU or (through
+        `__cuda_array_interface__`) on a GPU.
+    threshold:
+        Lowest value of a peak.
+    threads:
+        CPU threads; the work is split by channel.
+
+    Raises TypeError for another dtype, ValueError for another shape or a value that is not finite.
+    """
+    field = check_field("heatmaps", heatmaps)
+    if isinstance(field, DeviceField):
+        result = _C.find_peaks_cuda(field.address, field.itemsize, field.shape, field.strides, threshold, field.stream)
+    else:
+        result = _C.find_peaks(field, threshold, threads)
+    *arrays, place = result
+    check_finite("heatmaps", place)
+    offsets, xy, scores, extents = arrays
+    return Candidates(field.shape[0], field.shape[1], offsets, xy.reshape(-1, 2), scores, extents)
+
+
+def find_peaks_numpy(heatmaps: Any, *, threshold: float = 0.1) -> Candidates:
+    """`find_peaks` in plain NumPy, one plane at a time: the reference that the kernels are held to."""
+    field = check_field("heatmaps", np.asarray(heatmaps))
+    assert isinstance(field, np.ndarray)
+    check_finite("heatmaps", find_non_finite(field))
+    offsets, rows = [0], []
+    for image in field.astype(np.float32):
+        for plane in image:
+            found = sorted(_plane_peaks(plane, np.float32(threshold)), key=lambda peak: (-peak[2], peak[4]))
+            rows += [peak[:4] for peak in found]
+            offsets.append(len(rows))
+    table = np.array(rows, np.float32).reshape(-1, 4)
+    return Candidates(
+        field.shape[0], field.shape[1], np.array(offsets, np.int64), table[:, :2], table[:, 2], table[:, 3]
+    )
+
+
+def _plane_peaks(plane: FloatPlane, threshold: np.float32) -> Iterator[tuple[float, float, float, float, int]]:
+    """Yield (x, y, score, extent, index of the first cell) of each peak."""
+    height, width = plane.shape
+    padded = np.pad(plane, 1, constant_values=-np.inf)
+    shifts = [(dr, dc) for dr in (0, 1, 2) for dc in (0, 1, 2) if (dr, dc) != (1, 1)]
+    around = np.stack([padded[dr : dr + height, dc : dc + width] for dr, dc in shifts]).max(axis=0)
+    x, y, curvature = _fit(plane)
+    for row, column in np.argwhere((plane >= threshold) & (plane > around)):
+        yield x[row, column], y[row, column], plane[row, column], _extent(curvature[row, column]), row * width + column
+    seen = np.zeros(plane.shape, bool)
+    for row, column in np.argwhere((plane >= threshold) & (plane == around)):
+        if seen[row, column]:
+            continue
+        cells = _plateau(plane, row, column)
+        rows, columns = np.array(cells).T
+        seen[rows, columns] = True
+        if (around[rows, columns] > plane[row, column]).any():
+            continue
+        yield (
+            float(x[rows, columns].mean(dtype=np.float64)),
+            float(y[rows, columns].mean(dtype=np.float64)),
+            plane[row, column],
+            _extent(curvature[rows, columns].mean(dtype=np.float64)),
+            int((rows * width + columns).min()),
+        )
+
+
+def _plateau(plane: FloatPlane, row: int, column: int) -> list[tuple[int, int]]:
+    """All cells of the value at (row, column) that can be reached from it through touching equal cells."""
+    queue, cells = deque([(row, column)]), {(row, column)}
+    while queue:
+        r, c = queue.popleft()
+        for rr in range(max(r - 1, 0), min(r + 2, plane.shape[0])):
+            for cc in range(max(c - 1, 0), min(c + 2, plane.shape[1])):
+                if plane[rr, cc] == plane[row, column] and (rr, cc) not in cells:
+                    cells.add((rr, cc))
+                    queue.append((rr, cc))
+    return list(cells)
+
+
+def _fit(plane: FloatPlane) -> tuple[FloatPlane, FloatPlane, FloatPlane]:
+    """Refined x, refined y and log-curvature of every cell (of use only at peaks)."""
+    rows, columns = np.mgrid[0 : plane.shape[0], 0 : plane.shape[1]].astype(np.float32)
+    offset_x, curvature_x = _fit_axis(plane, 1)
+    offset_y, curvature_y = _fit_axis(plane, 0)
+    axes = np.zeros(plane.shape, np.float32)
+    axes[:, 1:-1] += 1
+    axes[1:-1] += 1
+    return columns + offset_x, rows + offset_y, (curvature_x + curvature_y) / np.maximum(axes, 1)
+
+
+def _fit_axis(plane: FloatPlane, axis: int) -> tuple[FloatPlane, FloatPlane]:
+    offset, curvature = np.zeros_like(plane), np.zeros_like(plane)
+    if plane.shape[axis] < 3:
+        return offset, curvature
+    p = np.moveaxis(plane, axis, 0)
+    o, c = np.moveaxis(offset, axis, 0), np.moveaxis(curvature, axis, 0)
+    here = np.where(p[1:-1] > 0, p[1:-1], np.float32(1))
+    falls = [np.log(here) - np.log(np.maximum(side, here * np.float32(0.01))) for side in (p[:-2], p[2:])]
+    c[1:-1] = np.where(p[1:-1] > 0, falls[0] + falls[1], 0)
+    steep = np.where(c[1:-1] > 1e-12, c[1:-1], np.inf)
+    o[1:-1] = np.float32(0.5) * (falls[0] - falls[1]) / steep
+    return offset, curvature
+
+
+def _extent(curvature: float) -> float:
+    if not curvature > 1 / _MAX_EXTENT**2:
+        return _MAX_EXTENT
+    return max(float(1 / np.sqrt(curvature)), _MIN_EXTENT)

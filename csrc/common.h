@@ -1,0 +1,60 @@
+// What every kernel shares: the view of a field in memory, and the macro for code that runs on both sides.
+#pragma once
+
+#include <cstdint>
+
+#if defined(__CUDACC__)
+#define BOTTOMUP_HD __host__ __device__ inline
+#else
+#define BOTTOMUP_HD inline
+#endif
+
+namespace bottomup {
+
+// IEEE 754 binary16 held as its bits; converted by hand so that host and device agree and no CPU feature is needed.
+struct Half {
+    uint16_t bits;
+};
+
+BOTTOMUP_HD float to_float(float value) { return value; }
+
+BOTTOMUP_HD float to_float(Half half) {
+    union {
+        uint32_t bits;
+        float value;
+    } out, subnormal;
+    const uint32_t magnitude = half.bits & 0x7fffu;
+    const uint32_t sign = uint32_t(half.bits & 0x8000u) << 16;
+    // Normal numbers move 13 bits up and change bias by 112; infinity and NaN need the full exponent.
+    out.bits = (magnitude << 13) + (112u << 23);
+    if (magnitude >= 0x7c00u) out.bits += 112u << 23;
+    // Subnormals are multiples of 2^-24, which a float holds exactly.
+    subnormal.value = float(magnitude) * 5.9604644775390625e-8f;
+    if (magnitude < 0x0400u) out.bits = subnormal.bits;
+    out.bits |= sign;
+    return out.value;
+}
+
+enum class DType { float32, float16 };
+
+// Non-owning view of a (batch, channels, height, width) array; strides are in bytes and may have any sign.
+struct FieldView {
+    const char* data;
+    DType dtype;
+    int64_t batch, channels, height, width;
+    int64_t stride_batch, stride_channel, stride_row, stride_column;
+
+    BOTTOMUP_HD const char* plane(int64_t b, int64_t c) const { return data + b * stride_batch + c * stride_channel; }
+};
+
+template <class T>
+BOTTOMUP_HD float load(const char* address) {
+    return to_float(*reinterpret_cast<const T*>(address));
+}
+
+// Where a kernel met a value that is not finite: (batch, channel, row, column), or batch -1 if nowhere.
+struct NonFinite {
+    int64_t batch = -1, channel = -1, row = -1, column = -1;
+};
+
+}  // namespace bottomup

@@ -1,0 +1,40 @@
+// A loop over independent items on a few threads; the first exception reaches the caller.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace bottomup::cpu {
+
+template <class Body>
+void parallel_for(int64_t count, int threads, Body body) {
+    const int workers = int(std::min<int64_t>(count, std::max(threads, 1)));
+    if (workers <= 1) {
+        for (int64_t i = 0; i < count; ++i) body(i);
+        return;
+    }
+    std::atomic<int64_t> next{0};
+    std::exception_ptr error;
+    std::mutex mutex;
+    auto work = [&] {
+        try {
+            for (int64_t i; (i = next.fetch_add(1)) < count;) body(i);
+        } catch (...) {
+            const std::lock_guard<std::mutex> lock(mutex);
+            if (!error) error = std::current_exception();
+            next.store(count);
+        }
+    };
+    std::vector<std::thread> pool;
+    for (int i = 1; i < workers; ++i) pool.emplace_back(work);
+    work();
+    for (std::thread& thread : pool) thread.join();
+    if (error) std::rethrow_exception(error);
+}
+
+}  // namespace bottomup::cpu
