@@ -1,0 +1,255 @@
+"""From a picture to its people. Read `Detector` top to bottom: that is the path that every picture takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast, overload
+
+import numpy as np
+from PIL import Image
+
+from bottomup.decoder import decode_fields
+from bottomup.fields import Fields
+from bottomup.image import BgrImage, Letterbox, is_single, iterate_bgr, to_bgr
+from bottomup.networks.backends import Backend, load_backend
+from bottomup.networks.passes import Pass, average_fields, plan_passes
+from bottomup.people import People
+from bottomup.settings import Settings
+from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
+from bottomup.weights import NETWORKS, resolve_model
+
+_BATCH = 8  # pictures of one size shown to the network at once: enough to fill a GPU, little memory beside its weights
+_KEPT_DETECTORS = 4  # that `detect_people` keeps ready: a few models or settings in turn, not a program's whole history
+
+
+class Detector:
+    """A network that is ready to find people.
+
+    One Detector may be called from several threads, and several Detectors do not know of each other.
+
+    Parameters
+    ----------
+    model:
+        `default` for the built-in network, the name of one that can be downloaded (`bottomup weights list`),
+        or the path of an OpenVINO `.xml` with its `.bin` beside it or of a `.safetensors` of `bottomup train`.
+    device:
+        `cpu`, `cuda` or `cuda:N`; None takes the GPU if there is one that the backend can use.
+    backend:
+        `openvino` or `torch`; None goes by the file. An object with the attributes and the method of
+        `bottomup.networks.backends.Backend` is used as it is; then `model` and `device` have no say.
+    settings:
+        See `Settings`.
+
+    Attributes
+    ----------
+    skeleton:
+        What the people are reported in. Fields in OpenPose's 18 joints, the built-in and the downloadable networks
+        among them, are reported as COCO-17 (the neck is only an aid of the fields); any other network keeps its own.
+
+    Raises
+    ------
+    ValueError
+        If the model is unknown, corrupt or of another kind, or the device is not there.
+    FileNotFoundError
+        If the model is the path of no file.
+    ImportError
+        If the model needs OpenVINO and it is not installed.
+    bottomup.weights.DownloadError
+        If the model has to be downloaded and cannot be.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] = "default",
+        *,
+        device: str | None = None,
+        backend: str | Backend | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self.settings = _checked(settings)
+        if backend is None or isinstance(backend, str):
+            device = None if device is None else str(device)
+            self.backend = load_backend(resolve_model(model), device=device, backend=backend)
+        elif isinstance(backend, Backend):
+            self.backend = backend
+        else:
+            raise TypeError(f"backend must be a name or a Backend but is a {type(backend).__name__}")
+        self.skeleton = COCO_17 if self.backend.skeleton == OPENPOSE_COCO_18 else self.backend.skeleton
+
+    @overload
+    def __call__(
+        self, image: str | os.PathLike[str] | Image.Image, *, rgb: bool = False, proposals: None = None
+    ) -> People: ...
+    @overload
+    def __call__(
+        self, image: list[Any] | tuple[Any, ...], *, rgb: bool = False, proposals: None = None
+    ) -> list[People]: ...
+    @overload
+    def __call__(self, image: Any, *, rgb: bool = False, proposals: None = None) -> Any: ...
+    def __call__(self, image: Any, *, rgb: bool = False, proposals: None = None) -> People | list[People]:
+        """The people in a picture, or of each picture of several.
+
+        Parameters
+        ----------
+        image:
+            A path; a NumPy array (H, W, 3) uint8 in OpenCV's BGR order; a PIL image; or a torch tensor
+            (3, H, W), uint8 or float in 0..1, RGB. Or several: a list or tuple of any of these, an array
+            (B, H, W, 3) or a tensor (B, 3, H, W).
+        rgb:
+            NumPy arrays are RGB, not BGR.
+        proposals:
+            Must be None.
+
+        Returns
+        -------
+        People in the pixels of the picture (turned upright, if it is a file with an EXIF orientation), or a list
+        of them in the order of the pictures.
+
+        Raises
+        ------
+        TypeError, ValueError, FileNotFoundError
+            If a picture is none; see `bottomup.image.to_bgr`. Of several, the message names the first bad one.
+        """
+        if proposals is not None:
+            raise ValueError(f"proposals must be None but is a {type(proposals).__name__}")
+        if is_single(image):
+            return self._detect([self._prepare(to_bgr(image, rgb=rgb))])[0]
+        people: dict[int, People] = {}
+        photos = (self._prepare(picture, index) for index, picture in enumerate(iterate_bgr(image, rgb=rgb)))
+        for batch in _batches(photos):
+            people |= zip((photo.index for photo in batch), self._detect(batch), strict=True)
+        return [people[index] for index in range(len(people))]
+
+    def fields(self, image: Any, *, rgb: bool = False) -> Fields:
+        """What the network sees in one picture: the fields that the people are decoded from, averaged over all passes.
+
+        They are in network pixels; `detector.letterbox(height, width).to_image(xy)` takes those to the pixels of a
+        picture of that size.
+        """
+        if not is_single(image):
+            raise ValueError("image must be a single picture but is a list or a batch")
+        return self._see([self._prepare(to_bgr(image, rgb=rgb))])[0]
+
+    def letterbox(self, height: int, width: int) -> Letterbox:
+        """How a picture of `height` x `width` pixels is laid into the input, and how network pixels map back to it."""
+        return plan_passes(height, width, self.settings, self.backend.alignment)[0].letterbox
+
+    def _detect(self, photos: Sequence[_Photo]) -> list[People]:
+        """The people of photos whose inputs have the same sizes."""
+        return [self._decode(photo, fields) for photo, fields in zip(photos, self._see(photos), strict=True)]
+
+    def _prepare(self, picture: BgrImage, index: int = 0) -> _Photo:
+        """Picture -> letterbox, once for every pass."""
+        height, width, _ = picture.shape
+        passes = plan_passes(height, width, self.settings, self.backend.alignment)
+        return _Photo(index, passes, tuple(look.letterbox.apply(picture, mirrored=look.mirrored) for look in passes))
+
+    def _see(self, photos: Sequence[_Photo]) -> list[Fields]:
+        """Letterboxes -> network -> fields, averaged over the passes."""
+        outputs = [
+            self.backend.run(np.stack(inputs)) for inputs in zip(*(photo.inputs for photo in photos), strict=True)
+        ]
+        return [
+            average_fields(
+                photo.passes,
+                [(heatmaps[number], pafs[number]) for heatmaps, pafs in outputs],
+                self.backend.skeleton,
+                self.backend.stride,
+            )
+            for number, photo in enumerate(photos)
+        ]
+
+    def _decode(self, photo: _Photo, fields: Fields) -> People:
+        """Fields -> people in network pixels -> people in the picture's pixels, in the skeleton that is reported."""
+        people = cast(
+            People,
+            decode_fields(fields.heatmaps, fields.pafs, fields.skeleton, stride=fields.stride, settings=self.settings),
+        )
+        letterbox = photo.passes[0].letterbox
+        height, width = letterbox.image_size
+        # The last cell of a field may reach beyond the picture, and a joint in it with it.
+        keypoints = np.clip(letterbox.to_image(people.keypoints), 0, (width - 1, height - 1)).astype(np.float32)
+        people = People(people.skeleton, keypoints, people.keypoint_scores, people.scores).convert(self.skeleton)
+        return people[np.count_nonzero(people.keypoint_scores, axis=1) > 0]  # a lone neck is nobody in COCO-17
+
+
+@overload
+def detect_people(
+    image: str | os.PathLike[str] | Image.Image,
+    *,
+    model: str | os.PathLike[str] = "default",
+    device: str | None = None,
+    settings: Settings | None = None,
+    rgb: bool = False,
+) -> People: ...
+@overload
+def detect_people(
+    image: list[Any] | tuple[Any, ...],
+    *,
+    model: str | os.PathLike[str] = "default",
+    device: str | None = None,
+    settings: Settings | None = None,
+    rgb: bool = False,
+) -> list[People]: ...
+@overload
+def detect_people(
+    image: Any,
+    *,
+    model: str | os.PathLike[str] = "default",
+    device: str | None = None,
+    settings: Settings | None = None,
+    rgb: bool = False,
+) -> Any: ...
+def detect_people(
+    image: Any,
+    *,
+    model: str | os.PathLike[str] = "default",
+    device: str | None = None,
+    settings: Settings | None = None,
+    rgb: bool = False,
+) -> People | list[People]:
+    """The people in a picture, or of each picture of several, as `Detector(model, ...)(image)` finds them.
+
+    The Detector is kept, so that only the first call with the same model, device and settings loads the network.
+    See `Detector` for the parameters and errors, and its `__call__` for `image` and `rgb`.
+    """
+    if not isinstance(model, str) or model not in NETWORKS:
+        model = str(resolve_model(model).absolute())  # a relative path means another file elsewhere
+    detector = _detector(model, None if device is None else str(device), _checked(settings))
+    people: People | list[People] = detector(image, rgb=rgb)
+    return people
+
+
+@lru_cache(maxsize=_KEPT_DETECTORS)
+def _detector(model: str, device: str | None, settings: Settings) -> Detector:
+    return Detector(model, device=device, settings=settings)
+
+
+def _checked(settings: Settings | None) -> Settings:
+    if not isinstance(settings, Settings | None):
+        raise TypeError(f"settings must be a Settings but is a {type(settings).__name__}")
+    return settings or Settings()
+
+
+@dataclass(frozen=True)
+class _Photo:
+    """A picture on its way: its place in the list, and what the network is shown of it in each pass."""
+
+    index: int
+    passes: tuple[Pass, ...]
+    inputs: tuple[BgrImage, ...]
+
+
+def _batches(photos: Iterable[_Photo]) -> Iterator[list[_Photo]]:
+    """The photos in groups of the same input sizes, as soon as a group is full; so few of them are held at once."""
+    waiting: dict[tuple[tuple[int, ...], ...], list[_Photo]] = {}
+    for photo in photos:
+        group = waiting.setdefault(tuple(picture.shape for picture in photo.inputs), [])
+        group.append(photo)
+        if len(group) == _BATCH:
+            yield group[:]
+            group.clear()
+    yield from (group for group in waiting.values() if group)

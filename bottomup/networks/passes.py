@@ -1,0 +1,99 @@
+"""Showing a network the same photo several times, at several scales and mirrored, and averaging what it sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bottomup.fields import Fields, cell_centres
+from bottomup.image import Letterbox
+from bottomup.settings import Settings
+from bottomup.skeleton import Skeleton
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One look at a photo: how it lies in the network's input, and whether it is mirrored there."""
+
+    letterbox: Letterbox
+    mirrored: bool = False
+
+
+def plan_passes(height: int, width: int, settings: Settings, alignment: int) -> tuple[Pass, ...]:
+    """The looks that the settings ask for at a photo of `height` x `width` pixels, the reference first."""
+    looks = []
+    for scale in settings.scales:
+        letterbox = Letterbox.fit(
+            height,
+            width,
+            input_height=max(1, round(settings.input_height * scale)),
+            max_aspect=settings.max_aspect,
+            alignment=alignment,
+        )
+        looks += [Pass(letterbox, mirrored) for mirrored in ((False, True) if settings.flip else (False,))]
+    return tuple(looks)
+
+
+def average_fields(
+    passes: Sequence[Pass], outputs: Sequence[tuple[FloatArray, FloatArray]], skeleton: Skeleton, stride: int
+) -> Fields:
+    """The mean of the fields of all passes, on the grid of the first.
+
+    Parameters
+    ----------
+    passes:
+        What was shown.
+    outputs:
+        What the network made of each: heatmaps (K, h, w) and pafs (2L, h, w), as large as its padded input.
+    skeleton, stride:
+        Of the outputs.
+
+    Returns
+    -------
+    Fields in the network pixels of the first pass, without the cells that hold padding only.
+    """
+    reference = passes[0].letterbox
+    total: list[FloatArray] = []
+    for look, (heatmaps, pafs) in zip(passes, outputs, strict=True):
+        fields = [_on_grid(field, look, reference, stride) for field in (heatmaps, pafs)]
+        if look.mirrored:
+            channels, signs = skeleton.paf_flip
+            fields = [fields[0][skeleton.flip_permutation], fields[1][channels] * signs]
+        total = [sum_ + field for sum_, field in zip(total, fields, strict=True)] if total else fields
+    heatmaps, pafs = (np.ascontiguousarray(field / np.float32(len(passes)), np.float32) for field in total)
+    return Fields(heatmaps, pafs, stride, skeleton)
+
+
+def _on_grid(field: FloatArray, look: Pass, reference: Letterbox, stride: int) -> FloatArray:
+    """A field (C, h, w) seen in one pass, resampled bilinearly at the cells of the reference.
+
+    Both grids are followed back to the photo, so the half-pixel rule holds whatever the sizes were rounded to.
+    """
+    height, width = (-(-side // stride) for side in reference.resized_size)
+    if look == Pass(reference):
+        return field[:, :height, :width]
+    cells = np.zeros((max(height, width), 2))
+    cells[:width, 0], cells[:height, 1] = cell_centres(width, stride), cell_centres(height, stride)
+    x, y = look.letterbox.to_network(reference.to_image(cells)).T
+    if look.mirrored:
+        x = look.letterbox.resized_size[1] - 1 - x
+    rows = _interpolation((y[:height] + 0.5) / stride - 0.5, field.shape[1])
+    columns = _interpolation((x[:width] + 0.5) / stride - 0.5, field.shape[2])
+    resampled: FloatArray = rows @ field @ columns.T
+    return resampled
+
+
+def _interpolation(positions: npt.NDArray[np.float64], size: int) -> FloatArray:
+    """(n, size) matrix that interpolates `size` values linearly at n positions, holding the ends beyond them."""
+    positions = np.clip(positions, 0, size - 1)
+    low = np.minimum(positions.astype(int), max(size - 2, 0))
+    matrix = np.zeros((len(positions), size), np.float32)
+    here = np.arange(len(positions))
+    matrix[here, low] += 1 - (positions - low)
+    matrix[here, np.minimum(low + 1, size - 1)] += positions - low
+    return matrix

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bottomup.networks.backends import Backend, load_backend
+from bottomup.networks.field_network import FieldNetwork, NetworkConfig, save_network
+from bottomup.networks.torch_backend import choose_device
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small random network, loud enough that its outputs differ from its biases."""
+    torch.manual_seed(0)
+    network = FieldNetwork(NetworkConfig(skeleton="coco17", channels=8, widths=(8, 8, 8, 8), depths=(1, 1, 1)))
+    for stage in network.stages:
+        torch.nn.init.normal_(stage.predict.weight, std=20.0)
+    path = tmp_path_factory.mktemp("networks") / "small.safetensors"
+    save_network(network, path)
+    return path
+
+
+def test_the_backend_runs_the_network_on_rgb_in_0_to_1(small: Path) -> None:
+    from bottomup.networks.field_network import load_network
+
+    backend, network = load_backend(small, device="cpu"), load_network(small)
+    assert isinstance(backend, Backend)
+    assert backend.device == "cpu"
+    assert (backend.skeleton, backend.stride, backend.alignment) == (network.skeleton, 8, network.alignment)
+    side = 2 * network.alignment
+    images = np.random.default_rng(0).integers(0, 256, (2, side, side + network.alignment, 3), dtype=np.uint8)
+    heatmaps, pafs = backend.run(images)
+    rgb = np.ascontiguousarray(images[..., ::-1].transpose(0, 3, 1, 2))
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(rgb).float() / 255)[-1]
+    for result, wanted in zip((heatmaps, pafs), expected, strict=True):
+        assert result.dtype == np.float32
+        assert result.flags.c_contiguous
+        np.testing.assert_allclose(result, wanted.numpy(), atol=1e-4)
+    assert np.abs(backend.run(images[..., ::-1])[0] - heatmaps).max() > 0.01  # the order of colours matters
+
+
+def test_wrong_images(small: Path) -> None:
+    backend = load_backend(small, device="cpu")
+    with pytest.raises(ValueError, match=rf"multiples of {backend.alignment} but are"):
+        backend.run(np.zeros((1, backend.alignment, backend.alignment + 8, 3), np.uint8))
+    with pytest.raises(ValueError, match="dtype float32"):
+        backend.run(np.zeros((1, 64, 64, 3), np.float32))  # type: ignore[arg-type]
+
+
+def test_damaged_and_missing_files(small: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"model must be an existing file but '.*none\.safetensors'"):
+        load_backend(tmp_path / "none.safetensors")
+    damaged = tmp_path / "damaged.safetensors"
+    for data in (b"", b"nothing of the kind", small.read_bytes()[:-100]):
+        damaged.write_bytes(data)
+        with pytest.raises(ValueError, match=r"damaged\.safetensors"):
+            load_backend(damaged)
+
+
+def test_choose_device() -> None:
+    assert choose_device("cpu") == torch.device("cpu")
+    for wrong in ("gpu", "", "meta", "mps", "cuda:x"):
+        with pytest.raises(ValueError, match=rf"device must be 'cpu', 'cuda' or 'cuda:N' but is '{wrong}'"):
+            choose_device(wrong)
+    with pytest.raises(ValueError, match=r"device must be one that is there but is 'cuda:99': torch .* sees"):
+        choose_device("cuda:99")
+
+
+def test_cuda_without_a_gpu(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert load_backend(small).device == "cpu"
+    with pytest.raises(ValueError, match=r"device must be one that is there but is 'cuda': torch .* sees 0 GPUs"):
+        load_backend(small, device="cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
+def test_the_gpu_agrees_with_the_cpu(small: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (2, 128, 192, 3), dtype=np.uint8)
+    assert load_backend(small).device.startswith("cuda")
+    for on_gpu, on_cpu in zip(
+        load_backend(small).run(images), load_backend(small, device="cpu").run(images), strict=True
+    ):
+        np.testing.assert_allclose(on_gpu, on_cpu, atol=1e-2)
