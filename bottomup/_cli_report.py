@@ -38,7 +38,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, footer
         return
     table = Table(show_edge=False, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold", justify="right" if column in ("people", "score") else "left")
+        table.add_column(column, overflow="fold", justify="right" if column in ("people", "best score") else "left")
     for row in rows:
         table.add_row(*map(escape, row))
     if rows:
@@ -61,7 +61,7 @@ def summarise(outcomes: Sequence[Outcome], out: Path | None, seconds: float) -> 
         counts.append(f"{1000 * seconds / len(outcomes):.0f} ms each")
     where = f"in {escape(str(out))}" if out is not None else "not saved (use --out)"
     footer = f"\n{', '.join(counts)}; results {where}"
-    columns = ["picture", "people", "score", "error"]
+    columns = ["picture", "people", "best score", "error"]
     if is_terminal and not failed:
         columns, rows = columns[:-1], [row[:-1] for row in rows]
     print_table(columns, rows, footer=footer)

@@ -1,0 +1,58 @@
+"""The README's Python examples run as they stand, in its order."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from bottomup import People, Skeleton
+from bottomup.fields import draw_fields
+from bottomup.weights import find_weights
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pytest.importorskip("skimage.data")
+    if find_weights("default") is None:
+        pytest.skip("the built-in network is not in this source tree")
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("photo.jpg", data.astronaut()[:, :, ::-1])
+    hand = Skeleton("three points", ("wrist", "thumb", "finger"), ((0, 1), (0, 2)), (0.06, 0.04, 0.04))
+    ideal = draw_fields(
+        [[[40.0, 90.0], [20.0, 40.0], [60.0, 20.0]]], [[1, 1, 1]], hand, height=128, width=128, stride=8
+    )
+    names: dict[str, Any] = {"heatmaps": ideal.heatmaps, "pafs": ideal.pafs}
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) >= 4
+    for block in blocks:
+        exec(compile(block, str(README), "exec"), names)
+        if "decode_fields(" in block:
+            assert isinstance(names["people"], People)
+            assert len(names["people"]) == 1
+            assert np.isfinite(names["people"].keypoints).all()
+    for picture in ("skeletons.jpg", "joints.jpg", "limbs.jpg"):
+        assert cv2.imread(picture).shape == (512, 512, 3)
+
+
+def test_the_commands_exist() -> None:
+    """Every `bottomup ...` of the README names a command and options that there are."""
+    from typer.testing import CliRunner
+
+    from bottomup.cli import app
+
+    text = README.read_text(encoding="utf-8")
+    lines = re.findall(r"(?:^    |`|bin/)bottomup ((?:detect|weights|doctor|train)[^`\n]*)", text, re.MULTILINE)
+    assert len(lines) >= 6
+    for line in lines:
+        words = line.split()
+        command = words[:2] if words[0] == "weights" else words[:1]
+        shown = CliRunner().invoke(app, [*command, "--help"])
+        assert shown.exit_code == 0, line
+        for option in (word for word in words if word.startswith("--") and word != "--help"):
+            assert option in shown.output, line
