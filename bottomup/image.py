@@ -144,16 +144,12 @@ class Letterbox:
     def apply(self, image: BgrImage, *, mirrored: bool = False) -> BgrImage:
         """The network's input, (padded height, padded width, 3), for an image of `image_size`.
 
-        Shrinking averages the area of each pixel (anything less aliases), enlarging is bicubic; OpenCV's versions of
-        both obey the half-pixel rule. A mirrored photo is padded on the right too.
+        A mirrored photo is padded on the right too.
         """
         if image.shape[:2] != self.image_size:
             raise ValueError(f"image must have height and width {self.image_size} but has {image.shape[:2]}")
         height, width = self.resized_size
-        shrinks = height < image.shape[0] or width < image.shape[1]
-        resized: npt.NDArray[Any] = image
-        if (height, width) != self.image_size:
-            resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+        resized = _resize(image, height, width)
         padded = np.full((*self.padded_size, 3), PADDING_GREY, np.uint8)
         padded[:height, :width] = resized[:, ::-1] if mirrored else resized
         return padded
@@ -165,6 +161,23 @@ class Letterbox:
     def to_network(self, xy: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """(..., 2) image pixels (x, y) as network pixels; the inverse of `to_image`."""
         return (np.asarray(xy, np.float64) + 0.5) * self.scale - 0.5
+
+
+def _resize(image: BgrImage, height: int, width: int) -> npt.NDArray[Any]:
+    """Resize by the half-pixel rule, which both of OpenCV's interpolations here obey.
+
+    Bicubic, since it gives the networks the sharpest picture: on COCO photos of 1.3 times the input's height it was
+    worth half a point to a point of AP over averaging areas. It looks at 4 x 4 pixels only, so a larger picture is
+    averaged first, in blocks, lest detail between them alias.
+    """
+    block = min(image.shape[0] // height, image.shape[1] // width)
+    resized: npt.NDArray[Any] = image
+    if block > 1:
+        smaller = (image.shape[1] // block, image.shape[0] // block)
+        resized = cv2.resize(resized, smaller, interpolation=cv2.INTER_AREA)
+    if resized.shape[:2] != (height, width):
+        resized = cv2.resize(resized, (width, height), interpolation=cv2.INTER_CUBIC)
+    return resized
 
 
 def _pillow_to_bgr(picture: Image.Image) -> BgrImage:
