@@ -1,16 +1,23 @@
 """bottomup: bottom-up multi-person pose, as fast for a crowd as for one.
 
 >>> from bottomup import detect_people
->>> people = detect_people("photo.jpg")
+>>> people = detect_people("photo.jpg")  # doctest: +SKIP
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from bottomup._version import __version__
-from bottomup.decoder import decode_fields
-from bottomup.detector import Detector, detect_people
-from bottomup.fields import Fields
-from bottomup.people import People
-from bottomup.settings import Settings
-from bottomup.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from bottomup.decoder import decode_fields
+    from bottomup.detector import Detector, detect_people
+    from bottomup.fields import Fields
+    from bottomup.people import People
+    from bottomup.settings import Settings
+    from bottomup.skeleton import Skeleton
 
 __all__ = [
     "Detector",
@@ -22,3 +29,27 @@ __all__ = [
     "decode_fields",
     "detect_people",
 ]
+
+_HOMES = {
+    "Detector": "detector",
+    "Fields": "fields",
+    "People": "people",
+    "Settings": "settings",
+    "Skeleton": "skeleton",
+    "decode_fields": "decoder",
+    "detect_people": "detector",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that the command line starts quickly and `bottomup doctor`
+    can speak where OpenCV or the extension does not load."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'bottomup' has no attribute {name!r}")
+    value = getattr(import_module(f"bottomup.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -73,7 +73,11 @@ def _check(heatmaps: Any, pafs: Any, skeleton: Skeleton, stride: float, settings
         raise ValueError(f"stride must be a positive number of pixels but is {stride}")
     first = check_field("heatmaps", heatmaps, skeleton.num_joints)
     second = check_field("pafs", pafs, 2 * skeleton.num_limbs)
-    if len(heatmaps.shape) != len(pafs.shape) or first.shape[0] != second.shape[0] or first.shape[2:] != second.shape[2:]:
+    if (
+        len(heatmaps.shape) != len(pafs.shape)
+        or first.shape[0] != second.shape[0]
+        or first.shape[2:] != second.shape[2:]
+    ):
         raise ValueError(
             f"heatmaps and pafs must have the same batch and size but have shapes {tuple(heatmaps.shape)} "
             f"and {tuple(pafs.shape)}"
@@ -92,8 +96,8 @@ def _decode_image(
 
 def _to_people(graph: PersonJointGraph, stride: float) -> People:
     settings, skeleton = graph.settings, graph.skeleton
-    held = (graph.slots >= 0)
-    responses = np.where(held, graph.heights[graph.slots], 0.0)
+    held = graph.slots >= 0
+    responses = np.where(held, graph.scores[graph.slots], 0.0)
     held &= responses >= settings.joint_threshold
     xy = np.where(held[..., None], (graph.xy[graph.slots] + 0.5) * stride - 0.5, np.nan)
     responses[~held] = 0.0

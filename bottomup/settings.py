@@ -2,40 +2,78 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
+
+_ASSIGNMENTS = ("sweep",)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a Detector or `decode_fields` may be told.
+    """What a Detector or `decode_fields` may be told. Constants of the grouping were chosen on real crowds of
+    CrowdPose's validation set (fields drawn with and without noise) and on fields of a real network.
 
     Network input
         input_height: pixels to which a photo is scaled before the network (COCO pose networks of this kind
             are customarily run 368 high).
-        max_aspect: a photo more than this many times as wide as high is scaled to that width instead, so that a panorama
-            of any length costs no more memory than some six ordinary photos.
+        max_aspect: a photo more than this many times as wide as high is scaled to that width instead, so that a
+            panorama of any length costs no more memory than some six ordinary photos.
         scales: factors of `input_height` at which the network sees the photo; the fields are averaged.
         flip: also show the mirrored photo and average its fields, mirrored back.
+    Joint candidates
+        peak_threshold: lowest heatmap value of a candidate. Lower finds more of a weak network's joints, but below
+            this the ripples of noisy fields become candidates.
+    Scored pairs
+        limb_threshold: lowest mean of a pair's samples; low, since the grouping weighs the rest.
+        limb_coverage: share of a pair's samples that must support the limb. Less than all, since other people's
+            limbs cross it and fields fade at the joints.
+        sample_threshold: a sample supports the limb from this value on; twice the noise of a quiet field.
+        max_limb_length: longest limb, as a share of the field's longer side. No limb of a person who is
+            wholly in the picture is longer.
+        max_samples: most samples of one pair; more than 32 along a long limb change nothing.
+    Grouping (the terms of the objective F)
+        typical_affinity: least value that counts as the typical affinity of a picture's true limbs, so that a
+            picture with nothing but noise is not taken for one of faint people.
+        doubt: an affinity of this share of the typical one speaks neither for nor against a limb. False pairs of
+            drawn crowds have half the affinity of true ones at the median.
+        weak_support: what an affinity below that still counts for, as a factor; real networks' true limbs are often
+            that faint, and where nothing else claims a joint they are the best that is known.
+        person_cost: what a person costs. A candidate must have more than this response to be one by itself.
+        missing_limb_cost: what a limb costs whose joints a person has but which the field does not show.
+        length_tolerance: by how much of its greatest length a limb may exceed it before its affinity has fallen to
+            0.6; foreshortening only shortens, so this covers errors in the person's height and in the joints.
+        shared_peak_cost: what it costs to let two people have a joint each within one peak. Below the support of
+            one good limb, above that of a doubtful one.
+        orphan_joints: largest fragment that may join a body without any limb to it.
+        stretch: how much farther than a body's measured reach such a fragment may lie. The height of a foreshortened
+            body is measured too low.
+        assignment: how candidates are assigned to people; "sweep" is the only way so far.
     Results
-        person_threshold: people with a lower score are left out.
+        min_joints: people with fewer joints are left out.
+        person_threshold: people with a lower score (mean over all the skeleton's joints, 0 where missing) are left
+            out. The default leaves out one faint joint by itself.
         joint_threshold: joints with a lower score are reported as missing.
     Care
         validate: scan all field values for NaN and infinity, not only those that the kernels touch.
-        threads: CPU threads for the kernels.
+        threads: CPU threads for the kernels. One image is decoded in about a millisecond, which more threads rarely
+            repay.
+
+    Raises ValueError (TypeError for a wrong type) that names the setting, what it must be and what it was.
     """
 
     input_height: int = 368
     max_aspect: float = 8.0
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
-    peak_threshold: float = 0.1
+    peak_threshold: float = 0.08
     limb_threshold: float = 0.05
-    limb_coverage: float = 0.8
+    limb_coverage: float = 0.7
     sample_threshold: float = 0.05
     max_limb_length: float = 0.75
     max_samples: int = 32
     typical_affinity: float = 0.2
     doubt: float = 0.5
+    weak_support: float = 0.2
     person_cost: float = 0.25
     missing_limb_cost: float = 0.3
     length_tolerance: float = 0.15
@@ -44,7 +82,56 @@ class Settings:
     stretch: float = 1.3
     assignment: str = "sweep"
     min_joints: int = 1
-    person_threshold: float = 0.0
+    person_threshold: float = 0.03
     joint_threshold: float = 0.0
     validate: bool = False
     threads: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scales", _scales(self.scales))
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            if setting.type == "bool" and not isinstance(value, bool):
+                raise TypeError(f"{setting.name} must be True or False but is {value!r}")
+            if setting.type in ("int", "float"):
+                _check_number(setting.name, value, whole=setting.type == "int")
+        if self.assignment not in _ASSIGNMENTS:
+            raise ValueError(f"assignment must be one of {list(_ASSIGNMENTS)} but is {self.assignment!r}")
+
+
+# Inclusive bounds; a setting that is not here may be any number from 0 on.
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "input_height": (1, math.inf),
+    "max_aspect": (1, math.inf),
+    "peak_threshold": (1e-6, math.inf),
+    "limb_threshold": (-1, 1),
+    "limb_coverage": (0, 1),
+    "sample_threshold": (-1, 1),
+    "max_samples": (3, math.inf),
+    "typical_affinity": (1e-6, math.inf),
+    "doubt": (0, 0.99),
+    "weak_support": (0, 1),
+    "length_tolerance": (1e-6, math.inf),
+    "min_joints": (1, math.inf),
+    "threads": (1, math.inf),
+}
+
+
+def _check_number(name: str, value: object, *, whole: bool) -> None:
+    kind = int if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise TypeError(f"{name} must be {'a whole number' if whole else 'a number'} but is {value!r}")
+    low, high = _BOUNDS.get(name, (0, math.inf))
+    if not low <= value <= high:
+        wanted = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+        raise ValueError(f"{name} must be {wanted} but is {value!r}")
+
+
+def _scales(scales: object) -> tuple[float, ...]:
+    try:
+        checked = tuple(float(scale) for scale in scales)  # type: ignore[attr-defined]
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"scales must be a tuple of numbers but is {scales!r}") from error
+    if not checked or not all(math.isfinite(scale) and scale > 0 for scale in checked):
+        raise ValueError(f"scales must hold at least one positive number but is {scales!r}")
+    return checked

@@ -37,9 +37,7 @@ def build_graph(
     )
 
 
-def _support(
-    affinity: Floats, first: Ints, second: Ints, limb: Ints, responses: Floats, settings: Settings
-) -> Floats:
+def _support(affinity: Floats, first: Ints, second: Ints, limb: Ints, responses: Floats, settings: Settings) -> Floats:
     """How far an affinity speaks for a limb: 1 if it is as high as is typical of this picture, 0 at `doubt` times that.
 
     How high a true limb's affinity comes out differs between networks and pictures (blurred fields halve it), but
@@ -57,4 +55,5 @@ def _support(
     weight = np.cumsum(np.minimum(responses[first], responses[second])[mutual][order])
     typical = affinity[mutual][order][np.searchsorted(weight, weight[-1] / 2)]
     typical = max(float(typical), settings.typical_affinity)
-    return np.minimum((affinity / typical - settings.doubt) / (1 - settings.doubt), 1.0)
+    share = np.minimum(affinity / typical, 1.0)
+    return np.maximum((share - settings.doubt) / (1 - settings.doubt), settings.weak_support * share)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.grouping.body import reach
+from bottomup.grouping import body
 from bottomup.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bottomup.settings import Settings
 
-Floats = npt.NDArray[np.floating]
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
@@ -34,8 +34,18 @@ class Links(NamedTuple):
     affinity: Floats
     length: Floats  # in cells
 
-    def where(self, mask: npt.NDArray[np.bool_]) -> Links:
-        return Links(*(column[mask] for column in self))
+    def where(self, mask: npt.NDArray[np.bool_] | Ints) -> Links:
+        """The links at which a mask is true, or at given indices."""
+        return Links(self.own[mask], self.other[mask], self.limb[mask], self.affinity[mask], self.length[mask])
+
+    def and_also(self, more: Links) -> Links:
+        return Links(
+            np.concatenate([self.own, more.own]),
+            np.concatenate([self.other, more.other]),
+            np.concatenate([self.limb, more.limb]),
+            np.concatenate([self.affinity, more.affinity]),
+            np.concatenate([self.length, more.length]),
+        )
 
 
 class Edges(NamedTuple):
@@ -59,6 +69,8 @@ class PersonJointGraph:
     xy:
         (n, 2) position in cells.
     responses:
+        (n,) what each candidate adds to F: its heatmap value, for the twin of a shared peak less what sharing costs.
+    scores:
         (n,) heatmap value.
     extents:
         (n,) Gaussian width in cells.
@@ -70,6 +82,8 @@ class PersonJointGraph:
         (P, K) the candidate of each type that a person holds, -1 for none.
     scales:
         (P,) each person's height in cells as far as it can be told from its limbs, NaN if it cannot.
+    neighbours, reach:
+        For each joint type those that a limb joins it to; (K, K) how far apart two joints can be (see `body.reach`).
     """
 
     skeleton: Skeleton
@@ -82,6 +96,9 @@ class PersonJointGraph:
     owner: Ints = field(init=False)
     slots: Ints = field(init=False)
     scales: Floats = field(init=False)
+    scores: Floats = field(init=False)
+    neighbours: list[Ints] = field(init=False)
+    reach: Floats = field(init=False)
 
     def __post_init__(self) -> None:
         joints = self.skeleton.num_joints
@@ -89,10 +106,10 @@ class PersonJointGraph:
         self.slots = np.full((0, joints), -1, np.int64)
         self.scales = np.zeros(0)
         limbs = self.skeleton.limb_array.astype(np.int64)
-        self.heights = self.responses
-        self._reach = reach(self.skeleton).astype(np.float64)
-        self._limb_reach = self._reach[limbs[:, 0], limbs[:, 1]]
-        self._neighbours = [
+        self.scores = self.responses
+        self.reach = body.reach(self.skeleton).astype(np.float64)
+        self._limb_reach = self.reach[limbs[:, 0], limbs[:, 1]]
+        self.neighbours = [
             np.array([b if a == k else a for a, b in self.skeleton.limbs if k in (a, b)], np.int64)
             for k in range(joints)
         ]
@@ -101,8 +118,11 @@ class PersonJointGraph:
     def _index(self) -> None:
         """Lists of the candidates and of the links of each joint type."""
         backward = self.pairs._replace(own=self.pairs.other, other=self.pairs.own)
-        both = Links(*(np.concatenate(columns) for columns in zip(self.pairs, backward, strict=True)))
+        both = self.pairs.and_also(backward)
         kind = self.types[both.own]
+        keys = self.pairs.own * len(self.types) + self.pairs.other
+        self._order = np.argsort(keys)
+        self._keys = keys[self._order]
         self._links = [both.where(kind == k) for k in range(self.skeleton.num_joints)]
         self._members = [np.flatnonzero(self.types == k) for k in range(self.skeleton.num_joints)]
 
@@ -124,27 +144,40 @@ class PersonJointGraph:
         for end in ("own", "other"):
             index = getattr(self.pairs, end)
             again = self.pairs.where(twin[index] >= 0)
-            again = again._replace(**{end: twin[getattr(again, end)]})
-            self.pairs = Links(*(np.concatenate(columns) for columns in zip(self.pairs, again, strict=True)))
+            self.pairs = self.pairs.and_also(again._replace(**{end: twin[getattr(again, end)]}))
         self.types = np.concatenate([self.types, self.types[candidates]])
         self.xy = np.concatenate([self.xy, self.xy[candidates]])
         self.extents = np.concatenate([self.extents, self.extents[candidates]])
-        self.heights = np.concatenate([self.heights, self.heights[candidates]])
+        self.scores = np.concatenate([self.scores, self.scores[candidates]])
         self.responses = np.concatenate([self.responses, self.responses[candidates] - self.settings.shared_peak_cost])
         self.owner = np.concatenate([self.owner, np.full(len(candidates), -1)])
         self._index()
 
     # -- the objective -----------------------------------------------------------------------------------------
 
-    def limb_gain(self, links: Links, person: Ints) -> Floats:
-        """What each scored pair adds to F when `person` holds both ends: affinity times the length prior.
+    def limb_gain(self, links: Links, scale: Floats) -> Floats:
+        """What each scored pair adds to F when somebody of that scale holds both ends: affinity times length prior.
 
         The prior is 1 as long as the limb is no longer than the person's body allows, and falls like a Gaussian
         beyond. Foreshortening makes limbs shorter, never longer, so short ones cost nothing.
         """
-        longest = np.maximum(self.scales[person] * self._limb_reach[links.limb], 1.0)
+        longest = np.maximum(scale * self._limb_reach[links.limb], 1.0)
         excess = np.nan_to_num(np.maximum(links.length / longest - 1.0, 0.0), nan=0.0)
-        return links.affinity * np.exp(-0.5 * (excess / self.settings.length_tolerance) ** 2)
+        gain: Floats = links.affinity * np.exp(-0.5 * (excess / self.settings.length_tolerance) ** 2)
+        return gain
+
+    def limb_values(self, first: Ints, second: Ints, scale: Floats) -> Floats:
+        """What limbs add to F: (n, L) candidates at their two ends (-1 for none), held by people of (n,) scales."""
+        present = (first >= 0) & (second >= 0)
+        key = first * len(self.types) + second
+        place = np.minimum(np.searchsorted(self._keys, key), len(self._keys) - 1)
+        shown = present & (self._keys[place] == key)
+        gain = self.limb_gain(
+            self.pairs.where(self._order[place[shown]]), np.broadcast_to(scale[:, None], key.shape)[shown]
+        )
+        values = np.where(present, -self.settings.missing_limb_cost, 0.0)
+        values[shown] = gain
+        return values
 
     def objective(self) -> float:
         """F: responses of the joints used, plus the gain of every limb with both ends in one person, minus a cost
@@ -157,14 +190,15 @@ class PersonJointGraph:
         expected = int((held[:, limbs[:, 0]] & held[:, limbs[:, 1]]).sum())
         return float(
             self.responses[self.owner >= 0].sum()
-            + self.limb_gain(links, mine[inside]).sum()
+            + self.limb_gain(links, self.scales[mine[inside]]).sum()
             - self.settings.missing_limb_cost * (expected - len(links.own))
             - self.settings.person_cost * held.any(axis=1).sum()
         )
 
     def alone(self, candidates: Ints) -> Floats:
         """What a candidate adds to F by itself: as a person of one joint if that is worth it, else unused."""
-        return np.maximum(self.responses[candidates] - self.settings.person_cost, 0.0)
+        alone: Floats = np.maximum(self.responses[candidates] - self.settings.person_cost, 0.0)
+        return alone
 
     # -- one joint type ----------------------------------------------------------------------------------------
 
@@ -182,10 +216,10 @@ class PersonJointGraph:
         person = person[person >= 0]
         stride = len(self.types)
         key, inverse = np.unique(person * stride + links.own, return_inverse=True)
-        gain = np.bincount(inverse, self.limb_gain(links, person), len(key)).astype(np.float64)
+        gain = np.bincount(inverse, self.limb_gain(links, self.scales[person]), len(key)).astype(np.float64)
         shown = np.bincount(inverse, minlength=len(key))
         person, candidate = key // max(stride, 1), key % max(stride, 1)
-        expected = (self.slots[:, self._neighbours[joint]] >= 0).sum(axis=1)[person]
+        expected = (self.slots[:, self.neighbours[joint]] >= 0).sum(axis=1)[person]
         gain -= self.settings.missing_limb_cost * (expected - shown)
         gain += self.responses[candidate] - self.alone(candidate)
         keep = gain > 0
@@ -248,7 +282,9 @@ class PersonJointGraph:
         for index, joint in enumerate(self.types):
             x, y = map(float, self.xy[index])
             response = float(self.responses[index])
-            graph.add_node(("joint", index), kind="joint", joint=self.skeleton.joints[joint], x=x, y=y, response=response)
+            graph.add_node(
+                ("joint", index), kind="joint", joint=self.skeleton.joints[joint], x=x, y=y, response=response
+            )
         for joint in range(self.skeleton.num_joints):
             without = self.copy()
             without.slots[:, joint] = -1
@@ -256,8 +292,8 @@ class PersonJointGraph:
             for person, candidate, weight in zip(*without.edges(joint), strict=True):
                 held = bool(self.slots[person, joint] == candidate)
                 graph.add_edge(("person", int(person)), ("joint", int(candidate)), weight=float(weight), held=held)
-        for index in np.flatnonzero(self.owner >= 0):
-            edge = ("person", int(self.owner[index])), ("joint", int(index))
+        for held_index in np.flatnonzero(self.owner >= 0):
+            edge = ("person", int(self.owner[held_index])), ("joint", int(held_index))
             if not graph.has_edge(*edge):
                 graph.add_edge(*edge, weight=0.0, held=True)
         return graph

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from bottomup.grouping.graph import PersonJointGraph
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 def merge_fragments(graph: PersonJointGraph) -> bool:
@@ -16,7 +20,7 @@ def merge_fragments(graph: PersonJointGraph) -> bool:
             return changed
         touched = np.zeros(graph.num_people, bool)
         for n in np.argsort(-gain, kind="stable"):
-            a, b = first[n], second[n]
+            a, b = int(first[n]), int(second[n])
             if touched[a] or touched[b]:
                 continue
             touched[[a, b]] = True
@@ -26,15 +30,14 @@ def merge_fragments(graph: PersonJointGraph) -> bool:
         changed = True
 
 
-def _gains(graph: PersonJointGraph) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _gains(graph: PersonJointGraph) -> tuple[Ints, Ints, Floats]:
     """Pairs of people that may merge, and how much F grows if they do (only where it grows)."""
     a, b = graph.owner[graph.pairs.own], graph.owner[graph.pairs.other]
     across = (a >= 0) & (b >= 0) & (a != b)
     links = graph.pairs.where(across)
     a, b = a[across], b[across]
     # The larger body decides how long a limb may be: a fragment of few joints does not know its scale.
-    scale_a, scale_b = np.nan_to_num(graph.scales[a]), np.nan_to_num(graph.scales[b])
-    gain = graph.limb_gain(links, np.where(scale_a >= scale_b, a, b))
+    gain = graph.limb_gain(links, np.fmax(graph.scales[a], graph.scales[b]))
     low, high = np.minimum(a, b), np.maximum(a, b)
     key, inverse = np.unique(low * graph.num_people + high, return_inverse=True)
     gain = np.bincount(inverse, gain, len(key)).astype(np.float64)
@@ -59,7 +62,6 @@ def attach_orphans(graph: PersonJointGraph) -> bool:
     is farther away than it can be.
     """
     changed = False
-    refused: set[int] = set()
     while True:
         held = graph.slots >= 0
         size = held.sum(axis=1)
@@ -71,27 +73,27 @@ def attach_orphans(graph: PersonJointGraph) -> bool:
         if not proposals:
             return changed
         touched: set[int] = set()
-        for _, orphan, host in sorted(proposals):
-            if orphan in touched or host in touched:
+        for _, fragment, host in sorted(proposals):
+            if fragment in touched or host in touched:
                 continue
-            touched |= {orphan, host}
-            graph.absorb(host, orphan)
+            touched |= {fragment, host}
+            graph.absorb(host, fragment)
         changed = True
 
 
-def _best_host(graph: PersonJointGraph, held: np.ndarray, orphan: int) -> tuple[int, float]:
+def _best_host(graph: PersonJointGraph, held: npt.NDArray[np.bool_], orphan: int) -> tuple[int, float]:
     joints = np.flatnonzero(held[orphan])
     allowed = ~held[:, joints].any(axis=1) & (held.sum(axis=1) > len(joints)) & np.isfinite(graph.scales)
     # A limb that the field does not show although both its joints are there speaks against the pair.
-    neighbours = np.unique(np.concatenate([graph._neighbours[k] for k in joints]))
+    neighbours = np.unique(np.concatenate([graph.neighbours[k] for k in joints]))
     allowed &= ~held[:, neighbours].any(axis=1)
     hosts = np.flatnonzero(allowed)
     if not len(hosts):
         return -1, np.inf
     place = np.where(held[hosts][..., None], graph.xy[graph.slots[hosts]], np.nan)
     apart = np.linalg.norm(place[:, None] - graph.xy[graph.slots[orphan, joints]][None, :, None], axis=-1)
-    allowed_length = graph.settings.stretch * graph.scales[hosts, None, None] * graph._reach[joints][None]
-    with np.errstate(invalid="ignore"):
+    allowed_length = graph.settings.stretch * graph.scales[hosts, None, None] * graph.reach[joints][None]
+    with np.errstate(invalid="ignore", divide="ignore"):
         stretch = np.nan_to_num(apart / allowed_length, nan=-1).reshape(len(hosts), -1).max(axis=1)
     stretch[stretch < 0] = np.inf
     best = int(stretch.argmin())

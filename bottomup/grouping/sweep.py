@@ -6,6 +6,7 @@ import numpy as np
 
 from bottomup.grouping.assignment import assign
 from bottomup.grouping.body import sweep_order
+from bottomup.grouping.exchange import exchange_branches
 from bottomup.grouping.graph import PersonJointGraph
 from bottomup.grouping.merging import attach_orphans, merge_fragments
 
@@ -32,6 +33,8 @@ def settle(graph: PersonJointGraph) -> None:
             graph.take(joint, *assign(graph.edges(joint)))
         graph.measure()
         merge_fragments(graph)
+        graph.measure()
+        exchange_branches(graph)
         graph.measure()
         now = graph.objective()
         if now <= best + 1e-9:

@@ -94,7 +94,8 @@ def _check(
 ) -> tuple[npt.NDArray[np.floating] | DeviceField, npt.NDArray[np.int32]]:
     if skeleton.num_joints != candidates.joints:
         raise ValueError(
-            f"skeleton must have the candidates' {candidates.joints} joints but {skeleton.name!r} has {skeleton.num_joints}"
+            f"skeleton must have the candidates' {candidates.joints} joints but {skeleton.name!r} "
+            f"has {skeleton.num_joints}"
         )
     field = check_field("pafs", pafs, 2 * skeleton.num_limbs)
     if field.shape[0] != candidates.batch:

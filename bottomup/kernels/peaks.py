@@ -73,9 +73,8 @@ def find_peaks(heatmaps: Any, *, threshold: float = 0.1, threads: int = 1) -> Ca
         result = _C.find_peaks_cuda(field.address, field.itemsize, field.shape, field.strides, threshold, field.stream)
     else:
         result = _C.find_peaks(field, threshold, threads)
-    *arrays, place = result
+    offsets, xy, scores, extents, place = result
     check_finite("heatmaps", place)
-    offsets, xy, scores, extents = arrays
     return Candidates(field.shape[0], field.shape[1], offsets, xy.reshape(-1, 2), scores, extents)
 
 
@@ -138,17 +137,18 @@ def _plateau(plane: FloatPlane, row: int, column: int) -> list[tuple[int, int]]:
 
 def _fit(plane: FloatPlane) -> tuple[FloatPlane, FloatPlane, FloatPlane]:
     """Refined x, refined y and log-curvature of every cell (of use only at peaks)."""
-    rows, columns = np.mgrid[0 : plane.shape[0], 0 : plane.shape[1]].astype(np.float32)
+    rows, columns = np.indices(plane.shape, np.float32)
     offset_x, curvature_x = _fit_axis(plane, 1)
     offset_y, curvature_y = _fit_axis(plane, 0)
     axes = np.zeros(plane.shape, np.float32)
     axes[:, 1:-1] += 1
     axes[1:-1] += 1
-    return columns + offset_x, rows + offset_y, (curvature_x + curvature_y) / np.maximum(axes, 1)
+    curvature = ((curvature_x + curvature_y) / np.maximum(axes, 1)).astype(np.float32)
+    return columns + offset_x, rows + offset_y, curvature
 
 
 def _fit_axis(plane: FloatPlane, axis: int) -> tuple[FloatPlane, FloatPlane]:
-    offset, curvature = np.zeros_like(plane), np.zeros_like(plane)
+    offset, curvature = np.zeros(plane.shape, np.float32), np.zeros(plane.shape, np.float32)
     if plane.shape[axis] < 3:
         return offset, curvature
     p = np.moveaxis(plane, axis, 0)
