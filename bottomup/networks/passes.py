@@ -84,8 +84,7 @@ def _on_grid(field: FloatArray, look: Pass, reference: Letterbox, stride: int) -
         x = look.letterbox.resized_size[1] - 1 - x
     rows = _interpolation((y[:height] + 0.5) / stride - 0.5, field.shape[1])
     columns = _interpolation((x[:width] + 0.5) / stride - 0.5, field.shape[2])
-    resampled: FloatArray = rows @ field @ columns.T
-    return resampled
+    return np.asarray(rows @ field @ columns.T, np.float32)
 
 
 def _interpolation(positions: npt.NDArray[np.float64], size: int) -> FloatArray:

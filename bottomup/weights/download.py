@@ -126,7 +126,7 @@ def _no_network(file: RemoteFile, part: Path, reason: str) -> str:
     )
     return (
         f"{file.url} cannot be downloaded: {reason}. {kept}"
-        f"Without a network, put {file.name} into FOLDER/{part.parent.name} and let BOTTOMUP_WEIGHTS name that FOLDER"
+        f"Without a network, put its files into FOLDER/{part.parent.name} and let BOTTOMUP_WEIGHTS name that FOLDER"
     )
 
 
