@@ -22,6 +22,7 @@ from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
 from bottomup.weights import NETWORKS, resolve_model
 
 _BATCH = 8  # pictures of one size shown to the network at once: enough to fill a GPU, little memory beside its weights
+_WAITING = 64  # pictures of a list that may wait for others of their size; beyond it the largest group goes ahead
 _KEPT_DETECTORS = 4  # that `detect_people` keeps ready: a few models or settings in turn, not a program's whole history
 
 
@@ -245,12 +246,11 @@ class _Photo:
 
 
 def _batches(photos: Iterable[_Photo]) -> Iterator[list[_Photo]]:
-    """The photos in groups of the same input sizes, as soon as a group is full; so few of them are held at once."""
+    """The photos in groups of the same input sizes, so that few of them wait at any time."""
     waiting: dict[tuple[tuple[int, ...], ...], list[_Photo]] = {}
     for photo in photos:
         group = waiting.setdefault(tuple(picture.shape for picture in photo.inputs), [])
         group.append(photo)
-        if len(group) == _BATCH:
-            yield group[:]
-            group.clear()
-    yield from (group for group in waiting.values() if group)
+        if len(group) == _BATCH or sum(map(len, waiting.values())) == _WAITING:
+            yield waiting.pop(max(waiting, key=lambda sizes: len(waiting[sizes])))
+    yield from waiting.values()

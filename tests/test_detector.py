@@ -163,6 +163,27 @@ def test_lists_and_batches_keep_their_order() -> None:
     assert detector([scenes[0][0]]) == [detector(scenes[0][0])]
 
 
+def test_few_pictures_of_a_long_list_wait_at_any_time() -> None:
+    held: set[int] = set()
+    largest = 0
+
+    def photos() -> Any:
+        for index in range(400):
+            width = 8 * (1 + index * 7 % 90)  # hardly ever two of the same size in a row
+            held.add(index)
+            yield bottomup.detector._Photo(index, (), (np.zeros((8, width, 3), np.uint8),))
+
+    seen = []
+    for batch in bottomup.detector._batches(photos()):
+        largest = max(largest, len(held))
+        assert len({photo.inputs[0].shape for photo in batch}) == 1
+        assert 1 <= len(batch) <= 8
+        seen += [photo.index for photo in batch]
+        held -= {photo.index for photo in batch}
+    assert sorted(seen) == list(range(400))
+    assert largest <= 64
+
+
 def test_every_kind_of_input_gives_the_same_people(tmp_path: Path) -> None:
     image, poses = scene(368, 520, (150, 10, 340), (380, 12, 330))
     rgb = np.ascontiguousarray(image[:, :, ::-1])
