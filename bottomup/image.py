@@ -81,7 +81,7 @@ def to_bgr(image: object, *, rgb: bool = False) -> BgrImage:
     if isinstance(image, Image.Image):
         try:
             return _pillow_to_bgr(image)
-        except OSError as error:  # Pillow reads the pixels of an opened file only now
+        except (OSError, SyntaxError, EOFError) as error:  # Pillow reads the pixels of an opened file only now
             raise ValueError(f"image must be a complete picture but cannot be read: {error}") from error
     if _is_tensor(image):
         return _array_to_bgr(_tensor_to_array(image), rgb=True)

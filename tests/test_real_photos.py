@@ -13,6 +13,7 @@ from PIL import Image
 from bottomup.detector import Detector, detect_people
 from bottomup.settings import Settings
 from bottomup.skeletons import COCO_17
+from bottomup.weights import find_weights
 
 # Of scikit-image's astronaut (512 x 512), read off the enlarged photo: the pupils, the tip of the nose, and the
 # shoulders under the suit, above the folds of the armpits.
@@ -48,6 +49,18 @@ def test_astronaut(detector: Detector, astronaut: Any) -> None:
     assert people.skeleton == COCO_17
     assert_is_the_astronaut(people)
     assert people[0]["left_ankle"][2] == 0  # the photo ends at the hips
+
+
+def test_the_built_in_network_finds_the_astronaut(astronaut: Any) -> None:
+    if find_weights("default") is None:
+        pytest.skip("the built-in network is not part of this source tree")
+    people = detect_people(astronaut, rgb=True)
+    assert people.skeleton == COCO_17
+    assert len(people) == 1
+    x, y, score = people[0]["nose"]
+    assert score > 0
+    assert 182 < x < 270  # the face, from ear to ear
+    assert 80 < y < 178  # from the hair to the chin
 
 
 def test_astronaut_from_files(detector: Detector, astronaut: Any, tmp_path: Path) -> None:
