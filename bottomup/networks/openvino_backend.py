@@ -75,13 +75,7 @@ class OpenVinoBackend:
 
 def _inspect(model: Any, path: Path) -> tuple[int, int, int]:
     """The numbers of the heatmap and paf outputs, and the stride; leaves the model's input at any size."""
-    try:
-        model.reshape([1, 3, _PROBE, _PROBE])
-    except RuntimeError as error:
-        inputs = [str(port.get_partial_shape()) for port in model.inputs]
-        raise ValueError(
-            f"model must take one input of shape (B, 3, H, W) but {str(path)!r} takes {inputs}: {_brief(error)}"
-        ) from error
+    _reshape(model, [1, 3, _PROBE, _PROBE], path)
     shapes = [tuple(port.get_shape()) for port in model.outputs]
     sides = {shape[2:] for shape in shapes if len(shape) == 4 and shape[1] in (_HEATMAPS, _PAFS)}
     channels = [shape[1] if len(shape) == 4 else 0 for shape in shapes]
@@ -94,8 +88,18 @@ def _inspect(model: Any, path: Path) -> tuple[int, int, int]:
         raise ValueError(
             f"model must have a whole stride but {str(path)!r} makes {height} x {width} cells of {_PROBE} x {_PROBE}"
         )
-    model.reshape([-1, 3, -1, -1])
+    _reshape(model, [-1, 3, -1, -1], path)
     return channels.index(_HEATMAPS), channels.index(_PAFS), stride
+
+
+def _reshape(model: Any, shape: list[int], path: Path) -> None:
+    try:
+        model.reshape(shape)
+    except RuntimeError as error:
+        inputs = [str(port.get_partial_shape()) for port in model.inputs]
+        raise ValueError(
+            f"model must take one input of any shape (B, 3, H, W) but {str(path)!r} takes {inputs}: {_brief(error)}"
+        ) from error
 
 
 def _compile(core: Any, model: Any) -> Any:

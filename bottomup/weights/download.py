@@ -89,8 +89,8 @@ def _download(file: RemoteFile, path: Path, part: Path, advance_to: Callable[[in
         size = part.stat().st_size
         part.unlink()  # nothing to resume: these bytes are wrong
         raise DownloadError(
-            f"{file.url} is not the file that was expected ({file.size} bytes, SHA-256 {file.sha256}): "
-            f"{size} or more bytes with another checksum came. It was deleted"
+            f"{file.url} is not the file that was expected, {file.size} bytes with SHA-256 {file.sha256}: "
+            f"what came, {size} bytes, has another checksum and was deleted"
         )
     part.replace(path)
 
