@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A busy computer is no reason to fail a test: nothing here goes by the clock.
+hypothesis.settings.register_profile("bottomup", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("bottomup")
 
 
 @pytest.fixture(scope="session")

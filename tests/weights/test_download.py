@@ -171,7 +171,7 @@ def test_another_file_is_refused_and_deleted(
     server: Server, tmp_path: Path, behaviour: Callable[[Handler], None]
 ) -> None:
     server.behaviours = [behaviour]
-    with pytest.raises(DownloadError, match=r"is not the file that was expected .*SHA-256"):
+    with pytest.raises(DownloadError, match=r"is not the file that was expected, .* SHA-256 .* was deleted"):
         fetch(server.file(), tmp_path)
     assert not (tmp_path / "network.bin").exists()
     assert not (tmp_path / "network.bin.part").exists()
