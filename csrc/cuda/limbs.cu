@@ -92,6 +92,7 @@ Pairs score_limbs(const FieldView& pafs, const float* xy, const int64_t* offsets
     Pairs pairs;
     pairs.offsets.assign(size_t(pafs.batch * limb_count) + 1, 0);
     if (total == 0) return pairs;
+    const DeviceGuard guard(pafs.data);
     const auto handle = static_cast<cudaStream_t>(stream);
     const int64_t candidates = offsets[pafs.batch * joints];
     int non_finite = INT32_MAX;

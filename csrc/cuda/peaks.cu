@@ -181,6 +181,7 @@ Peaks find_peaks(const FieldView& heatmaps, float threshold, void* stream) {
     Peaks peaks;
     peaks.offsets.assign(size_t(planes) + 1, 0);
     if (planes * heatmaps.height * heatmaps.width == 0) return peaks;
+    const DeviceGuard guard(heatmaps.data);
     const auto handle = static_cast<cudaStream_t>(stream);
     std::vector<Found> found = heatmaps.dtype == DType::float32 ? collect<float>(heatmaps, threshold, handle, peaks.non_finite)
                                                                 : collect<Half>(heatmaps, threshold, handle, peaks.non_finite);
