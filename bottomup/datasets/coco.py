@@ -62,27 +62,14 @@ def read_coco(folder: str | Path, skeleton: Skeleton, *, skip_joints: Collection
     file = folder / "annotations.json"
     try:
         content = json.loads(file.read_text())
-        images = {int(image["id"]): image for image in content["images"]}
         source = _source_skeleton(content["categories"], skip_joints)
+        images = {int(image["id"]): image for image in content["images"]}
         people: dict[int, list[Mapping[str, Any]]] = {key: [] for key in images}
         for annotation in content["annotations"]:
             people[int(annotation["image_id"])].append(annotation)
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        return [_photo(folder, images[key], people[key], source, skeleton) for key in sorted(images)]
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"folder must hold annotations in COCO form but {file} has not: {error!r}") from error
-    photos = []
-    for key in sorted(images):
-        image = images[key]
-        keypoints = _keypoints(people[key], source, file)
-        # Absent joints are NaN in both skeletons, so `convert` needs no more than which are there.
-        scores = np.isfinite(keypoints[..., 0]).astype(np.float32)
-        converted, _ = source.convert(keypoints, scores, skeleton)
-        boxes = [a["bbox"] for a in people[key] if _is_ignored(a)]
-        photos.append(
-            Photo(
-                key, folder / "images" / image["file_name"], converted, _xyxy(boxes), str(image.get("coco_split", ""))
-            )
-        )
-    return photos
 
 
 def read_plain(folder: str | Path, skeleton: Skeleton) -> list[Photo]:
@@ -112,14 +99,24 @@ def _source_skeleton(categories: list[Mapping[str, Any]], skip_joints: Collectio
     return Skeleton("annotations", named, (), (0.1,) * len(named))
 
 
-def _keypoints(annotations: list[Mapping[str, Any]], source: Skeleton, file: Path) -> npt.NDArray[np.float32]:
-    labelled = [a["keypoints"] for a in annotations if not _is_ignored(a)]
+def _photo(
+    folder: Path,
+    image: Mapping[str, Any],
+    annotations: list[Mapping[str, Any]],
+    source: Skeleton,
+    skeleton: Skeleton,
+) -> Photo:
+    labelled = [annotation["keypoints"] for annotation in annotations if not _is_ignored(annotation)]
     if any(len(row) != 3 * source.num_joints for row in labelled):
-        raise ValueError(f"{file} must give 3 numbers for each of {source.num_joints} joints but has other rows")
+        raise ValueError(f"keypoints must be 3 numbers for each of {source.num_joints} joints")
     table = np.array(labelled, np.float32).reshape(len(labelled), source.num_joints, 3)
-    keypoints = table[..., :2].copy()
-    keypoints[table[..., 2] <= 0] = np.nan
-    return keypoints
+    keypoints, seen = table[..., :2], table[..., 2] > 0
+    if not np.isfinite(keypoints[seen]).all():
+        raise ValueError("keypoints must be finite")
+    converted, _ = source.convert(keypoints, seen.astype(np.float32), skeleton)
+    ignore = _xyxy([annotation["bbox"] for annotation in annotations if _is_ignored(annotation)])
+    path = folder / "images" / str(image["file_name"])
+    return Photo(int(image["id"]), path, converted, ignore, str(image.get("coco_split", "")))
 
 
 def _is_ignored(annotation: Mapping[str, Any]) -> bool:

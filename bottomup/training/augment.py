@@ -1,0 +1,106 @@
+"""Turning a photo, its poses and its teacher's maps in the same way.
+
+A crop is one affine map from photo pixels to crop pixels (a 3 x 3 matrix, both with pixel centres at integers):
+rotation, scale, shift, and sometimes a mirror. Everything else follows from that matrix.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from bottomup.skeleton import Skeleton
+from bottomup.training.teacher import GROUP, PAF_UNIT, PAF_ZERO, TeacherMaps
+
+Matrix = npt.NDArray[np.float64]
+# What a teacher is unsure of everywhere is noise of its last layer, not a joint.
+_TEACHER_FLOOR = 0.03
+
+
+def crop_matrix(centre: npt.ArrayLike, scale: float, degrees: float, mirror: bool, size: int) -> Matrix:
+    """The map that brings photo pixel `centre` to the middle of a `size` x `size` crop."""
+    angle = np.deg2rad(degrees)
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    if mirror:
+        turn[:, 0] *= -1
+    matrix = np.eye(3)
+    matrix[:2, :2] = turn
+    matrix[:2, 2] = (size - 1) / 2 - turn @ np.asarray(centre, np.float64)
+    return matrix
+
+
+def is_mirror(matrix: Matrix) -> bool:
+    return bool(np.linalg.det(matrix[:2, :2]) < 0)
+
+
+def warp_photo(photo: npt.NDArray[np.uint8], matrix: Matrix, size: int) -> npt.NDArray[np.uint8]:
+    """The crop (size, size, 3); grey beyond the photo's edge."""
+    grey = (128, 128, 128)
+    return np.asarray(
+        cv2.warpAffine(photo, matrix[:2], (size, size), flags=cv2.INTER_LINEAR, borderValue=grey), np.uint8
+    )
+
+
+def warp_keypoints(keypoints: npt.NDArray[np.float32], matrix: Matrix, skeleton: Skeleton) -> npt.NDArray[np.float64]:
+    """(N, K, 2) photo pixels to crop pixels; in a mirror the left joints become the right ones."""
+    moved = keypoints @ matrix[:2, :2].T + matrix[:2, 2]
+    return np.asarray(moved[:, skeleton.flip_permutation] if is_mirror(matrix) else moved, np.float64)
+
+
+def warp_boxes(boxes: npt.NDArray[np.float32], matrix: Matrix) -> npt.NDArray[np.float64]:
+    """(M, 4) boxes xyxy to the (M, 4, 2) corners that they have in the crop."""
+    corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
+    return np.asarray(corners @ matrix[:2, :2].T + matrix[:2, 2], np.float64)
+
+
+def warp_teacher(
+    maps: TeacherMaps, matrix: Matrix, size: int, stride: int, skeleton: Skeleton
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """The teacher's heatmaps (K, h, w) and pafs (2L, h, w) as they are in the crop, h = w = size / stride."""
+    cells = size // stride
+    to_photo = np.diag([maps.stride / maps.scale, maps.stride / maps.scale, 1.0])
+    to_photo[:2, 2] = 0.5 * maps.stride / maps.scale - 0.5
+    to_cell = np.diag([1 / stride, 1 / stride, 1.0])
+    to_cell[:2, 2] = 0.5 / stride - 0.5
+    warp = (to_cell @ matrix @ to_photo)[:2]
+    out = np.empty((len(maps.groups), cells, cells, GROUP), np.uint8)
+    for number, group in enumerate(maps.groups):
+        joints_left = skeleton.num_joints - number * GROUP
+        empty = [0.0 if channel < joints_left else PAF_ZERO for channel in range(GROUP)]
+        cv2.warpAffine(group, warp, (cells, cells), dst=out[number], flags=cv2.INTER_LINEAR, borderValue=empty)
+    channels = out.transpose(0, 3, 1, 2).reshape(-1, cells, cells)
+    joints, ends = skeleton.num_joints, skeleton.num_joints + 2 * skeleton.num_limbs
+    heat = np.maximum((channels[:joints] / np.float32(255) - _TEACHER_FLOOR) / (1 - _TEACHER_FLOOR), 0)
+    pafs = (channels[joints:ends].astype(np.float32) - np.float32(PAF_ZERO)) / np.float32(PAF_UNIT)
+    # The vectors turn with the picture. Their length is a confidence and stays.
+    turn = (matrix[:2, :2] / np.sqrt(abs(np.linalg.det(matrix[:2, :2])))).astype(np.float32)
+    pafs = np.einsum("ij,ljhw->lihw", turn, pafs.reshape(-1, 2, cells, cells))
+    if is_mirror(matrix):
+        heat = heat[skeleton.flip_permutation]
+        order, signs = skeleton.paf_flip
+        # The turn has mirrored x already; of the signs, that of y alone says whether the mirrored limb runs backwards.
+        pafs = pafs[order[::2] // 2] * signs[1::2].reshape(-1, 1, 1, 1)
+    return heat.astype(np.float32), pafs.reshape(-1, cells, cells).astype(np.float32)
+
+
+def jitter_colours(image: npt.NDArray[np.uint8], rng: np.random.Generator, strength: float) -> npt.NDArray[np.uint8]:
+    """Another light, another camera: gain, offset and gamma per channel, sometimes grey, blurred or noisy."""
+    if strength <= 0:
+        return image
+    levels = np.arange(256, dtype=np.float64) / 255
+    common = rng.uniform(-1, 1, 3) * strength
+    tables = []
+    for own in rng.uniform(-1, 1, 3) * strength:
+        gain, offset, gamma = 1 + 0.3 * common[0] + 0.12 * own, 0.12 * common[1], 2 ** (0.5 * common[2])
+        tables.append(np.clip(((levels**gamma - 0.5) * gain + 0.5 + offset) * 255, 0, 255))
+    image = np.asarray(cv2.LUT(image, np.rint(np.stack(tables, -1)[None]).astype(np.uint8)), np.uint8)
+    kind = rng.random()
+    if kind < 0.1 * strength:
+        image = np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
+    elif kind < 0.2 * strength:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.5, 1.5))), np.uint8)
+    elif kind < 0.3 * strength:
+        noise = rng.integers(-12, 13, image.shape, np.int16)
+        image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    return image

@@ -1,0 +1,153 @@
+"""Everything that decides a training run, in one frozen value that is written as TOML."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bottomup.networks.field_network import NetworkConfig
+
+
+@dataclass(frozen=True)
+class Source:
+    """One folder of photos.
+
+    folder: relative to the data root; in COCO form, or photos without people if it has no `annotations.json`.
+    weight: this source's share of the crops, relative to the other sources.
+    skip_joints: joints of the file that mean something else than the skeleton's joint of that name.
+    held_out_split, held_out: this many photos of lowest id in that split are never trained on.
+    person_size: > 0 rescales each photo so that its labelled person is that many pixels long (at most thrice as
+        large), the scale to which `scale` and `teacher_scales` are relative; 0 takes the photo as it is.
+    scale: smallest and largest scale of a crop.
+    teacher_scales: at which scales the teacher looks at the photo; empty: no teacher here.
+    label_trust: share of the label, against the teacher, near a labelled joint.
+    """
+
+    folder: str
+    weight: float = 1.0
+    skip_joints: tuple[str, ...] = ()
+    held_out_split: str = ""
+    held_out: int = 0
+    person_size: float = 0.0
+    scale: tuple[float, float] = (0.5, 1.5)
+    teacher_scales: tuple[float, ...] = ()
+    label_trust: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("skip_joints", "scale", "teacher_scales"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        _require(math.isfinite(self.weight) and self.weight > 0, "weight", "positive", self.weight)
+        _require(len(self.scale) == 2 and 0 < self.scale[0] <= self.scale[1], "scale", "two rising sizes", self.scale)
+        _require(min(self.teacher_scales, default=1) > 0, "teacher_scales", "positive", self.teacher_scales)
+        _require(0 <= self.label_trust <= 1, "label_trust", "from 0 to 1", self.label_trust)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A training run.
+
+    data: the root that the sources' folders and the teacher are relative to.
+    out: folder of checkpoints, log and weights.
+    hours, steps: the schedule ends after this much training time, or after so many steps if `steps` is above 0.
+    teacher: OpenVINO network, relative to `data`; empty: learn from labels alone.
+    crop_sizes: (progress, pixels) pairs; from that part of the schedule on, crops have that size. Small crops
+        first: they teach what a joint looks like at half the cost.
+    batch, learning_rate, weight_decay, warmup, clip, ema: the usual; `warmup` in steps, `clip` of the gradient's norm.
+    foreground: how much more a cell counts where the target is 1 than where it is 0.
+    rotation: degrees to either side.  flip: share of mirrored crops.  colour: 0 leaves the colours alone.
+    bfloat16: compute in bfloat16 where it is safe.
+    threads: how many parts of a batch are computed at a time, 0 for one per core. A run repeats exactly with 1.
+    micro_batch: crops in such a part.
+    workers: processes that make crops; 0 makes them in between.
+    checkpoint_minutes: how often the run is saved.
+    validate_minutes: how often the average precision on the photos held out is measured; 0: only at the end.
+    """
+
+    sources: tuple[Source, ...]
+    data: str = "."
+    out: str = "runs/default"
+    hours: float = 2.0
+    steps: int = 0
+    seed: int = 0
+    teacher: str = ""
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    crop_sizes: tuple[tuple[float, int], ...] = ((0.0, 256),)
+    batch: int = 32
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    warmup: int = 300
+    clip: float = 5.0
+    ema: float = 0.999
+    foreground: float = 4.0
+    rotation: float = 40.0
+    flip: float = 0.5
+    colour: float = 1.0
+    bfloat16: bool = True
+    threads: int = 0
+    micro_batch: int = 8
+    workers: int = 2
+    checkpoint_minutes: float = 5.0
+    validate_minutes: float = 0.0
+
+    def __post_init__(self) -> None:
+        sizes = tuple((float(start), int(size)) for start, size in self.crop_sizes)
+        object.__setattr__(self, "crop_sizes", sizes)
+        _require(len(self.sources) > 0, "sources", "at least one folder", self.sources)
+        _require(
+            bool(sizes) and sizes[0][0] == 0 and list(sizes) == sorted(sizes), "crop_sizes", "rising from 0", sizes
+        )
+        _require(all(size > 0 and size % 32 == 0 for _, size in sizes), "crop_sizes", "multiples of 32", sizes)
+        _require(self.steps > 0 or self.hours > 0, "hours", "positive", self.hours)
+        _require(self.batch >= 1, "batch", "at least 1", self.batch)
+        _require(self.micro_batch >= 1, "micro_batch", "at least 1", self.micro_batch)
+        _require(self.threads >= 0, "threads", "at least 0", self.threads)
+        _require(self.learning_rate > 0, "learning_rate", "positive", self.learning_rate)
+        _require(0 <= self.ema < 1, "ema", "from 0 to below 1", self.ema)
+        _require(self.checkpoint_minutes >= 0, "checkpoint_minutes", "at least 0", self.checkpoint_minutes)
+        _require(self.validate_minutes >= 0, "validate_minutes", "at least 0", self.validate_minutes)
+        _require(self.clip > 0, "clip", "positive", self.clip)
+        _require(self.workers >= 0, "workers", "at least 0", self.workers)
+
+    def crop_size(self, progress: float) -> int:
+        """Pixels of a crop's side at this part (0..1) of the schedule."""
+        return [size for start, size in self.crop_sizes if start <= progress or start == 0][-1]
+
+    @classmethod
+    def load(cls, path: str | Path, **changes: Any) -> TrainConfig:
+        """Read a recipe; keyword arguments replace its values. ValueError names the file and what it cannot have."""
+        try:
+            values = tomllib.loads(Path(path).read_text()) | changes
+            values["sources"] = tuple(Source(**source) for source in values.get("sources", ()))
+            values["network"] = NetworkConfig(**values.get("network", {}))
+            return cls(**values)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError, ValueError) as error:
+            raise ValueError(f"path must be a training recipe but {path} is not: {error}") from error
+
+    def to_toml(self) -> str:
+        values = dataclasses.asdict(self)
+        tables, sources = {"network": values.pop("network")}, values.pop("sources")
+        lines = [f"{key} = {_toml(value)}" for key, value in values.items()]
+        for name, table in tables.items():
+            lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
+        for source in sources:
+            lines += ["", "[[sources]]", *(f"{key} = {_toml(value)}" for key, value in source.items())]
+        return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return repr(value)
+
+
+def _require(fits: bool, name: str, what: str, value: object) -> None:
+    if not fits:
+        raise ValueError(f"{name} must be {what} but is {value}")

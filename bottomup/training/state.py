@@ -1,0 +1,84 @@
+"""All that a training run is made of between two steps: saved whole, so that it can stop at any moment."""
+
+from __future__ import annotations
+
+import copy
+import math
+from pathlib import Path
+
+import torch
+
+from bottomup.networks.field_network import FieldNetwork
+from bottomup.training.config import TrainConfig
+
+
+class TrainState:
+    """Network, its averaged twin, optimiser, and how far the run is.
+
+    step: steps done.  elapsed: seconds of training, over all the times it was resumed.
+    """
+
+    def __init__(self, config: TrainConfig) -> None:
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.network = FieldNetwork(config.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.train()
+        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        decayed = [p for p in self.network.parameters() if p.ndim > 1]
+        others = [p for p in self.network.parameters() if p.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+        self.step = 0
+        self.elapsed = 0.0
+
+    @property
+    def progress(self) -> float:
+        """How much of the schedule is done, 0..1."""
+        done = self.step / self.config.steps if self.config.steps else self.elapsed / (3600 * self.config.hours)
+        return min(1.0, done)
+
+    def set_learning_rate(self) -> float:
+        """A warm-up, then half a cosine down to a hundredth."""
+        warm = min(1.0, (self.step + 1) / max(1, self.config.warmup))
+        rate = self.config.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self.progress)))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    @torch.no_grad()
+    def update_average(self) -> None:
+        """Move the averaged weights a little towards the trained ones, faster at the beginning."""
+        keep = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        for mean, new in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(new, 1 - keep)
+            else:
+                mean.copy_(new)
+
+    def save(self, path: Path) -> None:
+        """Write the state; a run that is killed meanwhile keeps the file it had."""
+        unfinished = path.with_name(path.name + ".part")
+        content = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "elapsed": self.elapsed,
+            "random": torch.get_rng_state(),
+        }
+        torch.save(content, unfinished)
+        unfinished.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Take up the state in a file. ValueError names the file if it is of another network or damaged."""
+        try:
+            content = torch.load(path, weights_only=True)
+            self.network.load_state_dict(content["network"])
+            self.average.load_state_dict(content["average"])
+            self.optimizer.load_state_dict(content["optimizer"])
+            self.step, self.elapsed = int(content["step"]), float(content["elapsed"])
+            torch.set_rng_state(content["random"])
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # torch.load raises many kinds for a damaged file
+            raise ValueError(f"out must hold a checkpoint of this recipe but {path} is none: {error}") from error

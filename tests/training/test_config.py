@@ -1,0 +1,53 @@
+"""Recipes: the one in the package, the way through TOML and back, and what they may not say."""
+
+from __future__ import annotations
+
+import dataclasses
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from bottomup.training import Source, TrainConfig
+
+DEFAULT = Path(str(files("bottomup.training") / "recipes" / "default.toml"))
+
+
+def test_the_recipe_in_the_package_can_be_loaded_and_names_no_machine() -> None:
+    config = TrainConfig.load(DEFAULT, data="elsewhere", hours=0.5)
+    assert (config.data, config.hours) == ("elsewhere", 0.5)
+    assert config.sources[0].held_out == 300
+    assert not any(Path(source.folder).is_absolute() for source in config.sources)
+
+
+def test_a_config_survives_toml(tmp_path: Path) -> None:
+    config = dataclasses.replace(TrainConfig.load(DEFAULT), data='a "quoted" \\ path', seed=3, bfloat16=False)
+    (tmp_path / "a.toml").write_text(config.to_toml())
+    assert TrainConfig.load(tmp_path / "a.toml") == config
+
+
+def test_crops_grow_along_the_schedule() -> None:
+    config = TrainConfig((Source("a"),), crop_sizes=((0.0, 64), (0.5, 96), (0.9, 128)))
+    assert [config.crop_size(progress) for progress in (0.0, 0.49, 0.5, 0.95, 1.0)] == [64, 64, 96, 128, 128]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("hours = ", "Invalid value"),
+        ("", "sources must be at least one folder"),
+        ("speed = 3\n[[sources]]\nfolder = 'a'", "unexpected keyword argument 'speed'"),
+        ("[[sources]]\nfolder = 'a'\nweight = 0", "weight must be positive but is 0"),
+        ("[[sources]]\nfolder = 'a'\nscale = [2, 1]", "scale must be two rising sizes"),
+        ("[[sources]]\nfolder = 'a'\nlabel_trust = 2", "label_trust must be from 0 to 1 but is 2"),
+        ("crop_sizes = [[0.0, 100]]\n[[sources]]\nfolder = 'a'", "crop_sizes must be multiples of 32"),
+        ("crop_sizes = [[0.2, 64]]\n[[sources]]\nfolder = 'a'", "crop_sizes must be rising from 0"),
+        ("hours = -1\n[[sources]]\nfolder = 'a'", "hours must be positive but is -1"),
+        ("batch = 0\n[[sources]]\nfolder = 'a'", "batch must be at least 1 but is 0"),
+        ("[network]\nstride = 7\n[[sources]]\nfolder = 'a'", "stride must be 4 or 8 but is 7"),
+    ],
+)
+def test_says_what_a_recipe_has_wrong(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "a.toml").write_text(text)
+    with pytest.raises(ValueError, match=rf"path must be a training recipe but .*a\.toml is not: .*{message}"):
+        TrainConfig.load(tmp_path / "a.toml")
