@@ -60,9 +60,9 @@ class TrainConfig:
     foreground: how much more a cell counts where the target is 1 than where it is 0.
     rotation: degrees to either side.  flip: share of mirrored crops.  colour: 0 leaves the colours alone.
     bfloat16: compute in bfloat16 where it is safe.
-    threads: how many parts of a batch are computed at a time, 0 for one per core. A run repeats exactly with 1.
+    threads: how many parts of a batch are computed at a time, 0 for torch's own choice. A run repeats exactly with 1.
     micro_batch: crops in such a part.
-    workers: processes that make crops; 0 makes them in between.
+    workers: processes that make crops (forks, so not on Windows); 0 makes them in between.
     checkpoint_minutes: how often the run is saved.
     validate_minutes: how often the average precision on the photos held out is measured; 0: only at the end.
     """
@@ -102,6 +102,7 @@ class TrainConfig:
         )
         _require(all(size > 0 and size % 32 == 0 for _, size in sizes), "crop_sizes", "multiples of 32", sizes)
         _require(self.steps > 0 or self.hours > 0, "hours", "positive", self.hours)
+        _require(self.seed >= 0, "seed", "at least 0", self.seed)
         _require(self.batch >= 1, "batch", "at least 1", self.batch)
         _require(self.micro_batch >= 1, "micro_batch", "at least 1", self.micro_batch)
         _require(self.threads >= 0, "threads", "at least 0", self.threads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,7 @@ def load_examples(source: Source, photos: Sequence[Photo], teacher: Teacher | No
         unit = _unit(photo, image.shape[:2], source.person_size)
         maps: list[TeacherMaps] = []
         if teacher is not None and source.teacher_scales:
-            kept = cache / Path(source.folder).name / f"{photo.id}.npz"
+            kept = cache / re.sub(r"\W+", "-", source.folder).strip("-") / f"{photo.id}.npz"
             maps = teacher.maps(image, [unit * scale for scale in source.teacher_scales], kept)
         examples.append(Example(image, photo, maps, unit))
     return examples
@@ -104,8 +105,7 @@ class CropMaker(Dataset[Batch]):
         scale = example.unit * float(np.exp(rng.uniform(*np.log(source.scale))))
         people, joints = np.nonzero(example.photo.visible)
         if len(people) and rng.random() < 0.85:
-            # A person of a crowd is as likely as one alone; then any joint of it.
-            chosen = rng.choice(np.nonzero(people == rng.choice(people))[0])
+            chosen = int(rng.integers(len(people)))
             centre = example.photo.keypoints[people[chosen], joints[chosen]] + rng.normal(0, 0.12 * size / scale, 2)
         else:
             centre = rng.uniform(0, 1, 2) * example.image.shape[1::-1]

@@ -6,7 +6,6 @@ import contextlib
 import csv
 import dataclasses
 import math
-import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -62,8 +61,12 @@ def train(config: TrainConfig, *, resume: bool = False, say: Say = print) -> Pat
     if checkpoint.is_file():
         state.load(checkpoint)
         say(f"going on at step {state.step}")
-    with _one_thread_each():
-        _run(state, CropMaker(config, get_skeleton(config.network.skeleton), sets), out, say)
+    crops = CropMaker(config, get_skeleton(config.network.skeleton), sets)
+    with (
+        contextlib.closing(Replicas(state.network, config, config.threads or torch.get_num_threads())) as replicas,
+        _one_thread_each(),
+    ):
+        _run(state, replicas, crops, out, say)
     return out / "weights.safetensors"
 
 
@@ -71,19 +74,19 @@ def load_sets(config: TrainConfig, say: Say) -> list[tuple[Source, Sequence[Exam
     """Every source's photos in memory, with the teacher's maps."""
     root, skeleton = Path(config.data), get_skeleton(config.network.skeleton)
     teacher = Teacher(root / config.teacher, skeleton) if config.teacher else None
+    cache = Path(config.out).parent / "teacher" / Path(config.teacher).stem
     sets: list[tuple[Source, Sequence[Example]]] = []
     for source in config.sources:
         photos, held = read_source(source, root, skeleton)
         if not photos:
             raise ValueError(f"sources must hold photos to train on but {source.folder} has none")
         say(f"{source.folder}: {len(photos)} photos, {len(held)} held out")
-        sets.append((source, load_examples(source, photos, teacher, Path(config.out).parent / "teacher")))
+        sets.append((source, load_examples(source, photos, teacher, cache)))
     return sets
 
 
-def _run(state: TrainState, crops: CropMaker, out: Path, say: Say) -> None:
+def _run(state: TrainState, replicas: Replicas, crops: CropMaker, out: Path, say: Say) -> None:
     config = state.config
-    replicas = Replicas(state.network, config, config.threads or len(os.sched_getaffinity(0)))
     with warnings.catch_warnings():
         # Python 3.12 warns of every fork of a process that has threads; the workers use none of them.
         warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)

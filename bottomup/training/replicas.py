@@ -34,6 +34,10 @@ class Replicas:
                 own.data = shared.data
         self._pool = ThreadPoolExecutor(threads)
 
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
+
     def backward(self, batch: Batch) -> tuple[float, float]:
         """Set the network's gradients and statistics from one batch; returns the losses of heatmaps and pafs."""
         parts: queue.SimpleQueue[tuple[torch.Tensor, ...]] = queue.SimpleQueue()

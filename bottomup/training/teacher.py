@@ -95,10 +95,12 @@ class Teacher:
         return [results[number] for number in range(len(results))]
 
     def maps(self, image: npt.NDArray[np.uint8], scales: Sequence[float], cache: Path | None) -> list[TeacherMaps]:
-        """The fields of one photo at several scales, read from the file `cache` if it is there, else kept in it."""
+        """The fields of one photo at several scales, read from the file `cache` if it has them, else kept in it."""
         if cache is not None and cache.is_file():
             with np.load(cache) as stored:
-                return [TeacherMaps(stored[f"maps{n}"], float(s), self.stride) for n, s in enumerate(stored["scales"])]
+                kept = stored["scales"]
+                if len(kept) == len(scales) and np.allclose(kept, scales):
+                    return [TeacherMaps(stored[f"maps{n}"], float(s), self.stride) for n, s in enumerate(kept)]
         sizes = [(max(8, round(image.shape[1] * s)), max(8, round(image.shape[0] * s))) for s in scales]
         resized = [
             cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)

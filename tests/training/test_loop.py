@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,8 @@ def test_threads_give_the_gradient_of_the_whole_batch(config: TrainConfig) -> No
     results: list[tuple[Any, torch.Tensor]] = []
     for threads in (1, 3):
         state = TrainState(config)
-        losses = Replicas(state.network, config, threads).backward(batch)
+        with closing(Replicas(state.network, config, threads)) as replicas:
+            losses = replicas.backward(batch)
         # The optimiser walks through both as they lie in memory.
         assert all(p.grad is not None and p.grad.stride() == p.stride() for p in state.network.parameters())
         gradient = torch.cat([p.grad.reshape(-1) for p in state.network.parameters() if p.grad is not None])

@@ -46,5 +46,7 @@ def test_the_real_teacher_sees_a_person_and_remembers_it(openvino_network: Path,
     again = teacher.maps(np.zeros_like(photo), [0.5, 0.74], tmp_path / "deep" / "a.npz")
     np.testing.assert_array_equal(again[1].groups, whole.groups)
     assert [one.scale for one in again] == [0.5, 0.74]
+    (other,) = teacher.maps(photo, [0.25], tmp_path / "deep" / "a.npz")
+    assert other.groups.shape == (14, 16, 16, 4), "kept maps of other scales are not taken for these"
     with pytest.raises(ValueError, match="xml must have the outputs of coco17"):
         Teacher(openvino_network, COCO_17)
