@@ -131,7 +131,7 @@ def _scales(scales: object) -> tuple[float, ...]:
     try:
         checked = tuple(float(scale) for scale in scales)  # type: ignore[attr-defined]
     except (TypeError, ValueError) as error:
-        raise TypeError(f"scales must be a tuple of numbers but is {scales!r}") from error
+        raise TypeError(f"scales must be numbers but is {scales!r}") from error
     if not checked or not all(math.isfinite(scale) and scale > 0 for scale in checked):
-        raise ValueError(f"scales must hold at least one positive number but is {scales!r}")
+        raise ValueError(f"scales must be positive numbers, at least one, but is {scales!r}")
     return checked
