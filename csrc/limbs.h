@@ -47,7 +47,7 @@ BOTTOMUP_HD float bilinear(Value value, const BilinearTap& tap) {
 
 // One sample per cell of length, at least three, at most max_samples.
 BOTTOMUP_HD int sample_count(float length, int max_samples) {
-    const int wanted = int(ceilf(length)) + 1;
+    const int wanted = length < float(max_samples) ? int(ceilf(length)) + 1 : max_samples;
     return wanted < 3 ? 3 : (wanted > max_samples ? max_samples : wanted);
 }
 
@@ -76,6 +76,7 @@ BOTTOMUP_HD PairResult score_pair(ValueX paf_x, ValueY paf_y, int64_t height, in
         if (along < rule.sample_threshold && ++failed > allowed) return PairResult::rejected;
         sum += along;
     }
+    if (!is_finite(sum)) return PairResult::non_finite;
     *score = sum / float(samples);
     return *score >= rule.threshold ? PairResult::accepted : PairResult::rejected;
 }

@@ -32,13 +32,17 @@ struct AxisFit {
     float curvature;  // of the logarithm; for a Gaussian 1 / sigma^2
 };
 
-// Fits a parabola to the logarithm of three values in a row, which is exact for a Gaussian. Values at or
-// below zero (networks produce them) count as a hundredth of the middle one.
+// By how much the logarithm falls from a cell to the one beside it. Values below a hundredth of the cell's (networks
+// produce even negative ones) count as a hundredth.
+constexpr float kMaxFall = 4.6051702f;
+
+BOTTOMUP_HD float log_fall(float here, float beside) {
+    return beside > here * 0.01f ? logf(here) - logf(beside) : kMaxFall;
+}
+
+// Fits a parabola to the logarithm of three values in a row, which is exact for a Gaussian.
 BOTTOMUP_HD AxisFit fit_axis(float before, float here, float after) {
-    const float floor = here * 0.01f;
-    const float middle = logf(here);
-    const float fall_before = middle - logf(before > floor ? before : floor);
-    const float fall_after = middle - logf(after > floor ? after : floor);
+    const float fall_before = log_fall(here, before), fall_after = log_fall(here, after);
     const float curvature = fall_before + fall_after;
     return {curvature > 1e-12f ? 0.5f * (fall_before - fall_after) / curvature : 0.0f, curvature};
 }

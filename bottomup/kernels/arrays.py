@@ -68,11 +68,14 @@ def _check_device_field(name: str, field: Any, channels: int | None) -> DeviceFi
         strides = tuple(itemsize * int(np.prod(shape[axis + 1 :])) for axis in range(len(shape)))
     if len(shape) == 3:
         shape, strides = (1, *shape), (0, *strides)
+    address = int(interface["data"][0])
+    if any(place % itemsize for place in (address, *strides)):
+        raise ValueError(f"{name} must be aligned to its {itemsize} bytes per value on a GPU but is not")
     b, c, h, w = shape
     sb, sc, sr, sw = (int(stride) for stride in strides)
     # A missing stream means the legacy default stream, which waits for the work of the others.
     stream = int(interface.get("stream") or 0)
-    return DeviceField(int(interface["data"][0]), itemsize, (b, c, h, w), (sb, sc, sr, sw), stream, field)
+    return DeviceField(address, itemsize, (b, c, h, w), (sb, sc, sr, sw), stream, field)
 
 
 def _check_shape(name: str, shape: tuple[int, ...], channels: int | None) -> None:
@@ -83,6 +86,12 @@ def _check_shape(name: str, shape: tuple[int, ...], channels: int | None) -> Non
         raise ValueError(f"{name} must have {channels} channels but has shape {shape}")
     if 0 in shape[-3:]:
         raise ValueError(f"{name} must not be empty but has shape {shape}")
+
+
+def check_number(name: str, value: float) -> None:
+    """Raise ValueError if a threshold is NaN, which every comparison with it would take for a quiet no."""
+    if np.isnan(value):
+        raise ValueError(f"{name} must be a number but is {value}")
 
 
 def check_finite(name: str, place: tuple[int, int, int, int] | None) -> None:

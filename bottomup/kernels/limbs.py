@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup import _C
-from bottomup.kernels.arrays import DeviceField, check_field, check_finite
+from bottomup.kernels.arrays import DeviceField, check_field, check_finite, check_number
 from bottomup.kernels.peaks import Candidates
 from bottomup.skeleton import Skeleton
 
@@ -75,6 +75,10 @@ def score_limbs(
     Raises TypeError for another dtype, ValueError for another shape or a sampled value that is not finite.
     """
     field, limbs = _check(pafs, candidates, skeleton)
+    for name, value in (("threshold", threshold), ("sample_threshold", sample_threshold), ("max_length", max_length)):
+        check_number(name, value)
+    if not 0 <= coverage <= 1:
+        raise ValueError(f"coverage must be from 0 to 1 but is {coverage}")
     rule = (threshold, coverage, sample_threshold, max_length, max_samples)
     if isinstance(field, DeviceField):
         shape, strides = field.shape, field.strides
@@ -98,6 +102,8 @@ def _check(
             f"has {skeleton.num_joints}"
         )
     field = check_field("pafs", pafs, 2 * skeleton.num_limbs)
+    if not np.isfinite(candidates.xy).all():
+        raise ValueError("candidates must have finite positions but one of them has not")
     if field.shape[0] != candidates.batch:
         raise ValueError(f"pafs must hold the candidates' {candidates.batch} images but has shape {field.shape}")
     return field, skeleton.limb_array
@@ -133,8 +139,12 @@ def score_limbs_numpy(
                     looked_at = samples[: fails[allowed] + 1] if len(fails) > allowed else samples
                     if not np.isfinite(looked_at).all():
                         check_finite("pafs", (b, 2 * limb, -1, -1))
-                    score = samples.mean(dtype=np.float32)
-                    if len(fails) <= allowed and score >= threshold:
+                    if len(fails) > allowed:
+                        continue
+                    score = _mean(samples)
+                    if not np.isfinite(score):
+                        check_finite("pafs", (b, 2 * limb, -1, -1))
+                    if score >= threshold:
                         rows.append((i, j, float(score)))
             offsets.append(len(rows))
     first, second, scores = zip(*rows, strict=True) if rows else ((), (), ())
@@ -143,6 +153,7 @@ def score_limbs_numpy(
     )
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _samples(
     paf: npt.NDArray[np.float32],
     start: npt.NDArray[np.float32],
@@ -164,6 +175,12 @@ def _samples(
         along = length * along + (1 - length) * np.hypot(values[0], values[1])
     result: npt.NDArray[np.float32] = along.astype(np.float32)
     return result
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _mean(samples: npt.NDArray[np.float32]) -> np.float32:
+    mean: np.float32 = samples.mean(dtype=np.float32)
+    return mean
 
 
 def _bilinear(

@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup import _C
-from bottomup.kernels.arrays import DeviceField, check_field, check_finite, find_non_finite
+from bottomup.kernels.arrays import DeviceField, check_field, check_finite, check_number, find_non_finite
 
 FloatPlane = npt.NDArray[np.float32]
 
-# The same as kMinExtent and kMaxExtent in csrc/peaks.h.
+# The same as kMinExtent, kMaxExtent and kMaxFall in csrc/peaks.h.
 _MIN_EXTENT, _MAX_EXTENT = 0.25, 8.0
+_MAX_FALL = np.float32(4.6051702)
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ def find_peaks(heatmaps: Any, *, threshold: float = 0.1, threads: int = 1) -> Ca
     Raises TypeError for another dtype, ValueError for another shape or a value that is not finite.
     """
     field = check_field("heatmaps", heatmaps)
+    check_number("threshold", threshold)
     if isinstance(field, DeviceField):
         result = _C.find_peaks_cuda(field.address, field.itemsize, field.shape, field.strides, threshold, field.stream)
     else:
@@ -90,9 +92,8 @@ def find_peaks_numpy(heatmaps: Any, *, threshold: float = 0.1) -> Candidates:
             rows += [peak[:4] for peak in found]
             offsets.append(len(rows))
     table = np.array(rows, np.float32).reshape(-1, 4)
-    return Candidates(
-        field.shape[0], field.shape[1], np.array(offsets, np.int64), table[:, :2], table[:, 2], table[:, 3]
-    )
+    xy, scores, extents = table[:, :2].copy(), table[:, 2].copy(), table[:, 3].copy()
+    return Candidates(field.shape[0], field.shape[1], np.array(offsets, np.int64), xy, scores, extents)
 
 
 def _plane_peaks(plane: FloatPlane, threshold: np.float32) -> Iterator[tuple[float, float, float, float, int]]:
@@ -154,11 +155,17 @@ def _fit_axis(plane: FloatPlane, axis: int) -> tuple[FloatPlane, FloatPlane]:
     p = np.moveaxis(plane, axis, 0)
     o, c = np.moveaxis(offset, axis, 0), np.moveaxis(curvature, axis, 0)
     here = np.where(p[1:-1] > 0, p[1:-1], np.float32(1))
-    falls = [np.log(here) - np.log(np.maximum(side, here * np.float32(0.01))) for side in (p[:-2], p[2:])]
+    falls = [_log_fall(here, side) for side in (p[:-2], p[2:])]
     c[1:-1] = np.where(p[1:-1] > 0, falls[0] + falls[1], 0)
     steep = np.where(c[1:-1] > 1e-12, c[1:-1], np.inf)
     o[1:-1] = np.float32(0.5) * (falls[0] - falls[1]) / steep
     return offset, curvature
+
+
+def _log_fall(here: FloatPlane, beside: FloatPlane) -> FloatPlane:
+    within = beside > here * np.float32(0.01)
+    fall: FloatPlane = np.where(within, np.log(here) - np.log(np.where(within, beside, 1)), _MAX_FALL)
+    return fall
 
 
 def _extent(curvature: float) -> float:

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -31,7 +32,12 @@ void parallel_for(int64_t count, int threads, Body body) {
         }
     };
     std::vector<std::thread> pool;
-    for (int i = 1; i < workers; ++i) pool.emplace_back(work);
+    pool.reserve(size_t(workers) - 1);
+    try {
+        for (int i = 1; i < workers; ++i) pool.emplace_back(work);
+    } catch (const std::system_error&) {
+        // The system has no thread left to give; those that run do the work.
+    }
     work();
     for (std::thread& thread : pool) thread.join();
     if (error) std::rethrow_exception(error);

@@ -1,0 +1,186 @@
+"""What the kernels take for a field, what they say of anything else, and the compiled module's own guards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from field_makers import DEVICES, THREE, candidates_at, on
+
+from bottomup import _C
+from bottomup.kernels import find_peaks, find_peaks_numpy, score_limbs, score_limbs_numpy
+
+needs_cuda_code = pytest.mark.skipif(not _C.build_info()["cuda"], reason="built without CUDA")
+
+
+def find(field: Any) -> object:
+    return find_peaks(field)
+
+
+def find_numpy(field: Any) -> object:
+    return find_peaks_numpy(field)
+
+
+def score(field: Any) -> object:
+    return score_limbs(field, candidates_at([], [0, 0, 0], 1, 3), THREE)
+
+
+def score_numpy(field: Any) -> object:
+    return score_limbs_numpy(field, candidates_at([], [0, 0, 0], 1, 3), THREE)
+
+
+every_kernel = pytest.mark.parametrize(
+    ("call", "name"), [(find, "heatmaps"), (find_numpy, "heatmaps"), (score, "pafs"), (score_numpy, "pafs")]
+)
+
+
+@every_kernel
+@pytest.mark.parametrize("dtype", ["float64", "int32", "uint8", "bool", "complex64", ">f4", "O"])
+def test_other_dtypes_are_refused(call: Any, name: str, dtype: str) -> None:
+    array = np.zeros((4, 5, 5), dtype)
+    with pytest.raises(TypeError, match=f"^{name} must be float32 or float16 but is {array.dtype}$"):
+        call(array)
+
+
+@every_kernel
+@pytest.mark.parametrize("shape", [(), (4,), (5, 5), (1, 1, 4, 5, 5)])
+def test_other_numbers_of_axes_are_refused(call: Any, name: str, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=rf"^{name} must have shape \((C|4), h, w\) or .* but has \(") as raised:
+        call(np.zeros(shape, np.float32))
+    assert str(shape) in str(raised.value)
+
+
+@every_kernel
+@pytest.mark.parametrize("shape", [(4, 0, 5), (4, 5, 0), (1, 4, 0, 0)])
+def test_empty_maps_are_refused(call: Any, name: str, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must not be empty but has shape"):
+        call(np.zeros(shape, np.float32))
+
+
+@every_kernel
+@pytest.mark.parametrize("thing", [None, "field", [[[0.0]]], {}, object()])
+def test_things_that_are_no_field_are_refused(call: Any, name: str, thing: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"^{name} must be float32 or float16"):
+        call(thing)
+
+
+def test_an_empty_batch_has_no_candidates() -> None:
+    peaks = find_peaks(np.zeros((0, 3, 5, 5), np.float32))
+    assert (peaks.batch, peaks.joints, len(peaks)) == (0, 3, 0)
+    np.testing.assert_array_equal(peaks.offsets, [0])
+
+
+def test_torch_tensors_are_fields() -> None:
+    torch = pytest.importorskip("torch")
+    maps = torch.rand(2, 3, 12, 9, generator=torch.Generator().manual_seed(1))
+    expected = find_peaks_numpy(maps.numpy())
+    for tensor in (maps, maps.contiguous(memory_format=torch.channels_last)):
+        np.testing.assert_array_equal(find_peaks(tensor).scores, expected.scores)
+    np.testing.assert_array_equal(find_peaks(maps.half()).offsets, find_peaks_numpy(maps.half().numpy()).offsets)
+    for tensor in (maps.bfloat16(), maps.clone().requires_grad_(), maps.to("meta")):
+        with pytest.raises(TypeError, match="heatmaps must be a float32 or float16 array but is Tensor"):
+            find_peaks(tensor)
+    with pytest.raises(TypeError, match="heatmaps must be float32 or float16 but is float64"):
+        find_peaks(maps.double())
+
+
+def test_the_input_is_left_alone() -> None:
+    field = np.random.default_rng(1).random((2, 3, 9, 9), np.float32)
+    before = field.copy()
+    peaks = find_peaks(field)
+    peaks.xy[:] = peaks.scores[:] = -1  # the result is the caller's own
+    np.testing.assert_array_equal(field, before)
+
+
+def test_build_info_says_what_was_compiled() -> None:
+    info = _C.build_info()
+    assert info["compiler"]
+    assert _C.cpu_isa() in {"avx512f", "avx2", "x86-64 baseline", "portable"}
+    assert bool(info["cuda"]) == bool(info["cuda_architectures"])
+    for name in ("find_peaks_cuda", "score_limbs_cuda"):
+        assert hasattr(_C, name) == bool(info["cuda"])
+    assert _C.cuda_device_count() >= 0
+    assert info["cuda"] or _C.cuda_device_count() == 0
+
+
+def on_some_gpu(**changes: Any) -> Any:
+    interface = {"shape": (3, 5, 5), "typestr": "<f4", "data": (1 << 20, True), "strides": None, "version": 3}
+    return SimpleNamespace(__cuda_array_interface__=interface | changes, shape=(3, 5, 5))
+
+
+@pytest.mark.skipif(bool(_C.build_info()["cuda"]), reason="built with CUDA")
+def test_without_cuda_fields_on_a_gpu_are_refused() -> None:
+    with pytest.raises(ValueError, match="heatmaps must be in CPU memory, since bottomup was built without CUDA"):
+        find_peaks(on_some_gpu())
+
+
+@needs_cuda_code
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"typestr": "<f8"}, TypeError, "must be float32 or float16 but is <f8"),
+        ({"shape": (5, 5)}, ValueError, "must have shape"),
+        ({"shape": (3, 0, 5)}, ValueError, "must not be empty"),
+        ({"data": (1 << 20 | 2, True)}, ValueError, "must be aligned to its 4 bytes"),
+        ({"strides": (100, 22, 4)}, ValueError, "must be aligned to its 4 bytes"),
+        # An address that is no GPU's memory, or there is no GPU: refused before anything is read.
+        ({}, RuntimeError, "CUDA failed to|must be in the memory of a GPU"),
+    ],
+)
+def test_fields_on_a_gpu_are_checked(changes: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        find_peaks(on_some_gpu(**changes))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_channels_of_pafs_are_checked_on_every_device(device: str) -> None:
+    with pytest.raises(ValueError, match=r"pafs must have 4 channels but has shape \(1, 6, 5, 5\)"):
+        score(on(device, np.zeros((1, 6, 5, 5), np.float32)))
+
+
+POINTS = np.zeros((2, 2), np.float32)
+OFFSETS = np.array([0, 1, 2], np.int64)
+LIMBS = np.array([[0, 1]], np.int32)
+PAFS = np.zeros((1, 2, 4, 4), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("pafs", "offsets", "joints", "limbs", "message"),
+    [
+        (PAFS[0], OFFSETS, 2, LIMBS, "4 dimensions"),
+        (PAFS.astype(np.float64), OFFSETS, 2, LIMBS, "float32 or float16"),
+        (PAFS, OFFSETS, 3, LIMBS, "must fit"),
+        (PAFS, OFFSETS, 2, np.array([[0, 2]], np.int32), "point at joints"),
+        (PAFS, OFFSETS, 2, np.array([[-1, 1]], np.int32), "point at joints"),
+        (PAFS, OFFSETS, 2, np.array([[0, 1], [1, 0]], np.int32), "must fit"),
+        (PAFS, OFFSETS + 1, 2, LIMBS, "rise within the candidates"),
+        (PAFS, OFFSETS - 1, 2, LIMBS, "rise within the candidates"),
+        (PAFS, OFFSETS[::-1].copy(), 2, LIMBS, "rise within the candidates"),
+    ],
+)
+def test_the_module_reads_no_foreign_memory(pafs: Any, offsets: Any, joints: int, limbs: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        _C.score_limbs(pafs, POINTS, offsets, joints, limbs, 0.05, 0.8, 0.05, 9.0, 32, 1)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits address space as Linux does")
+def test_works_on_when_no_thread_can_be_started() -> None:
+    """Each thread wants megabytes of stack; with no address space left for them the caller's thread does the work."""
+    code = """
+import resource
+import numpy as np
+from bottomup.kernels import find_peaks
+
+field = np.random.default_rng(1).random((300, 8, 8), np.float32)
+expected = find_peaks(field)
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), used + (64 << 20)))
+assert (find_peaks(field, threads=300).xy == expected.xy).all()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

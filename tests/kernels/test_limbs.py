@@ -1,0 +1,293 @@
+"""score_limbs: the compiled kernel against its NumPy twin and against pairs whose integral is known."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from field_makers import (
+    DEVICES,
+    GPU_LAYOUTS,
+    LAYOUTS,
+    THREE,
+    Field,
+    candidates_at,
+    dtypes,
+    fields,
+    layouts,
+    make_candidates,
+    make_field,
+    on,
+    seeds,
+)
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from bottomup.fields import draw_fields
+from bottomup.kernels import Candidates, LimbPairs, find_peaks, find_peaks_numpy, score_limbs, score_limbs_numpy
+from bottomup.skeleton import Skeleton
+from bottomup.skeletons import COCO_17
+
+STICK = Skeleton("stick", ("from", "to"), ((0, 1),), (0.1, 0.1))
+
+
+def as_dict(pairs: LimbPairs) -> dict[tuple[int, int, int], float]:
+    limb = np.repeat(np.arange(len(pairs.offsets) - 1), np.diff(pairs.offsets))
+    return dict(zip(zip(limb, pairs.first, pairs.second, strict=True), pairs.scores, strict=True))
+
+
+def assert_agree(actual: LimbPairs, pafs: Field, candidates: Candidates, skeleton: Skeleton, **rule: float) -> None:
+    """The kernel's pairs lie between the twin's at thresholds a ten-thousandth higher and lower."""
+    bounds = []
+    for shift in (1e-4, -1e-4):
+        shifted = {name: rule.get(name, 0.05) + shift for name in ("threshold", "sample_threshold")}
+        bounds.append(as_dict(score_limbs_numpy(pafs, candidates, skeleton, **{**rule, **shifted})))
+    strict, loose = bounds
+    found = as_dict(actual)
+    assert len(found) == len(actual)
+    assert strict.keys() <= found.keys() <= loose.keys()
+    for pair, score in found.items():
+        assert abs(score - loose[pair]) <= 1e-4 * max(1, abs(score))
+    assert list(found) == sorted(found)
+    assert actual.offsets.dtype == np.int64
+    assert actual.first.dtype == actual.second.dtype == np.int32
+    assert actual.scores.dtype == np.float32
+
+
+rules = st.fixed_dictionaries(
+    {
+        "threshold": st.sampled_from([0.05, 0.2, -1.0]),
+        "coverage": st.sampled_from([0.0, 0.5, 0.8, 1.0]),
+        "sample_threshold": st.sampled_from([0.05, -0.3]),
+        "max_length": st.sampled_from([0.0, 0.5, 4.0, 30.0, np.inf]),
+        "max_samples": st.sampled_from([0, 3, 7, 32]),
+    }
+)
+
+
+@hypothesis_settings(max_examples=300)
+@given(pafs=fields(channels=4), seed=seeds, rule=rules, threads=st.integers(1, 4), whole=st.booleans())
+def test_agrees_with_the_twin(pafs: Field, seed: int, rule: dict[str, Any], threads: int, whole: bool) -> None:
+    candidates = make_candidates(seed, len(pafs), 3, *pafs.shape[2:], whole=whole)
+    actual = score_limbs(pafs, candidates, THREE, **rule, threads=threads)
+    assert_agree(actual, pafs, candidates, THREE, **rule)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+def test_reads_every_layout_on_every_device(device: str, dtype: type, layout: str) -> None:
+    if device != "cpu" and layout not in GPU_LAYOUTS:
+        pytest.skip("a GPU reads no unaligned memory")
+    pafs = LAYOUTS[layout](make_field("signed noise", 4, (2, 4, 17, 70), dtype))
+    candidates = make_candidates(3, 2, 3, 17, 70, most=20)
+    rule = {"threshold": -1.0, "coverage": 0.3, "sample_threshold": 0.0}
+    actual = score_limbs(on(device, pafs), candidates, THREE, **rule)
+    assert len(actual) > 10
+    assert_agree(actual, pafs, candidates, THREE, **rule)
+
+
+@given(pafs=fields(channels=4), seed=seeds)
+def test_threads_change_nothing(pafs: Field, seed: int) -> None:
+    candidates = make_candidates(seed, len(pafs), 3, *pafs.shape[2:])
+    one = score_limbs(pafs, candidates, THREE, coverage=0.3)
+    for threads in (2, 5, 64):
+        many = score_limbs(pafs, candidates, THREE, coverage=0.3, threads=threads)
+        for name in ("offsets", "first", "second", "scores"):
+            np.testing.assert_array_equal(getattr(many, name), getattr(one, name))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_finds_the_limbs_of_drawn_people(device: str) -> None:
+    """Every limb of each of three people is found and is about 1; no limb leads from one to another."""
+    rng = np.random.default_rng(8)
+    points = rng.uniform(10, 90, (1, 17, 2)) + np.array([0, 200, 400])[:, None, None] * (1, 0)
+    drawn = draw_fields(points, np.ones((3, 17)), COCO_17, height=100, width=500, stride=2, limb_width=10)
+    candidates = find_peaks(drawn.heatmaps, threshold=0.9)
+    assert len(candidates) == 3 * 17
+    pairs = score_limbs(on(device, drawn.pafs), candidates, COCO_17, threshold=0.5)
+    assert_agree(pairs, drawn.pafs, candidates, COCO_17, threshold=0.5)
+    person = candidates.xy[:, 0] // 100
+    np.testing.assert_array_equal(np.diff(pairs.offsets), np.full(COCO_17.num_limbs, 3))
+    np.testing.assert_array_equal(person[pairs.first], person[pairs.second])
+    assert pairs.scores.min() > 0.7  # less than 1, since the field ends where the joints are
+
+
+def constant_paf(x: float, y: float, height: int = 9, width: int = 40) -> npt.NDArray[np.float32]:
+    return np.stack([np.full((height, width), value, np.float32) for value in (x, y)])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(
+    ("end", "score"),
+    [
+        ((25, 4), 0.6),  # along x
+        ((5, 8), 0.8),  # along y
+        ((8, 8), 1.0),  # along the field's own direction
+        ((2, 0), -1.0),  # against it
+        ((5, 4), 1.0),  # no length, so no direction: the magnitude
+        ((5.5, 4), 0.5 * 0.6 + 0.5 * 1.0),  # half a cell: half of each
+        ((5, 3.75), -0.25 * 0.8 + 0.75 * 1.0),
+        ((39, 4), 0.6),  # on the border
+        ((0, 4), -0.6),
+    ],
+)
+def test_integral_of_a_constant_field(device: str, end: tuple[float, float], score: float) -> None:
+    candidates = candidates_at([(5, 4), end], [1, 1], 1, 2)
+    rule = {"threshold": -2.0, "sample_threshold": -2.0}
+    pairs = score_limbs(on(device, constant_paf(0.6, 0.8)), candidates, STICK, **rule)
+    np.testing.assert_allclose(pairs.scores, [score], atol=1e-5)
+    np.testing.assert_array_equal(pairs.first, [0])
+    np.testing.assert_array_equal(pairs.second, [1])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_prunes_by_length(device: str) -> None:
+    ends = [(5 + length, 4) for length in (0, 1, 9.5, 10, 10.5, 30)]
+    candidates = candidates_at([(5, 4), *ends], [1, 6], 1, 2)
+    pairs = score_limbs(on(device, constant_paf(1, 0)), candidates, STICK, max_length=10)
+    np.testing.assert_array_equal(pairs.second, [1, 2, 3, 4])
+
+
+@pytest.mark.parametrize(("coverage", "passes"), [(0.0, True), (0.5, True), (0.54, True), (0.55, False), (1.0, False)])
+def test_coverage_is_the_share_of_samples(coverage: float, passes: bool) -> None:
+    """Eleven samples, one per cell; six of them lie where the field is."""
+    pafs = constant_paf(1, 0)
+    pafs[:, :, 11:] = 0
+    candidates = candidates_at([(5, 4), (15, 4)], [1, 1], 1, 2)
+    pairs = score_limbs(pafs, candidates, STICK, coverage=coverage)
+    assert len(pairs) == passes
+    if passes:
+        np.testing.assert_allclose(pairs.scores, 6 / 11, rtol=1e-5)
+
+
+def test_thresholds_are_inclusive() -> None:
+    candidates = candidates_at([(5, 4), (15, 4)], [1, 1], 1, 2)
+    pafs = constant_paf(0.5, 0)
+    assert len(score_limbs(pafs, candidates, STICK, threshold=0.5, sample_threshold=0.5)) == 1
+    above = float(np.nextafter(np.float32(0.5), np.float32(1)))
+    assert len(score_limbs(pafs, candidates, STICK, threshold=above)) == 0
+    assert len(score_limbs(pafs, candidates, STICK, sample_threshold=above)) == 0
+
+
+def test_long_limbs_take_no_more_than_max_samples() -> None:
+    """Of 33 cells three samples are taken: both ends and the middle, the only ones that may be set."""
+    pafs = constant_paf(0, 0)
+    pafs[0, 4, [3, 19, 35]] = 1
+    candidates = candidates_at([(3, 4), (35, 4)], [1, 1], 1, 2)
+    np.testing.assert_array_equal(score_limbs(pafs, candidates, STICK, max_samples=3, coverage=1).scores, [1])
+    assert len(score_limbs(pafs, candidates, STICK, max_samples=4, coverage=1)) == 0
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_only_sampled_values_must_be_finite(device: str, bad: float) -> None:
+    pafs = constant_paf(1, 0)
+    pafs[:, :2] = bad
+    candidates = candidates_at([(5, 4), (15, 4), (15, 0)], [1, 2], 1, 2)
+    pairs = score_limbs(on(device, pafs), candidates, STICK, max_length=10)  # the third is 10.8 away
+    np.testing.assert_array_equal(pairs.second, [1])
+    for score in (lambda field: score_limbs(on(device, field), candidates, STICK),
+                  lambda field: score_limbs_numpy(field, candidates, STICK)):  # fmt: skip
+        with pytest.raises(ValueError, match=r"pafs must be finite .* at batch 0, channel 0 or the next$"):
+            score(pafs)
+
+
+def test_nothing_is_read_after_the_sample_that_fails_a_pair() -> None:
+    pafs = constant_paf(1, 0)
+    pafs[:, :, 5], pafs[:, :, 10:] = 0, np.nan
+    candidates = candidates_at([(5, 4), (15, 4)], [1, 1], 1, 2)
+    assert len(score_limbs(pafs, candidates, STICK, coverage=1)) == 0
+    with pytest.raises(ValueError, match="pafs must be finite"):
+        score_limbs(pafs, candidates, STICK, coverage=0.5)
+
+
+@hypothesis_settings(max_examples=200)
+@given(
+    seed=seeds,
+    bad=st.sampled_from([np.nan, np.inf, -np.inf]),
+    dtype=dtypes,
+    layout=layouts,
+    threads=st.integers(1, 3),
+)
+def test_bad_values_give_the_twin_s_answer(seed: int, bad: float, dtype: type, layout: str, threads: int) -> None:
+    """Values that are not finite are the same error where they count and nothing elsewhere."""
+    rng = np.random.default_rng(seed)
+    pafs = make_field("signed noise", seed, (2, 4, 12, 12), np.float32)
+    pafs[rng.random(pafs.shape) < 0.03] = bad
+    pafs = LAYOUTS[layout](pafs.astype(dtype))
+    candidates = make_candidates(seed, 2, 3, 12, 12, most=3)
+    rule = {"max_length": 5.0, "coverage": 0.5}
+    try:
+        expected = score_limbs_numpy(pafs, candidates, THREE, **rule)
+    except ValueError as error:
+        with pytest.raises(ValueError, match=re.escape(str(error))):
+            score_limbs(pafs, candidates, THREE, **rule, threads=threads)
+    else:
+        actual = score_limbs(pafs, candidates, THREE, **rule, threads=threads)
+        np.testing.assert_allclose(actual.scores, expected.scores, rtol=1e-4)
+        assert as_dict(actual).keys() == as_dict(expected).keys()
+
+
+@pytest.mark.parametrize("value", [3.4e38, 1e30])
+def test_a_sum_that_overflows_is_an_error(value: float) -> None:
+    candidates = candidates_at([(5, 4), (25, 8)], [1, 1], 1, 2)
+    pafs = constant_paf(value, value)
+    if value > 1e38:
+        for score in (score_limbs, score_limbs_numpy):
+            with pytest.raises(ValueError, match="pafs must be finite"):
+                score(pafs, candidates, STICK)
+    else:
+        np.testing.assert_allclose(score_limbs(pafs, candidates, STICK).scores, [value * 24 / np.hypot(20, 4)], 1e-4)
+
+
+@pytest.mark.parametrize("batch", [0, 1, 3])
+def test_no_candidates(batch: int) -> None:
+    candidates = find_peaks(np.zeros((batch, 3, 5, 5), np.float32))
+    pairs = score_limbs(np.ones((batch, 4, 5, 5), np.float32), candidates, THREE)
+    assert len(pairs) == 0
+    np.testing.assert_array_equal(pairs.offsets, np.zeros(2 * batch + 1))
+
+
+def test_takes_the_twin_s_candidates() -> None:
+    drawn = make_field("blobs", 3, (1, 3, 20, 20))
+    pafs = make_field("signed noise", 3, (1, 4, 20, 20))
+    expected = score_limbs(pafs, find_peaks(drawn), THREE)
+    np.testing.assert_array_equal(score_limbs(pafs, find_peaks_numpy(drawn), THREE).first, expected.first)
+
+
+def test_names_what_does_not_fit() -> None:
+    candidates = candidates_at([(1, 1), (2, 2)], [1, 1], 1, 2)
+    pafs = constant_paf(1, 0)
+    with pytest.raises(ValueError, match=r"pafs must have 4 channels but has shape \(2, 9, 40\)"):
+        score_limbs(pafs, candidates_at([], [0, 0, 0], 1, 3), THREE)
+    with pytest.raises(ValueError, match="skeleton must have the candidates' 2 joints but 'three' has 3"):
+        score_limbs(np.zeros((4, 9, 40), np.float32), candidates, THREE)
+    with pytest.raises(ValueError, match="pafs must hold the candidates' 1 images but has shape"):
+        score_limbs(np.stack([pafs, pafs]), candidates, STICK)
+    with pytest.raises(TypeError, match="pafs must be float32 or float16 but is float64"):
+        score_limbs(pafs.astype(np.float64), candidates, STICK)
+    with pytest.raises(ValueError, match=r"coverage must be from 0 to 1 but is 1\.5"):
+        score_limbs(pafs, candidates, STICK, coverage=1.5)
+    for name in ("threshold", "sample_threshold", "max_length"):
+        with pytest.raises(ValueError, match=f"{name} must be a number but is nan"):
+            score_limbs(pafs, candidates, STICK, **{name: float("nan")})
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_candidates_must_lie_somewhere(bad: float) -> None:
+    candidates = candidates_at([(1, bad), (2, 2)], [1, 1], 1, 2)
+    with pytest.raises(ValueError, match="candidates must have finite positions"):
+        score_limbs(constant_paf(1, 0), candidates, STICK)
+
+
+@pytest.mark.parametrize("offsets", [[0, 1, 3], [0, 2, 1], [-1, 1, 2], [0, 2]])
+def test_offsets_beyond_the_candidates_are_refused(offsets: list[int]) -> None:
+    candidates = replace(candidates_at([(1, 1), (2, 2)], [1, 1], 1, 2), offsets=np.array(offsets, np.int64))
+    with pytest.raises(ValueError, match="offsets"):
+        score_limbs(constant_paf(1, 0), candidates, STICK)
