@@ -103,6 +103,7 @@ def _to_people(graph: PersonJointGraph, stride: float) -> People:
     responses[~held] = 0.0
     scores: npt.NDArray[np.float64] = responses.sum(axis=1) / skeleton.num_joints
     keep = (held.sum(axis=1) >= settings.min_joints) & (scores >= settings.person_threshold)
+    keep &= responses.max(axis=1, initial=0.0) >= settings.core_threshold
     order = np.flatnonzero(keep)[np.argsort(-scores[keep], kind="stable")]
     return People(
         skeleton,
