@@ -47,7 +47,7 @@ def _support(affinity: Floats, first: Ints, second: Ints, limb: Ints, responses:
     if not len(affinity):
         return affinity
     size = (int(limb.max()) + 1, len(responses))
-    best_first, best_second = np.zeros(size), np.zeros(size)
+    best_first, best_second = np.full(size, -np.inf), np.full(size, -np.inf)
     np.maximum.at(best_first, (limb, first), affinity)
     np.maximum.at(best_second, (limb, second), affinity)
     mutual = (affinity >= best_first[limb, first]) & (affinity >= best_second[limb, second])

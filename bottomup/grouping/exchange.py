@@ -54,16 +54,16 @@ def exchange_branches(graph: PersonJointGraph) -> bool:
         return False
     differ = patterns[:, limbs[:, 0]] != patterns[:, limbs[:, 1]]
     changed = False
+    touched = np.ones(graph.num_people, bool)
     for _ in range(_MAX_ROUNDS):
-        first, second = _contacts(graph)
+        # Two people who were not touched have nothing to gain from each other: else they would have been.
+        first, second = _contacts(graph, touched)
         if not len(first):
             break
-        change = _exchange_gain(graph, first, second) @ differ.T.astype(np.float64)
-        best = change.argmax(axis=1)
-        gain = change[np.arange(len(first)), best]
+        best, gain = _best_patterns(_exchange_gain(graph, first, second), differ)
         touched = np.zeros(graph.num_people, bool)
         for n in np.argsort(-gain, kind="stable"):
-            if gain[n] <= 1e-9:
+            if gain[n] <= 0:
                 break
             a, b = first[n], second[n]
             if touched[a] or touched[b]:
@@ -73,29 +73,59 @@ def exchange_branches(graph: PersonJointGraph) -> bool:
             graph.slots[np.ix_([a, b], joints)] = graph.slots[np.ix_([b, a], joints)]
         if not touched.any():
             break
-        for person in np.flatnonzero(touched):
-            held = graph.slots[person]
-            graph.owner[held[held >= 0]] = person
-        graph.compact()
+        person, joint = np.nonzero(graph.slots >= 0)
+        graph.owner[graph.slots[person, joint]] = person
         changed = True
+    graph.compact()
     return changed
 
 
-def _contacts(graph: PersonJointGraph) -> tuple[Ints, Ints]:
-    """Pairs of people between whom some limb passes."""
+def _best_patterns(change: Floats, differ: Bools) -> tuple[Ints, Floats]:
+    """(n,) the pattern that gains most for each pair of people, the first of equals, and what it gains."""
+    best, gain = np.zeros(len(change), np.int64), np.zeros(len(change))
+    hopeful = np.flatnonzero((change > 0).any(axis=1))
+    for part in np.array_split(hopeful, len(hopeful) // 4096 + 1):
+        # Rounded, so that patterns that do the same stay equal in whatever order their limbs are summed.
+        total = (change[part] @ differ.T.astype(np.float64)).round(9)
+        best[part] = total.argmax(axis=1)
+        gain[part] = total[np.arange(len(part)), best[part]]
+    return best, gain
+
+
+def _contacts(graph: PersonJointGraph, touched: Bools) -> tuple[Ints, Ints]:
+    """Pairs of people, at least one of them touched, between whom some limb passes."""
     a, b = graph.owner[graph.pairs.own], graph.owner[graph.pairs.other]
     across = (a >= 0) & (b >= 0) & (a != b)
-    key = np.unique(np.minimum(a, b)[across] * graph.num_people + np.maximum(a, b)[across])
+    a, b = a[across], b[across]
+    either = touched[a] | touched[b]
+    key = np.unique((np.minimum(a, b) * graph.num_people + np.maximum(a, b))[either])
     return key // max(graph.num_people, 1), key % max(graph.num_people, 1)
 
 
 def _exchange_gain(graph: PersonJointGraph, first: Ints, second: Ints) -> Floats:
     """(n, L) D - S: what F gains if one end of a limb is exchanged between two people and the other is not."""
     larger = np.fmax(graph.scales[first], graph.scales[second])
-    ends = graph.skeleton.limb_array.T
+    cost = graph.settings.missing_limb_cost
+    held = graph.slots >= 0
+    start, end = held[:, graph.skeleton.limb_array[:, 0]], held[:, graph.skeleton.limb_array[:, 1]]
+    expected = (start[first] & end[second]).astype(np.int64) + (start[second] & end[first])
+    inside = (start & end).astype(np.int64)
+    change = cost * (inside[first] + inside[second] - expected)
 
-    def value(p: Ints, q: Ints, scale: Floats) -> Floats:
-        return graph.limb_values(graph.slots[p][:, ends[0]], graph.slots[q][:, ends[1]], scale)
-
-    together = value(first, first, larger) + value(second, second, larger)
-    return value(first, second, larger) + value(second, first, larger) - together
+    # So far no limb shows in the field. One that does adds its gain and spares the cost.
+    people = graph.num_people
+    a, b = graph.owner[graph.pairs.own], graph.owner[graph.pairs.other]
+    key = np.where((a >= 0) & (b >= 0), np.minimum(a, b) * people + np.maximum(a, b), -1)
+    contact = first * people + second
+    place = np.minimum(np.searchsorted(contact, key), len(contact) - 1)
+    across = contact[place] == key
+    place, links = place[across], graph.pairs.where(across)
+    np.add.at(change, (place, links.limb), graph.limb_gain(links, larger[place]) + cost)
+    shown = np.full((people, graph.skeleton.num_limbs), -1)
+    mine = np.flatnonzero((a == b) & (a >= 0))
+    shown[a[mine], graph.pairs.limb[mine]] = mine
+    for person in (first, second):
+        place, limb = np.nonzero(shown[person] >= 0)
+        links = graph.pairs.where(shown[person[place], limb])
+        change[place, limb] -= graph.limb_gain(links, larger[place]) + cost
+    return change

@@ -120,9 +120,6 @@ class PersonJointGraph:
         backward = self.pairs._replace(own=self.pairs.other, other=self.pairs.own)
         both = self.pairs.and_also(backward)
         kind = self.types[both.own]
-        keys = self.pairs.own * len(self.types) + self.pairs.other
-        self._order = np.argsort(keys)
-        self._keys = keys[self._order]
         self._links = [both.where(kind == k) for k in range(self.skeleton.num_joints)]
         self._members = [np.flatnonzero(self.types == k) for k in range(self.skeleton.num_joints)]
 
@@ -165,19 +162,6 @@ class PersonJointGraph:
         excess = np.nan_to_num(np.maximum(links.length / longest - 1.0, 0.0), nan=0.0)
         gain: Floats = links.affinity * np.exp(-0.5 * (excess / self.settings.length_tolerance) ** 2)
         return gain
-
-    def limb_values(self, first: Ints, second: Ints, scale: Floats) -> Floats:
-        """What limbs add to F: (n, L) candidates at their two ends (-1 for none), held by people of (n,) scales."""
-        present = (first >= 0) & (second >= 0)
-        key = first * len(self.types) + second
-        place = np.minimum(np.searchsorted(self._keys, key), len(self._keys) - 1)
-        shown = present & (self._keys[place] == key)
-        gain = self.limb_gain(
-            self.pairs.where(self._order[place[shown]]), np.broadcast_to(scale[:, None], key.shape)[shown]
-        )
-        values = np.where(present, -self.settings.missing_limb_cost, 0.0)
-        values[shown] = gain
-        return values
 
     def objective(self) -> float:
         """F: responses of the joints used, plus the gain of every limb with both ends in one person, minus a cost

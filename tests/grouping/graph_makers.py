@@ -1,0 +1,147 @@
+"""Candidates, scored pairs and graphs that the grouping's tests share: by hand, from poses, and at random."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import strategies as st
+
+from bottomup.grouping import PersonJointGraph, build_graph
+from bottomup.kernels import Candidates, LimbPairs
+from bottomup.settings import Settings
+from bottomup.skeleton import Skeleton
+
+# A chain with a triangle, whose joint names no table of body lengths has.
+SQUARE = Skeleton("square", ("a", "b", "c", "d"), ((0, 1), (1, 2), (2, 0), (3, 2)), (0.1,) * 4)
+# Two parts that no limb joins; here the body's lengths are known.
+ARM_AND_LEG = Skeleton(
+    "arm and leg",
+    ("left_shoulder", "left_elbow", "left_wrist", "left_hip", "left_knee"),
+    ((0, 1), (1, 2), (3, 4)),
+    (0.1,) * 5,
+)
+POINT = Skeleton("point", ("nose",), (), (0.1,))
+LOOSE = Skeleton("loose", ("nose", "neck"), (), (0.1, 0.1))
+
+Affinities = Mapping[tuple[int, int, int], float]
+
+
+def make_graph(
+    skeleton: Skeleton, points: Sequence[Sequence[Any]], affinities: Affinities, **settings: Any
+) -> PersonJointGraph:
+    """A graph from points (joint, x, y, score), rising by joint, and affinities of (limb, first, second)."""
+    table = np.array(points, np.float64).reshape(-1, 4)
+    kinds = table[:, 0].astype(int)
+    candidates = Candidates(
+        1,
+        skeleton.num_joints,
+        np.searchsorted(kinds, np.arange(skeleton.num_joints + 1)).astype(np.int64),
+        table[:, 1:3].astype(np.float32),
+        table[:, 3].astype(np.float32),
+        np.ones(len(table), np.float32),
+    )
+    keys = np.array(sorted(affinities), np.int64).reshape(-1, 3)
+    pairs = LimbPairs(
+        np.searchsorted(keys[:, 0], np.arange(skeleton.num_limbs + 1)).astype(np.int64),
+        keys[:, 1].astype(np.int32),
+        keys[:, 2].astype(np.int32),
+        np.array([affinities[key] for key in sorted(affinities)], np.float32),
+    )
+    return build_graph(candidates, pairs, 0, skeleton, Settings(**settings))
+
+
+def people_graph(
+    skeleton: Skeleton, poses: npt.NDArray[np.float64], extra: Affinities | None = None, **settings: Any
+) -> PersonJointGraph:
+    """A graph of poses (N, K, 2) in cells, NaN where missing: a joint of person n is its n-th candidate that is there.
+
+    Every limb of a person has affinity 1; `extra` adds (limb, person, other person) or takes away what is 0.
+    """
+    index, points = {}, []
+    for joint in range(skeleton.num_joints):
+        for person, pose in enumerate(poses):
+            if np.isfinite(pose[joint]).all():
+                index[person, joint] = len(points)
+                points.append((joint, *pose[joint], 1.0))
+    value = {(limb, n, n): 1.0 for limb in range(skeleton.num_limbs) for n in range(len(poses))} | dict(extra or {})
+    ends = {key: (index.get((key[1], skeleton.limbs[key[0]][0])), index.get((key[2], skeleton.limbs[key[0]][1])))
+            for key in value}  # fmt: skip
+    affinities = {
+        (limb, *ends[limb, a, b]): v for (limb, a, b), v in value.items() if v > 0 and None not in ends[limb, a, b]
+    }
+    return make_graph(skeleton, points, affinities, **settings)  # type: ignore[arg-type]
+
+
+@st.composite
+def random_graphs(draw: st.DrawFn, skeletons: Sequence[Skeleton] = (SQUARE, ARM_AND_LEG)) -> PersonJointGraph:
+    """Few candidates in a small field, many pairs, scores and affinities in steps of a quarter, so that ties abound."""
+    skeleton = draw(st.sampled_from(skeletons))
+    counts = draw(st.lists(st.integers(0, 4), min_size=skeleton.num_joints, max_size=skeleton.num_joints))
+    steps = st.integers(1, 4).map(lambda n: n / 4)
+    place = st.integers(0, 12)
+    points = [(k, draw(place), draw(place), draw(steps)) for k, count in enumerate(counts) for _ in range(count)]
+    members = [[i for i, point in enumerate(points) if point[0] == k] for k in range(skeleton.num_joints)]
+    possible = [(limb, i, j) for limb, (a, b) in enumerate(skeleton.limbs) for i in members[a] for j in members[b]]
+    affinities = draw(st.dictionaries(st.sampled_from(possible), steps)) if possible else {}
+    return make_graph(skeleton, points, affinities)
+
+
+def check_consistent(graph: PersonJointGraph) -> None:
+    """What holds of every graph: one holder per candidate, one candidate per type, owner and slots say the same."""
+    assert graph.slots.shape == (graph.num_people, graph.skeleton.num_joints)
+    assert graph.scales.shape == (graph.num_people,)
+    assert graph.owner.shape == graph.types.shape
+    held: dict[int, int] = {}
+    for person, row in enumerate(graph.slots):
+        for joint, candidate in enumerate(row):
+            if candidate >= 0:
+                assert graph.types[candidate] == joint
+                assert candidate not in held
+                held[int(candidate)] = person
+    assert {i: int(p) for i, p in enumerate(graph.owner) if p >= 0} == held
+    assert graph.owner.min(initial=-1) >= -1
+
+
+def slow_objective(graph: PersonJointGraph) -> float:
+    """F as `PersonJointGraph.objective` describes it, one person and one limb at a time."""
+    settings, total = graph.settings, 0.0
+    shown = {}
+    for own, other, affinity, length in zip(
+        graph.pairs.own, graph.pairs.other, graph.pairs.affinity, graph.pairs.length, strict=True
+    ):
+        shown[int(own), int(other)] = (affinity, length)
+    for person, row in enumerate(graph.slots):
+        if (row >= 0).any():
+            total -= settings.person_cost
+        total += sum(graph.responses[candidate] for candidate in row if candidate >= 0)
+        for a, b in graph.skeleton.limbs:
+            if row[a] < 0 or row[b] < 0:
+                continue
+            if (int(row[a]), int(row[b])) not in shown:
+                total -= settings.missing_limb_cost
+                continue
+            affinity, length = shown[int(row[a]), int(row[b])]
+            longest = max(graph.scales[person] * graph.reach[a, b], 1.0)  # 1 if either is NaN ...
+            if np.isnan(graph.scales[person] * graph.reach[a, b]):  # ... and then nothing is too long
+                longest = np.inf
+            excess = max(length / longest - 1, 0)
+            total += affinity * np.exp(-0.5 * (excess / settings.length_tolerance) ** 2)
+    return float(total)
+
+
+def deal(graph: PersonJointGraph, seed: int) -> None:
+    """Give the candidates to people at random, some to nobody, and measure the people."""
+    rng = np.random.default_rng(seed)
+    people = int(rng.integers(1, 5))
+    graph.slots = np.full((people, graph.skeleton.num_joints), -1)
+    for joint in range(graph.skeleton.num_joints):
+        mine = rng.permutation(graph.candidates_of(joint))[: rng.integers(0, people + 1)]
+        graph.slots[rng.permutation(people)[: len(mine)], joint] = mine
+    person, joints = np.nonzero(graph.slots >= 0)
+    graph.owner[graph.slots[person, joints]] = person
+    graph.scales = np.zeros(people)
+    graph.compact()
+    graph.measure()

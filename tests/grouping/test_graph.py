@@ -1,0 +1,257 @@
+"""The person-joint graph: its objective, its edges, and who holds what."""
+
+from __future__ import annotations
+
+import networkx
+import numpy as np
+import pytest
+from graph_makers import ARM_AND_LEG, LOOSE, SQUARE, check_consistent, deal, make_graph, random_graphs, slow_objective
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bottomup.grouping import PersonJointGraph
+from bottomup.settings import Settings
+
+SEEDS = st.integers(0, 2**32 - 1)
+NOBODY = np.zeros(0, np.int64)
+
+
+def elbow_graph(*, far: float = 30.0) -> PersonJointGraph:
+    """Two people of an upper arm each (shoulders 0, 1, elbows 2, 3) on one line of sight, and a wrist (4) for either."""
+    points = [(0, 0, 0, 1), (0, 0, 0, 1), (1, 0, 18.6, 1), (1, 0, 18.6, 1), (2, 0, 18.6 + far, 1)]
+    graph = make_graph(ARM_AND_LEG, points, {(0, 0, 2): 1.0, (0, 1, 3): 1.0, (1, 2, 4): 1.0, (1, 3, 4): 1.0})
+    graph.slots = np.array([[0, 2, -1, -1, -1], [1, 3, -1, -1, -1]])
+    graph.owner = np.array([0, 1, 0, 1, -1])
+    graph.measure()
+    return graph
+
+
+# -- the objective ---------------------------------------------------------------------------------------------------
+
+
+@given(random_graphs(), SEEDS)
+def test_objective_is_what_its_description_says(graph: PersonJointGraph, seed: int) -> None:
+    deal(graph, seed)
+    assert graph.objective() == pytest.approx(slow_objective(graph), abs=1e-9)
+
+
+def test_objective_of_nobody_is_zero() -> None:
+    assert make_graph(SQUARE, [(0, 1, 1, 1.0)], {}).objective() == 0
+    assert make_graph(SQUARE, [], {}).objective() == 0
+
+
+@given(random_graphs(), SEEDS)
+def test_the_weight_of_an_edge_is_the_change_of_the_objective(graph: PersonJointGraph, seed: int) -> None:
+    deal(graph, seed)
+    for joint in range(graph.skeleton.num_joints):
+        released = graph.copy()
+        released.release(joint)
+        check_consistent(released)
+        without = released.copy()
+        without.take(joint, NOBODY, NOBODY)  # all stand alone who can
+        for person, candidate, weight in zip(*released.edges(joint), strict=True):
+            taken = released.copy()
+            taken.take(joint, np.array([person]), np.array([candidate]))
+            check_consistent(taken)
+            assert taken.objective() - without.objective() == pytest.approx(weight, abs=1e-9)
+            assert weight > 0
+
+
+@given(random_graphs(), SEEDS)
+def test_no_edge_that_pays_is_left_out(graph: PersonJointGraph, seed: int) -> None:
+    deal(graph, seed)
+    linked = {(int(a), int(b)) for a, b in zip(graph.pairs.own, graph.pairs.other, strict=True)}
+    for joint in range(graph.skeleton.num_joints):
+        released = graph.copy()
+        released.release(joint)
+        found = {(int(p), int(c)) for p, c in zip(*released.edges(joint)[:2], strict=True)}
+        before = released.copy()
+        before.take(joint, NOBODY, NOBODY)
+        for person in range(released.num_people):
+            others = released.slots[person][released.slots[person] >= 0]
+            for candidate in released.candidates_of(joint):
+                touching = {(int(candidate), int(o)) for o in others} | {(int(o), int(candidate)) for o in others}
+                taken = released.copy()
+                taken.take(joint, np.array([person]), np.array([candidate]))
+                gain = taken.objective() - before.objective()
+                if touching & linked and gain > 1e-9:
+                    assert (person, int(candidate)) in found
+                if not touching & linked:
+                    assert (person, int(candidate)) not in found
+
+
+def test_a_candidate_that_would_stand_alone_costs_a_person_less_when_taken() -> None:
+    graph = elbow_graph(far=14.6)
+    alone = 1.0 - graph.settings.person_cost
+    assert graph.edges(2).weight == pytest.approx([1.0 + 1.0 - alone] * 2)
+    graph.responses = graph.responses - 0.9  # too weak to stand alone: what it adds to F by itself is nothing
+    assert graph.edges(2).weight == pytest.approx([1.0 + 0.1] * 2)
+
+
+# -- how long a limb may be ------------------------------------------------------------------------------------------
+
+
+def test_a_limb_within_reach_counts_whole_and_a_longer_one_less() -> None:
+    reach = elbow_graph().reach[1, 2]
+    height = elbow_graph().scales[0]
+    assert height == pytest.approx(100)
+    weights = [elbow_graph(far=share * height * reach).edges(2).weight[0] for share in (0.1, 1.0, 1.15, 1.3, 2.0)]
+    alone = 0.75
+    prior = np.array([1, 1, np.exp(-0.5), np.exp(-2), np.exp(-0.5 * (1 / 0.15) ** 2)])
+    assert weights == pytest.approx(1 + prior - alone, abs=1e-4)
+
+
+def test_who_knows_no_height_accepts_any_length() -> None:
+    graph = make_graph(ARM_AND_LEG, [(1, 0, 0, 1), (2, 0, 500, 1)], {(1, 0, 1): 1.0})
+    graph.take(1, NOBODY, NOBODY)
+    assert np.isnan(graph.scales).all()
+    assert graph.edges(2).weight == pytest.approx([1.25])
+
+
+def test_the_height_is_told_by_the_longest_limb_or_of_three_by_the_second() -> None:
+    heights = np.array([60.0, 90.0, 70.0])  # as the upper arm, the forearm and the thigh tell it
+    upper, fore, thigh = heights * [0.186, 0.146, 0.245]
+    points = [(0, 0, 0, 1), (1, 0, upper, 1), (2, 0, upper + fore, 1), (3, 9, 0, 1), (4, 9, thigh, 1)]
+    graph = make_graph(ARM_AND_LEG, points, {(0, 0, 1): 1.0, (1, 1, 2): 1.0, (2, 3, 4): 1.0})
+    graph.slots, graph.owner = np.array([[0, 1, 2, -1, -1]]), np.array([0, 0, 0, -1, -1])
+    graph.measure()
+    assert graph.scales == pytest.approx([90], rel=1e-5)
+    graph.slots, graph.owner = np.array([[0, 1, 2, 3, 4]]), np.zeros(5, np.int64)
+    graph.measure()
+    assert graph.scales == pytest.approx([70], rel=1e-5)
+
+
+def test_joints_of_unknown_names_have_no_height() -> None:
+    graph = make_graph(SQUARE, [(0, 0, 0, 1), (1, 300, 0, 1)], {(0, 0, 1): 1.0})
+    graph.slots, graph.owner = np.array([[0, 1, -1, -1]]), np.zeros(2, np.int64)
+    graph.measure()
+    assert np.isnan(graph.reach).all()
+    assert np.isnan(graph.scales).all()
+    assert graph.objective() == pytest.approx(1 + 1 + 1 - 0.25)
+
+
+# -- who holds what --------------------------------------------------------------------------------------------------
+
+
+@given(random_graphs(), SEEDS)
+def test_release_absorb_and_compact_keep_the_books(graph: PersonJointGraph, seed: int) -> None:
+    deal(graph, seed)
+    check_consistent(graph)
+    people = [set(row[row >= 0].tolist()) for row in graph.slots]
+    heights = graph.scales.copy()
+    for a in range(graph.num_people):
+        for b in range(graph.num_people):
+            if a == b or ((graph.slots[a] >= 0) & (graph.slots[b] >= 0)).any():
+                continue
+            merged = graph.copy()
+            merged.absorb(a, b)
+            merged.compact()
+            check_consistent(merged)
+            kept = [n for n in range(len(people)) if n != b]
+            assert [set(row[row >= 0].tolist()) for row in merged.slots] == [
+                people[n] | (people[b] if n == a else set()) for n in kept
+            ]
+            np.testing.assert_array_equal(merged.scales, heights[kept])
+    for joint in range(graph.skeleton.num_joints):
+        left = graph.copy()
+        left.release(joint)
+        check_consistent(left)
+        assert (left.slots[:, joint] < 0).all()
+        assert (left.slots >= 0).any(axis=1).all()
+    assert [set(row[row >= 0].tolist()) for row in graph.slots] == people  # the copies were independent
+
+
+def test_those_nobody_takes_open_people_only_where_that_pays() -> None:
+    graph = make_graph(LOOSE, [(0, 1, 1, 0.9), (0, 2, 2, 0.25), (0, 3, 3, 0.2), (0, 4, 4, 0.26)], {})
+    graph.take(0, NOBODY, NOBODY)
+    assert graph.owner.tolist() == [0, -1, -1, 1]
+    check_consistent(graph)
+
+
+@given(random_graphs(), SEEDS)
+def test_a_twin_is_like_its_original_but_for_what_sharing_costs(graph: PersonJointGraph, seed: int) -> None:
+    deal(graph, seed)
+    number = len(graph.types)
+    rng = np.random.default_rng(seed)
+    chosen = np.sort(rng.permutation(number)[: number // 2])
+    before = {(int(a), int(b)): (v, d, int(m)) for a, b, m, v, d in zip(*graph.pairs, strict=True)}
+    value = graph.objective()
+    graph.split(chosen)
+    original = np.concatenate([np.arange(number), chosen])
+    check_consistent(graph)
+    assert graph.objective() == pytest.approx(value)
+    assert (graph.owner[number:] == -1).all()
+    np.testing.assert_array_equal(graph.xy, graph.xy[original])
+    np.testing.assert_array_equal(graph.types, graph.types[original])
+    np.testing.assert_array_equal(graph.scores, graph.scores[original])
+    np.testing.assert_allclose(
+        graph.responses[number:], graph.responses[chosen] - graph.settings.shared_peak_cost, atol=1e-12
+    )
+    after = {(int(a), int(b)): (v, d, int(m)) for a, b, m, v, d in zip(*graph.pairs, strict=True)}
+    assert len(after) == len(graph.pairs.own)
+    copies = range(len(original))
+    assert after == {
+        (i, j): before[int(original[i]), int(original[j])]
+        for i in copies
+        for j in copies
+        if (int(original[i]), int(original[j])) in before
+    }
+    for joint in range(graph.skeleton.num_joints):
+        np.testing.assert_array_equal(graph.candidates_of(joint), np.flatnonzero(graph.types == joint))
+
+
+# -- from the kernels, and for people who want to look ----------------------------------------------------------------
+
+
+def test_affinities_speak_relative_to_what_is_typical_of_the_picture() -> None:
+    points = [(0, 0, 0, 1), (0, 9, 0, 1), (1, 0, 9, 1), (1, 9, 9, 1)]
+    affinities = {(0, 0, 2): 0.8, (0, 1, 3): 0.8, (0, 0, 3): 0.5, (0, 1, 2): 0.4}
+    support = dict(
+        zip([(0, 2), (0, 3), (1, 2), (1, 3)], make_graph(SQUARE, points, affinities).pairs.affinity, strict=True)
+    )
+    # 1 at the typical 0.8, 0 at `doubt` times that, but never less than `weak_support` of its share.
+    assert support == pytest.approx({(0, 2): 1, (1, 3): 1, (0, 3): (0.625 - 0.5) / 0.5, (1, 2): 0.2 * 0.5}, abs=1e-6)
+
+
+def test_pairs_against_the_field_are_no_links() -> None:
+    graph = make_graph(SQUARE, [(0, 0, 0, 1), (1, 9, 0, 1)], {(0, 0, 1): -0.5}, limb_threshold=-1.0)
+    assert len(graph.pairs.own) == 0
+
+
+@given(random_graphs(), SEEDS)
+def test_networkx_shows_the_graph(graph: PersonJointGraph, seed: int) -> None:
+    deal(graph, seed)
+    shown = graph.to_networkx()
+    people = {node for node in shown if node[0] == "person"}
+    joints = {node for node in shown if node[0] == "joint"}
+    assert people == {("person", n) for n in range(graph.num_people)}
+    assert joints == {("joint", n) for n in range(len(graph.types))}
+    assert networkx.is_bipartite(shown)
+    assert all((a in people) != (b in people) for a, b in shown.edges)
+    for node in joints:
+        index, attributes = node[1], shown.nodes[node]
+        assert attributes["joint"] == graph.skeleton.joints[graph.types[index]]
+        assert (attributes["x"], attributes["y"]) == tuple(graph.xy[index])
+        assert attributes["response"] == graph.responses[index]
+    held = {tuple(sorted(edge[:2])) for edge in shown.edges(data="held") if edge[2]}
+    assert held == {(("joint", j), ("person", int(p))) for j, p in enumerate(graph.owner) if p >= 0}
+    for a, b, weight in shown.edges(data="weight"):
+        assert weight > 0 or shown.edges[a, b]["held"]
+
+
+def test_networkx_weights_are_those_of_the_edges() -> None:
+    graph = elbow_graph(far=14.6)
+    graph.take(2, np.array([0]), np.array([4]))
+    shown = graph.to_networkx()
+    assert shown.edges[("person", 0), ("joint", 4)] == {"weight": pytest.approx(1.25), "held": True}
+    assert shown.edges[("person", 1), ("joint", 4)] == {"weight": pytest.approx(1.25), "held": False}
+    assert shown.nodes["person", 0]["height"] == pytest.approx(100)
+
+
+def test_a_copy_is_independent() -> None:
+    graph = elbow_graph()
+    twin = graph.copy()
+    twin.release(0)
+    twin.take(0, NOBODY, NOBODY)
+    assert graph.owner.tolist() == [0, 1, 0, 1, -1]
+    assert graph.settings == Settings()
