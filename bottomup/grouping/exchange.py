@@ -110,7 +110,7 @@ def _exchange_gain(graph: PersonJointGraph, first: Ints, second: Ints) -> Floats
     start, end = held[:, graph.skeleton.limb_array[:, 0]], held[:, graph.skeleton.limb_array[:, 1]]
     expected = (start[first] & end[second]).astype(np.int64) + (start[second] & end[first])
     inside = (start & end).astype(np.int64)
-    change = cost * (inside[first] + inside[second] - expected)
+    change: Floats = cost * (inside[first] + inside[second] - expected).astype(np.float64)
 
     # So far no limb shows in the field. One that does adds its gain and spares the cost.
     people = graph.num_people

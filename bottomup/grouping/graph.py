@@ -193,7 +193,10 @@ class PersonJointGraph:
         self.compact()
 
     def edges(self, joint: int) -> Edges:
-        """The edges that pass between people, who must not hold the type now, and the candidates of the type."""
+        """The edges that pass between people, who must not hold the type now, and the candidates of the type.
+
+        Only a scored limb makes an edge: a joint whose neighbours have all left its person is set free.
+        """
         links = self._links[joint]
         person = self.owner[links.other]
         links = links.where(person >= 0)

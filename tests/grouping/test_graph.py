@@ -17,7 +17,7 @@ NOBODY = np.zeros(0, np.int64)
 
 
 def elbow_graph(*, far: float = 30.0) -> PersonJointGraph:
-    """Two people of an upper arm each (shoulders 0, 1, elbows 2, 3) on one line of sight, and a wrist (4) for either."""
+    """Two people of an upper arm each (shoulders 0, 1, elbows 2, 3) in one place, and a wrist (4) for either."""
     points = [(0, 0, 0, 1), (0, 0, 0, 1), (1, 0, 18.6, 1), (1, 0, 18.6, 1), (2, 0, 18.6 + far, 1)]
     graph = make_graph(ARM_AND_LEG, points, {(0, 0, 2): 1.0, (0, 1, 3): 1.0, (1, 2, 4): 1.0, (1, 3, 4): 1.0})
     graph.slots = np.array([[0, 2, -1, -1, -1], [1, 3, -1, -1, -1]])
