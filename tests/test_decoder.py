@@ -33,6 +33,7 @@ STANDING = np.array(
     ]
 )  # fmt: skip
 TRIO = Skeleton("trio", ("a", "b", "c"), ((0, 1), (1, 2)), (0.1, 0.1, 0.1))
+DOTS = Skeleton("dots", ("a", "b"), (), (0.1, 0.1))
 
 
 def standing(x: float, y: float) -> FloatArray:
@@ -257,7 +258,7 @@ def test_threads_with_different_settings_do_not_meet() -> None:
 @hypothesis_settings(max_examples=150)
 @given(
     seed=st.integers(0, 2**32 - 1),
-    skeleton=st.sampled_from([TRIO, COCO_17, CROWDPOSE_14]),
+    skeleton=st.sampled_from([DOTS, TRIO, COCO_17, CROWDPOSE_14]),
     size=st.tuples(st.integers(1, 24), st.integers(1, 24)),
     kind=st.sampled_from(["noise", "levels", "sparse", "constant", "huge"]),
     options=st.fixed_dictionaries(

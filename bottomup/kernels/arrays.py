@@ -84,7 +84,7 @@ def _check_shape(name: str, shape: tuple[int, ...], channels: int | None) -> Non
         raise ValueError(f"{name} must have shape ({expected}, h, w) or (B, {expected}, h, w) but has {shape}")
     if channels is not None and shape[-3] != channels:
         raise ValueError(f"{name} must have {channels} channels but has shape {shape}")
-    if 0 in shape[-3:]:
+    if 0 in shape[-2:] or (shape[-3] == 0 and channels != 0):  # a skeleton without limbs has no paf channels
         raise ValueError(f"{name} must not be empty but has shape {shape}")
 
 
@@ -99,8 +99,10 @@ def check_finite(name: str, place: tuple[int, int, int, int] | None) -> None:
     if place is None:
         return
     batch, channel, row, column = place
-    where = f"batch {batch}, channel {channel}" + (f", row {row}, column {column}" if row >= 0 else " or the next")
-    raise ValueError(f"{name} must be finite but holds NaN or infinity at {where}")
+    where = f"batch {batch}, channel {channel}"
+    if row >= 0:
+        raise ValueError(f"{name} must be finite but holds NaN or infinity at {where}, row {row}, column {column}")
+    raise ValueError(f"{name} must be finite but holds NaN or infinity, or overflows, at {where} or the next")
 
 
 def find_non_finite(array: npt.NDArray[np.floating]) -> tuple[int, int, int, int] | None:

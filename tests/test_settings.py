@@ -1,0 +1,121 @@
+"""Settings: the defaults stand, they cannot be changed, and whatever makes no sense is named."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import FrozenInstanceError, fields, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bottomup.settings import Settings
+
+NUMBERS = [setting.name for setting in fields(Settings) if setting.type in ("int", "float")]
+WHOLE = [setting.name for setting in fields(Settings) if setting.type == "int"]
+FLAGS = [setting.name for setting in fields(Settings) if setting.type == "bool"]
+
+
+def test_every_setting_is_of_a_kind_that_is_checked() -> None:
+    others = {setting.name for setting in fields(Settings)} - {*NUMBERS, *FLAGS}
+    assert others == {"scales", "assignment"}
+    assert len(NUMBERS) > 15
+
+
+def test_every_setting_is_explained() -> None:
+    for setting in fields(Settings):
+        assert f"\n        {setting.name}: " in (Settings.__doc__ or "")
+
+
+def test_settings_are_values() -> None:
+    settings = Settings()
+    assert settings == Settings()
+    assert hash(settings) == hash(Settings())
+    assert settings != Settings(flip=True)
+    assert replace(settings, threads=2) == Settings(threads=2)
+    for setting in fields(Settings):
+        with pytest.raises(FrozenInstanceError):
+            setattr(settings, setting.name, 1)
+
+
+def test_every_default_may_be_given() -> None:
+    given = {setting.name: getattr(Settings(), setting.name) for setting in fields(Settings)}
+    assert Settings(**given) == Settings()
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", ["1", None, True, (1,), 1j])
+def test_numbers_must_be_numbers(name: str, value: Any) -> None:
+    with pytest.raises(TypeError, match=f"^{name} must be a (whole )?number but is "):
+        Settings(**{name: value})
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", [math.nan, -math.inf, -2.0])
+def test_numbers_must_lie_within_their_bounds(name: str, value: float) -> None:
+    if name in WHOLE:
+        with pytest.raises(TypeError, match=f"^{name} must be a whole number but is {value}$"):
+            Settings(**{name: value})
+        value = -2
+    with pytest.raises(ValueError, match=f"^{name} must be (at least|from) .* but is {value}$"):
+        Settings(**{name: value})
+
+
+@pytest.mark.parametrize("name", FLAGS)
+@pytest.mark.parametrize("value", [1, 0, "yes", None])
+def test_flags_must_be_true_or_false(name: str, value: Any) -> None:
+    with pytest.raises(TypeError, match=f"^{name} must be True or False but is {value!r}$"):
+        Settings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed", "refused"),
+    [
+        ("input_height", 1, 0),
+        ("peak_threshold", 0.01, 0.0),
+        ("limb_threshold", -1.0, 1.5),
+        ("limb_coverage", 1.0, 1.01),
+        ("limb_coverage", 0.0, -0.01),
+        ("max_samples", 3, 2),
+        ("doubt", 0.5, 1.0),
+        ("min_joints", 1, 0),
+        ("person_threshold", 0.0, -0.1),
+        ("joint_threshold", 0.0, -0.1),
+        ("threads", 1, 0),
+    ],
+)
+def test_bounds(name: str, allowed: float, refused: float) -> None:
+    assert getattr(Settings(**{name: allowed}), name) == allowed  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=f"^{name} must be .* but is {refused}$"):
+        Settings(**{name: refused})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scales", [(1,), [1], np.array([1.0]), (0.5, 1, 2.0)])
+def test_scales_become_a_tuple_of_floats(scales: Any) -> None:
+    settings = Settings(scales=scales)
+    assert settings.scales == tuple(float(scale) for scale in scales)
+    assert all(type(scale) is float for scale in settings.scales)
+
+
+@pytest.mark.parametrize(
+    ("scales", "error"),
+    [
+        ((), ValueError),
+        ((1, 0), ValueError),
+        ((-1,), ValueError),
+        ((math.nan,), ValueError),
+        ((math.inf,), ValueError),
+        (1, TypeError),
+        (None, TypeError),
+        (("big",), TypeError),
+    ],
+)
+def test_scales_must_be_positive_numbers(scales: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=r"^scales must .* but is "):
+        Settings(scales=scales)
+
+
+@pytest.mark.parametrize("assignment", ["greedy", "", None, 1])
+def test_assignment_must_be_known(assignment: Any) -> None:
+    with pytest.raises(ValueError, match=rf"^assignment must be one of \['sweep'\] but is {assignment!r}$"):
+        Settings(assignment=assignment)
