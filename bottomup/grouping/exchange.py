@@ -10,13 +10,14 @@ sum over limbs with disagreeing ends of (D_l - S_l), one matrix product for all 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import networkx as nx
 import numpy as np
 import numpy.typing as npt
 
 from bottomup.grouping.body import sweep_order
-from bottomup.grouping.graph import PersonJointGraph
+from bottomup.grouping.graph import Links, PersonJointGraph
 from bottomup.skeleton import Skeleton
 
 Bools = npt.NDArray[np.bool_]
@@ -57,10 +58,11 @@ def exchange_branches(graph: PersonJointGraph) -> bool:
     touched = np.ones(graph.num_people, bool)
     for _ in range(_MAX_ROUNDS):
         # Two people who were not touched have nothing to gain from each other: else they would have been.
-        first, second = _contacts(graph, touched)
+        contacts = _contacts(graph, touched)
+        first, second = contacts.first, contacts.second
         if not len(first):
             break
-        best, gain = _best_patterns(_exchange_gain(graph, first, second), differ)
+        best, gain = _best_patterns(_exchange_gain(graph, contacts), differ)
         touched = np.zeros(graph.num_people, bool)
         for n in np.argsort(-gain, kind="stable"):
             if gain[n] <= 0:
@@ -92,18 +94,27 @@ def _best_patterns(change: Floats, differ: Bools) -> tuple[Ints, Floats]:
     return best, gain
 
 
-def _contacts(graph: PersonJointGraph, touched: Bools) -> tuple[Ints, Ints]:
+class _Contacts(NamedTuple):
+    first: Ints  # (n,) and
+    second: Ints  # (n,) people between whom some limb passes
+    links: Links  # the limbs that do, and
+    place: Ints  # at which of the n pairs
+
+
+def _contacts(graph: PersonJointGraph, touched: Bools) -> _Contacts:
     """Pairs of people, at least one of them touched, between whom some limb passes."""
     a, b = graph.owner[graph.pairs.own], graph.owner[graph.pairs.other]
-    across = (a >= 0) & (b >= 0) & (a != b)
+    across = np.flatnonzero((a >= 0) & (b >= 0) & (a != b))
+    across = across[touched[a[across]] | touched[b[across]]]
     a, b = a[across], b[across]
-    either = touched[a] | touched[b]
-    key = np.unique((np.minimum(a, b) * graph.num_people + np.maximum(a, b))[either])
-    return key // max(graph.num_people, 1), key % max(graph.num_people, 1)
+    key, place = np.unique(np.minimum(a, b) * graph.num_people + np.maximum(a, b), return_inverse=True)
+    people = max(graph.num_people, 1)
+    return _Contacts(key // people, key % people, graph.pairs.where(across), place)
 
 
-def _exchange_gain(graph: PersonJointGraph, first: Ints, second: Ints) -> Floats:
+def _exchange_gain(graph: PersonJointGraph, contacts: _Contacts) -> Floats:
     """(n, L) D - S: what F gains if one end of a limb is exchanged between two people and the other is not."""
+    first, second, links, place = contacts
     larger = np.fmax(graph.scales[first], graph.scales[second])
     cost = graph.settings.missing_limb_cost
     held = graph.slots >= 0
@@ -113,15 +124,9 @@ def _exchange_gain(graph: PersonJointGraph, first: Ints, second: Ints) -> Floats
     change: Floats = cost * (inside[first] + inside[second] - expected).astype(np.float64)
 
     # So far no limb shows in the field. One that does adds its gain and spares the cost.
-    people = graph.num_people
-    a, b = graph.owner[graph.pairs.own], graph.owner[graph.pairs.other]
-    key = np.where((a >= 0) & (b >= 0), np.minimum(a, b) * people + np.maximum(a, b), -1)
-    contact = first * people + second
-    place = np.minimum(np.searchsorted(contact, key), len(contact) - 1)
-    across = contact[place] == key
-    place, links = place[across], graph.pairs.where(across)
     np.add.at(change, (place, links.limb), graph.limb_gain(links, larger[place]) + cost)
-    shown = np.full((people, graph.skeleton.num_limbs), -1)
+    shown = np.full((graph.num_people, graph.skeleton.num_limbs), -1)
+    a, b = graph.owner[graph.pairs.own], graph.owner[graph.pairs.other]
     mine = np.flatnonzero((a == b) & (a >= 0))
     shown[a[mine], graph.pairs.limb[mine]] = mine
     for person in (first, second):
