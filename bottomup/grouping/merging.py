@@ -65,9 +65,10 @@ def attach_orphans(graph: PersonJointGraph) -> bool:
     while True:
         held = graph.slots >= 0
         size = held.sum(axis=1)
+        bodies = np.flatnonzero((size > 1) & np.isfinite(graph.scales))
         proposals = []
         for orphan in np.flatnonzero((size > 0) & (size <= graph.settings.orphan_joints)):
-            host, stretch = _best_host(graph, held, int(orphan))
+            host, stretch = _best_host(graph, held, bodies, int(orphan))
             if stretch < 1:
                 proposals.append((stretch, int(orphan), host))
         if not proposals:
@@ -81,13 +82,12 @@ def attach_orphans(graph: PersonJointGraph) -> bool:
         changed = True
 
 
-def _best_host(graph: PersonJointGraph, held: npt.NDArray[np.bool_], orphan: int) -> tuple[int, float]:
+def _best_host(graph: PersonJointGraph, held: npt.NDArray[np.bool_], bodies: Ints, orphan: int) -> tuple[int, float]:
     joints = np.flatnonzero(held[orphan])
-    allowed = ~held[:, joints].any(axis=1) & (held.sum(axis=1) > len(joints)) & np.isfinite(graph.scales)
     # A limb that the field does not show although both its joints are there speaks against the pair.
-    neighbours = np.unique(np.concatenate([graph.neighbours[k] for k in joints]))
-    allowed &= ~held[:, neighbours].any(axis=1)
-    hosts = np.flatnonzero(allowed)
+    unwanted = np.unique(np.concatenate([joints, *(graph.neighbours[k] for k in joints)]))
+    hosts = bodies[~held[np.ix_(bodies, unwanted)].any(axis=1)]
+    hosts = hosts[held[hosts].sum(axis=1) > len(joints)]
     if not len(hosts):
         return -1, np.inf
     place = np.where(held[hosts][..., None], graph.xy[graph.slots[hosts]], np.nan)
