@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from typing import Any
 
 import numpy as np
@@ -46,7 +48,7 @@ def decode_fields(
         If a shape does not fit the skeleton, a heatmap value is not finite, or a paf value that was sampled is not
         finite (`Settings(validate=True)` looks at all of them).
     """
-    settings = settings or Settings()
+    settings = Settings() if settings is None else settings
     _check(heatmaps, pafs, skeleton, stride, settings)
     candidates = find_peaks(heatmaps, threshold=settings.peak_threshold, threads=settings.threads)
     pairs = score_limbs(
@@ -69,7 +71,9 @@ def _check(heatmaps: Any, pafs: Any, skeleton: Skeleton, stride: float, settings
         raise TypeError(f"skeleton must be a Skeleton but is a {type(skeleton).__name__}")
     if not isinstance(settings, Settings):
         raise TypeError(f"settings must be a Settings but is a {type(settings).__name__}")
-    if not (np.isfinite(stride) and stride > 0):
+    if isinstance(stride, bool) or not isinstance(stride, numbers.Real):
+        raise TypeError(f"stride must be a positive number of pixels but is {stride!r}")
+    if not (math.isfinite(stride) and stride > 0):
         raise ValueError(f"stride must be a positive number of pixels but is {stride}")
     first = check_field("heatmaps", heatmaps, skeleton.num_joints)
     second = check_field("pafs", pafs, 2 * skeleton.num_limbs)

@@ -187,7 +187,9 @@ class Skeleton:
 def _index_pairs(argument: str, pairs: Iterable[Sequence[int]], joints: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
     checked = []
     for pair in pairs:
-        if len(pair) != 2 or any(isinstance(end, bool) or int(end) != end for end in pair):
+        ends = pair if isinstance(pair, Sequence | np.ndarray) else ()
+        whole = [end for end in ends if isinstance(end, int | np.integer) and not isinstance(end, bool)]
+        if len(ends) != 2 or len(whole) != 2:
             raise ValueError(f"{argument} must hold pairs of joint indices but has {pair!r}")
         a, b = int(pair[0]), int(pair[1])
         if not (0 <= a < len(joints) and 0 <= b < len(joints)):

@@ -44,10 +44,11 @@ def settle(graph: PersonJointGraph) -> None:
 
 def share_peaks(graph: PersonJointGraph) -> bool:
     """Split the peaks that somebody else holds but whom a person without that joint would gain from."""
+    large = (graph.slots >= 0).sum(axis=1) >= graph.settings.sharing_joints
     wanted = []
     for joint in range(graph.skeleton.num_joints):
         edges = graph.edges(joint)
-        lacking = graph.slots[edges.person, joint] < 0
+        lacking = large[edges.person] & (graph.slots[edges.person, joint] < 0)
         taken = graph.owner[edges.candidate] >= 0
         pays = edges.weight > graph.settings.shared_peak_cost
         wanted.append(np.unique(edges.candidate[lacking & taken & pays]))

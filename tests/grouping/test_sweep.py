@@ -254,7 +254,7 @@ def test_an_orphan_whose_limb_should_show_joins_nobody() -> None:
 
 
 def test_two_people_share_one_peak() -> None:
-    poses = figures(0, 40)
+    poses = figures(0, 6)
     only = poses.copy()
     only[1, 13] = np.nan  # both necks lie in the first one's peak
     necks = {
@@ -267,6 +267,18 @@ def test_two_people_share_one_peak() -> None:
     single = people_graph(CROWDPOSE_14, only, necks, shared_peak_cost=10.0)
     group(single)
     assert (single.slots[:, 13] >= 0).sum() == 1
+
+
+def test_a_small_fragment_shares_nobodys_peak() -> None:
+    """A second guess at a head must not become a person by borrowing the neck of the first."""
+    poses = figures(0, 6)
+    poses[1, :12] = poses[1, 13] = np.nan  # of the second only the head is there
+    graph = people_graph(CROWDPOSE_14, poses, {(0, 0, 1): 1.0})
+    group(graph)
+    assert (graph.slots[:, 13] >= 0).sum() == 1
+    sharing = people_graph(CROWDPOSE_14, poses, {(0, 0, 1): 1.0}, sharing_joints=1)
+    group(sharing)
+    assert (sharing.slots[:, 13] >= 0).sum() == 2
 
 
 @given(random_graphs())
