@@ -58,7 +58,7 @@ class Settings:
             out. The default leaves out one faint joint by itself.
         joint_threshold: joints with a lower score are reported as missing.
     Care
-        validate: scan all field values for NaN and infinity, not only those that the kernels touch.
+        validate: scan all values of fields in CPU memory for NaN and infinity, not only those that the kernels touch.
         threads: CPU threads for the kernels. One image is decoded in about a millisecond, which more threads rarely
             repay.
 

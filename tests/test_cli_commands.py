@@ -1,0 +1,118 @@
+"""The commands beside `detect`, and the command line as a user would run it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bottomup._cli_doctor import Finding, findings
+from bottomup.cli import app
+
+run = CliRunner().invoke
+
+
+def test_train_reports_a_bad_recipe(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("hours = 'many'")
+    result = run(app, ["train", str(recipe)])
+    assert result.exit_code == 2
+    assert "recipe.toml" in result.stderr
+
+
+def test_train_hands_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe, calls = tmp_path / "recipe.toml", []
+    recipe.write_text('hours = 3.0\nseed = 5\n[[sources]]\nfolder = "photos"\n')
+    monkeypatch.setattr(
+        "bottomup.training.train", lambda config, *, resume: calls.append((config, resume)) or Path("weights.here")
+    )
+    result = run(app, ["train", str(recipe), "--data", "d", "--out", "o", "--hours", "0.5", "--resume"])
+    assert result.exit_code == 0, result.output
+    assert "weights.here" in result.stdout
+    config, resume = calls[0]
+    assert (config.data, config.out, config.hours, config.seed, resume) == ("d", "o", 0.5, 5, True)
+
+
+def test_weights_list_names_every_network() -> None:
+    from bottomup.weights import list_weights
+
+    result = run(app, ["weights", "list"])
+    assert result.exit_code == 0, result.output
+    names = [line.split("\t")[0] for line in result.stdout.splitlines()]
+    assert names == ["network", *(network.name for network in list_weights())]
+
+
+def test_weights_get_prints_where_the_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "human-pose-estimation-0001"
+    folder.mkdir()
+    for ending in (".xml", ".bin"):
+        (folder / f"human-pose-estimation-0001{ending}").write_bytes(b"x")
+    monkeypatch.setenv("BOTTOMUP_WEIGHTS", str(tmp_path))
+    result = run(app, ["weights", "get", "human-pose-estimation-0001"])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.strip() == str(folder / "human-pose-estimation-0001.xml")
+
+
+def test_doctor_reports_versions_kernels_and_networks() -> None:
+    from bottomup import _C
+    from bottomup.weights import find_weights
+
+    result = run(app, ["doctor"])
+    assert result.exit_code == (0 if find_weights("default") else 1), result.output
+    for fact in (f"{np.__version__}", _C.cpu_isa(), _C.build_info()["compiler"], "human-pose-estimation-0001"):
+        assert fact in result.output
+
+
+def test_doctor_works_where_something_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bottomup._C", None)
+    monkeypatch.delattr("bottomup._C", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    found = {(f.group, f.name): f for f in findings()}
+    assert not found["kernels", "extension"].ok
+    assert found["GPU", "error"] == Finding("GPU", "error", found["GPU", "error"].value, ok=False)
+    assert found["networks", "cache"].ok
+    result = run(app, ["doctor"])
+    assert result.exit_code == 1
+    assert "cannot be imported" in result.output
+
+
+def in_a_shell(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """`python -m bottomup ...` in its own process."""
+    root = str(Path(_cli_detect.__file__).parents[1])
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    command = [sys.executable, "-W", "error", "-m", "bottomup", *arguments]
+    return subprocess.run(command, cwd=cwd, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
+
+
+def test_version_answers_without_heavy_imports(tmp_path: Path) -> None:
+    shown = in_a_shell("--version", cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith("bottomup ")
+    script = "import sys, bottomup.cli; print([m for m in ('torch', 'openvino', 'skimage') if m in sys.modules])"
+    root = str(Path(_cli_detect.__file__).parents[1])
+    env = {**os.environ, "PYTHONPATH": root}
+    loaded = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert loaded.stdout.strip() == "[]", loaded.stderr
+
+
+def test_the_built_in_network_finds_the_astronaut(tmp_path: Path) -> None:
+    from bottomup.weights import find_weights
+
+    pytest.importorskip("skimage")
+    if find_weights("default") is None:
+        pytest.skip("the built-in network is not in this source tree")
+    shown = in_a_shell("detect", "--sample", "--out", "out", cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.splitlines()[1].split("\t")[:2] == ["astronaut", "1"]
+    (person,) = coco_results(tmp_path / "out")
+    x, y, visibility = person["keypoints"][:3]
+    assert visibility == 2
+    assert 175 < x < 275  # her face, read off the photo
+    assert 60 < y < 180
+    assert cv2.imread(str(tmp_path / "out" / "astronaut_people.jpg")).shape == (512, 512, 3)
