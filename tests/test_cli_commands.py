@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import bottomup
 from bottomup._cli_doctor import Finding, findings
 from bottomup.cli import app
 
@@ -84,7 +86,7 @@ def test_doctor_works_where_something_is_broken(monkeypatch: pytest.MonkeyPatch)
 
 def in_a_shell(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """`python -m bottomup ...` in its own process."""
-    root = str(Path(_cli_detect.__file__).parents[1])
+    root = str(Path(bottomup.__file__).parents[1])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     command = [sys.executable, "-W", "error", "-m", "bottomup", *arguments]
     return subprocess.run(command, cwd=cwd, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
@@ -95,7 +97,7 @@ def test_version_answers_without_heavy_imports(tmp_path: Path) -> None:
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.startswith("bottomup ")
     script = "import sys, bottomup.cli; print([m for m in ('torch', 'openvino', 'skimage') if m in sys.modules])"
-    root = str(Path(_cli_detect.__file__).parents[1])
+    root = str(Path(bottomup.__file__).parents[1])
     env = {**os.environ, "PYTHONPATH": root}
     loaded = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert loaded.stdout.strip() == "[]", loaded.stderr
@@ -110,7 +112,7 @@ def test_the_built_in_network_finds_the_astronaut(tmp_path: Path) -> None:
     shown = in_a_shell("detect", "--sample", "--out", "out", cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.splitlines()[1].split("\t")[:2] == ["astronaut", "1"]
-    (person,) = coco_results(tmp_path / "out")
+    (person,) = json.loads((tmp_path / "out" / "results.json").read_text())
     x, y, visibility = person["keypoints"][:3]
     assert visibility == 2
     assert 175 < x < 275  # her face, read off the photo
