@@ -82,7 +82,7 @@ class Settings:
     missing_limb_cost: float = 0.3
     length_tolerance: float = 0.15
     shared_peak_cost: float = 0.65
-    sharing_joints: int = 4
+    sharing_joints: int = 6
     orphan_joints: int = 4
     stretch: float = 1.3
     assignment: str = "sweep"
