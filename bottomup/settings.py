@@ -53,7 +53,7 @@ class Settings:
     Results
         min_joints: people with fewer joints are left out.
         core_threshold: people none of whose joints scores this much are left out. What a network sees in leaves and
-            folds of cloth is faint all over; on 300 COCO photos this leaves out a seventh of what was found and no AP.
+            folds of cloth is faint all over; on 300 COCO photos this leaves out a tenth of what was found and no AP.
         person_threshold: people with a lower score (mean over all the skeleton's joints, 0 where missing) are left
             out. The default leaves out one faint joint by itself.
         joint_threshold: joints with a lower score are reported as missing.
@@ -87,7 +87,7 @@ class Settings:
     stretch: float = 1.3
     assignment: str = "sweep"
     min_joints: int = 1
-    core_threshold: float = 0.45
+    core_threshold: float = 0.4
     person_threshold: float = 0.03
     joint_threshold: float = 0.0
     validate: bool = False
