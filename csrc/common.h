@@ -52,6 +52,20 @@ BOTTOMUP_HD float load(const char* address) {
     return to_float(*reinterpret_cast<const T*>(address));
 }
 
+// One channel of one image, read cell by cell.
+template <class T>
+struct Plane {
+    const char* data;
+    int64_t stride_row, stride_column;
+
+    BOTTOMUP_HD Plane(const FieldView& view, int64_t b, int64_t c)
+        : data(view.plane(b, c)), stride_row(view.stride_row), stride_column(view.stride_column) {}
+
+    BOTTOMUP_HD float operator()(int64_t row, int64_t column) const {
+        return load<T>(data + row * stride_row + column * stride_column);
+    }
+};
+
 // Where a kernel met a value that is not finite: (batch, channel, row, column), or batch -1 if nowhere.
 struct NonFinite {
     int64_t batch = -1, channel = -1, row = -1, column = -1;

@@ -5,16 +5,6 @@
 namespace bottomup::cpu {
 namespace {
 
-template <class T>
-struct Channel {
-    const char* data;
-    int64_t stride_row, stride_column;
-
-    float operator()(int64_t row, int64_t column) const {
-        return load<T>(data + row * stride_row + column * stride_column);
-    }
-};
-
 struct Found {
     std::vector<int32_t> first, second;
     std::vector<float> score;
@@ -24,8 +14,8 @@ struct Found {
 template <class T>
 bool scan_limb(const FieldView& pafs, int64_t b, int64_t limb, const float* xy, int64_t a0, int64_t a1, int64_t b0,
                int64_t b1, const LimbRule& rule, Found& found) {
-    const Channel<T> paf_x{pafs.plane(b, 2 * limb), pafs.stride_row, pafs.stride_column};
-    const Channel<T> paf_y{pafs.plane(b, 2 * limb + 1), pafs.stride_row, pafs.stride_column};
+    const Plane<T> paf_x(pafs, b, 2 * limb);
+    const Plane<T> paf_y(pafs, b, 2 * limb + 1);
     for (int64_t i = a0; i < a1; ++i) {
         for (int64_t j = b0; j < b1; ++j) {
             float score = 0;

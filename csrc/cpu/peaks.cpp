@@ -28,18 +28,15 @@ struct Found {
 };
 
 template <class T>
-struct Plane {
-    const char* data;
-    int64_t stride_row, stride_column, height, width;
+struct Heatmap : Plane<T> {
+    int64_t height, width;
 
-    float operator()(int64_t row, int64_t column) const {
-        return load<T>(data + row * stride_row + column * stride_column);
-    }
+    Heatmap(const FieldView& view, int64_t b, int64_t k) : Plane<T>(view, b, k), height(view.height), width(view.width) {}
 
     // One row as contiguous floats: in place where memory already has that form, else copied into `buffer`.
     const float* row(int64_t r, std::vector<float>& buffer) const {
-        const char* start = data + r * stride_row;
-        if (stride_column == int64_t(sizeof(T))) {
+        const char* start = this->data + r * this->stride_row;
+        if (this->stride_column == int64_t(sizeof(T))) {
             if constexpr (std::is_same_v<T, float>) return reinterpret_cast<const float*>(start);
             buffer.resize(size_t(width));
             if constexpr (std::is_same_v<T, Half>) widen(reinterpret_cast<const Half*>(start), buffer.data(), width);
@@ -56,7 +53,7 @@ struct Plane {
 template <class T>
 class PlaneScan {
 public:
-    PlaneScan(const Plane<T>& plane, float threshold) : plane_(plane), threshold_(threshold) {}
+    PlaneScan(const Heatmap<T>& plane, float threshold) : plane_(plane), threshold_(threshold) {}
 
     // False if a value is not finite; `row` and `column` then say where.
     bool run(std::vector<Found>& found, int64_t& row, int64_t& column) {
@@ -118,7 +115,7 @@ private:
         found.push_back({float(x / n), float(y / n), score, extent_from_curvature(float(curvature / n)), first});
     }
 
-    const Plane<T>& plane_;
+    const Heatmap<T>& plane_;
     const float threshold_;
     std::vector<float> buffer_;
     std::vector<uint8_t> visited_;
@@ -128,7 +125,7 @@ private:
 template <class T>
 bool scan_plane(const FieldView& view, int64_t b, int64_t k, float threshold, std::vector<Found>& found,
                 NonFinite& non_finite) {
-    const Plane<T> plane{view.plane(b, k), view.stride_row, view.stride_column, view.height, view.width};
+    const Heatmap<T> plane(view, b, k);
     int64_t row = 0, column = 0;
     if (!PlaneScan<T>(plane, threshold).run(found, row, column)) {
         non_finite = {b, k, row, column};

@@ -24,16 +24,6 @@ struct Counters {
 };
 
 template <class T>
-struct Channel {
-    const char* data;
-    int64_t stride_row, stride_column;
-
-    __device__ float operator()(int64_t row, int64_t column) const {
-        return load<T>(data + row * stride_row + column * stride_column);
-    }
-};
-
-template <class T>
 __global__ void score(FieldView pafs, const float* xy, const Block* blocks, int block_count, int64_t pairs, LimbRule rule,
                       Found* found, unsigned capacity, Counters* counters) {
     for (int64_t pair = blockIdx.x * int64_t(blockDim.x) + threadIdx.x; pair < pairs; pair += int64_t(gridDim.x) * blockDim.x) {
@@ -44,8 +34,8 @@ __global__ void score(FieldView pafs, const float* xy, const Block* blocks, int 
         }
         const Block block = blocks[low];
         const int64_t i = block.a0 + (pair - block.begin) / block.columns, j = block.b0 + (pair - block.begin) % block.columns;
-        const Channel<T> paf_x{pafs.plane(block.batch, 2 * block.limb), pafs.stride_row, pafs.stride_column};
-        const Channel<T> paf_y{pafs.plane(block.batch, 2 * block.limb + 1), pafs.stride_row, pafs.stride_column};
+        const Plane<T> paf_x(pafs, block.batch, 2 * block.limb);
+        const Plane<T> paf_y(pafs, block.batch, 2 * block.limb + 1);
         float value = 0;
         const PairResult result = score_pair(paf_x, paf_y, pafs.height, pafs.width, xy[2 * i], xy[2 * i + 1], xy[2 * j],
                                              xy[2 * j + 1], rule, &value);

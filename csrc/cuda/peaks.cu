@@ -28,16 +28,6 @@ struct Counters {
     unsigned long long non_finite;  // lowest cell, over all planes
 };
 
-template <class T>
-struct Plane {
-    const char* data;
-    int64_t stride_row, stride_column;
-
-    __device__ float operator()(int64_t row, int64_t column) const {
-        return load<T>(data + row * stride_row + column * stride_column);
-    }
-};
-
 struct Cell {
     int64_t plane, row, column;
 };
@@ -49,7 +39,7 @@ __device__ Cell locate(const FieldView& view, int64_t cell) {
 
 template <class T>
 __device__ Plane<T> plane_of(const FieldView& view, int64_t plane) {
-    return {view.plane(plane / view.channels, plane % view.channels), view.stride_row, view.stride_column};
+    return Plane<T>(view, plane / view.channels, plane % view.channels);
 }
 
 __device__ void emit(Found* found, unsigned capacity, Counters* counters, const Found& peak) {
