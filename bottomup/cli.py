@@ -123,10 +123,8 @@ def detect(
 
         detector = Detector(model, device=device, backend=backend, settings=settings)
         results = None if out is None else _cli_detect.Results(out, format=format.value, draw=draw)
-    except (ValueError, TypeError, FileNotFoundError, FileExistsError, ImportError) as error:
+    except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:
         _stop(str(error), WRONG_USAGE)
-    except (OSError, RuntimeError) as error:
-        _stop(str(error), FAILED)
 
     outcomes: list[Outcome] = []
     started = time.perf_counter()

@@ -40,6 +40,10 @@ class Fields:
     stride: int
     skeleton: Skeleton
 
+    def __repr__(self) -> str:
+        height, width = self.heatmaps.shape[1:]
+        return f"Fields({self.skeleton.name}, {height} x {width} cells, stride {self.stride})"
+
     def __post_init__(self) -> None:
         if self.stride < 1:
             raise ValueError(f"stride must be at least 1 but is {self.stride}")

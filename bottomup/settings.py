@@ -31,7 +31,7 @@ class Settings:
         max_limb_length: longest limb, as a share of the field's longer side. No limb of a person who is
             wholly in the picture is longer.
         max_samples: most samples of one pair; more than 32 along a long limb change nothing.
-    Grouping (the terms of the objective F)
+    Grouping (the terms of the objective F, which `PersonJointGraph.objective` writes down)
         typical_affinity: least value that counts as the typical affinity of a picture's true limbs, so that a
             picture with nothing but noise is not taken for one of faint people.
         doubt: an affinity of this share of the typical one speaks neither for nor against a limb. False pairs of
@@ -107,7 +107,7 @@ class Settings:
 
 # Inclusive bounds; a setting that is not here may be any number from 0 on.
 _BOUNDS: dict[str, tuple[float, float]] = {
-    "input_height": (1, math.inf),
+    "input_height": (1, 16384),
     "max_aspect": (1, math.inf),
     "peak_threshold": (1e-6, math.inf),
     "limb_threshold": (-1, 1),

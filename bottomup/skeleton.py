@@ -165,6 +165,8 @@ class Skeleton:
         -------
         (N, K', 2) float32 and (N, K') float32 for the K' joints of `target`.
         """
+        if not isinstance(target, Skeleton):
+            raise TypeError(f"target must be a Skeleton but is a {type(target).__name__}")
         keypoints, scores = np.asarray(keypoints), np.asarray(scores)
         if keypoints.shape != (len(keypoints), self.num_joints, 2):
             raise ValueError(f"keypoints must have shape (N, {self.num_joints}, 2) but has {keypoints.shape}")

@@ -1,0 +1,39 @@
+"""What `import bottomup` gives, and when."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bottomup
+
+
+def test_every_public_name_is_there() -> None:
+    for name in bottomup.__all__:
+        assert getattr(bottomup, name) is not None
+    assert set(bottomup.__all__) <= set(dir(bottomup))
+    with pytest.raises(AttributeError, match="no attribute 'detect_peeple'"):
+        _ = bottomup.detect_peeple
+
+
+def test_a_source_tree_without_the_extension_says_so(tmp_path: Path) -> None:
+    package = Path(bottomup.__file__).parent
+    for source in package.rglob("*.py"):
+        copy = tmp_path / "bottomup" / source.relative_to(package)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(source.read_bytes())
+    shown = subprocess.run(
+        [sys.executable, "-c", "from bottomup import decode_fields"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert shown.returncode != 0
+    assert "compiled extension is not in" in shown.stderr
+    assert "pip install -e ." in shown.stderr
+
+
+def test_importing_loads_neither_torch_nor_the_extension() -> None:
+    script = "import sys, bottomup; print([m for m in ('torch', 'cv2', 'bottomup._C') if m in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
