@@ -27,15 +27,15 @@ class Settings:
         limb_threshold: lowest mean of a pair's samples; low, since the grouping weighs the rest.
         limb_coverage: share of a pair's samples that must support the limb. Less than all, since other people's
             limbs cross it and fields fade at the joints.
-        sample_threshold: a sample supports the limb from this value on; twice the noise of a quiet field.
+        sample_threshold: a sample supports the limb from this value on; low, but an empty field supports nothing.
         max_limb_length: longest limb, as a share of the field's longer side. No limb of a person who is
             wholly in the picture is longer.
         max_samples: most samples of one pair; more than 32 along a long limb change nothing.
     Grouping (the terms of the objective F, which `PersonJointGraph.objective` writes down)
         typical_affinity: least value that counts as the typical affinity of a picture's true limbs, so that a
             picture with nothing but noise is not taken for one of faint people.
-        doubt: an affinity of this share of the typical one speaks neither for nor against a limb. False pairs of
-            drawn crowds have half the affinity of true ones at the median.
+        doubt: an affinity of this share of the typical one speaks neither for nor against a limb. At the median,
+            false pairs of noisy crowds have half to two thirds of the affinity of true ones.
         weak_support: what an affinity below that still counts for, as a factor; real networks' true limbs are often
             that faint, and where nothing else claims a joint they are the best that is known.
         person_cost: what a person costs. A candidate must have more than this response to be one by itself.
@@ -59,8 +59,8 @@ class Settings:
         joint_threshold: joints with a lower score are reported as missing.
     Care
         validate: scan all values of fields in CPU memory for NaN and infinity, not only those that the kernels touch.
-        threads: CPU threads for the kernels. One image is decoded in about a millisecond, which more threads rarely
-            repay.
+        threads: CPU threads for the kernels. On a photo of ordinary size they take about a tenth of a millisecond,
+            which more threads do not repay.
 
     Raises ValueError (TypeError for a wrong type) that names the setting, what it must be and what it was.
     """

@@ -10,7 +10,7 @@ from bottomup.grouping.exchange import exchange_branches
 from bottomup.grouping.graph import PersonJointGraph
 from bottomup.grouping.merging import attach_orphans, merge_fragments
 
-# F grows with every sweep and most images are settled after two or three; a bound for the rest.
+# Most crowds are settled after two or three sweeps, the noisiest seen after five; a bound for the rest.
 _MAX_SWEEPS = 10
 
 

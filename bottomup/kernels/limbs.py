@@ -11,6 +11,7 @@ import numpy.typing as npt
 from bottomup import _C
 from bottomup.kernels.arrays import DeviceField, check_field, check_finite, check_number
 from bottomup.kernels.peaks import Candidates
+from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
 
 
@@ -42,11 +43,11 @@ def score_limbs(
     candidates: Candidates,
     skeleton: Skeleton,
     *,
-    threshold: float = 0.05,
-    coverage: float = 0.8,
-    sample_threshold: float = 0.05,
+    threshold: float = Settings.limb_threshold,
+    coverage: float = Settings.limb_coverage,
+    sample_threshold: float = Settings.sample_threshold,
     max_length: float = np.inf,
-    max_samples: int = 32,
+    max_samples: int = Settings.max_samples,
     threads: int = 1,
 ) -> LimbPairs:
     """Integrate the part affinity fields between candidates and keep the pairs that pass.
@@ -114,11 +115,11 @@ def score_limbs_numpy(
     candidates: Candidates,
     skeleton: Skeleton,
     *,
-    threshold: float = 0.05,
-    coverage: float = 0.8,
-    sample_threshold: float = 0.05,
+    threshold: float = Settings.limb_threshold,
+    coverage: float = Settings.limb_coverage,
+    sample_threshold: float = Settings.sample_threshold,
     max_length: float = np.inf,
-    max_samples: int = 32,
+    max_samples: int = Settings.max_samples,
 ) -> LimbPairs:
     """`score_limbs` in plain NumPy, one pair at a time: the reference that the kernels are held to."""
     field, limbs = _check(np.asarray(pafs), candidates, skeleton)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from bottomup import _C
 from bottomup.kernels.arrays import DeviceField, check_field, check_finite, check_number, find_non_finite
+from bottomup.settings import Settings
 
 FloatPlane = npt.NDArray[np.float32]
 
@@ -49,7 +50,7 @@ class Candidates:
         return len(self.scores)
 
 
-def find_peaks(heatmaps: Any, *, threshold: float = 0.1, threads: int = 1) -> Candidates:
+def find_peaks(heatmaps: Any, *, threshold: float = Settings.peak_threshold, threads: int = 1) -> Candidates:
     """Find every local maximum of every heatmap.
 
     A peak is a cell, or a plateau of touching equal cells, of at least `threshold` that none of the (8-connected)
@@ -80,7 +81,7 @@ def find_peaks(heatmaps: Any, *, threshold: float = 0.1, threads: int = 1) -> Ca
     return Candidates(field.shape[0], field.shape[1], offsets, xy.reshape(-1, 2), scores, extents)
 
 
-def find_peaks_numpy(heatmaps: Any, *, threshold: float = 0.1) -> Candidates:
+def find_peaks_numpy(heatmaps: Any, *, threshold: float = Settings.peak_threshold) -> Candidates:
     """`find_peaks` in plain NumPy, one plane at a time: the reference that the kernels are held to."""
     field = check_field("heatmaps", np.asarray(heatmaps))
     assert isinstance(field, np.ndarray)
