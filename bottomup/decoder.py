@@ -50,20 +50,42 @@ def decode_fields(
     """
     settings = Settings() if settings is None else settings
     _check(heatmaps, pafs, skeleton, stride, settings)
-    candidates = find_peaks(heatmaps, threshold=settings.peak_threshold, threads=settings.threads)
-    pairs = score_limbs(
+    candidates = find_candidates(heatmaps, settings)
+    pairs = find_pairs(pafs, candidates, skeleton, settings)
+    people = [
+        to_people(group_image(candidates, pairs, image, skeleton, settings), stride)
+        for image in range(candidates.batch)
+    ]
+    return people if len(heatmaps.shape) == 4 else people[0]
+
+
+def find_candidates(heatmaps: Any, settings: Settings) -> Candidates:
+    """The joint candidates of a batch; see `find_peaks`."""
+    return find_peaks(heatmaps, threshold=settings.peak_threshold, threads=settings.threads)
+
+
+def find_pairs(pafs: Any, candidates: Candidates, skeleton: Skeleton, settings: Settings) -> LimbPairs:
+    """The scored candidate pairs of a batch; see `score_limbs`."""
+    return score_limbs(
         pafs,
         candidates,
         skeleton,
         threshold=settings.limb_threshold,
         coverage=settings.limb_coverage,
         sample_threshold=settings.sample_threshold,
-        max_length=settings.max_limb_length * max(heatmaps.shape[-2:]),
+        max_length=settings.max_limb_length * max(pafs.shape[-2:]),
         max_samples=settings.max_samples,
         threads=settings.threads,
     )
-    people = [_decode_image(candidates, pairs, b, skeleton, stride, settings) for b in range(candidates.batch)]
-    return people if len(heatmaps.shape) == 4 else people[0]
+
+
+def group_image(
+    candidates: Candidates, pairs: LimbPairs, image: int, skeleton: Skeleton, settings: Settings
+) -> PersonJointGraph:
+    """The grouped person-joint graph of one image of a batch."""
+    graph = build_graph(candidates, pairs, image, skeleton, settings)
+    group(graph)
+    return graph
 
 
 def _check(heatmaps: Any, pafs: Any, skeleton: Skeleton, stride: float, settings: Settings) -> None:
@@ -90,15 +112,8 @@ def _check(heatmaps: Any, pafs: Any, skeleton: Skeleton, stride: float, settings
         check_finite("pafs", find_non_finite(second))
 
 
-def _decode_image(
-    candidates: Candidates, pairs: LimbPairs, image: int, skeleton: Skeleton, stride: float, settings: Settings
-) -> People:
-    graph = build_graph(candidates, pairs, image, skeleton, settings)
-    group(graph)
-    return _to_people(graph, stride)
-
-
-def _to_people(graph: PersonJointGraph, stride: float) -> People:
+def to_people(graph: PersonJointGraph, stride: float) -> People:
+    """The people of a grouped graph, best first, in pixels."""
     settings, skeleton = graph.settings, graph.skeleton
     held = graph.slots >= 0
     responses = np.where(held, graph.scores[graph.slots], 0.0)
