@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
+
+from bottomup._cli_common import FAILED, INTERRUPTED, WRONG_USAGE, make_settings, read_numbers, stop
 
 if TYPE_CHECKING:
     from bottomup._cli_detect import Outcome
-    from bottomup.settings import Settings
 
 app = typer.Typer(
     name="bottomup",
@@ -25,8 +24,6 @@ app = typer.Typer(
 )
 weights_app = typer.Typer(help="List and download networks.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(weights_app, name="weights")
-
-FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130  # exit codes; the last is the shell's habit for Ctrl-C
 
 
 class Format(StrEnum):
@@ -115,16 +112,16 @@ def detect(
             raise ValueError("--out must be another folder than the pictures' own")
         if sample:
             _cli_detect.sample_image()
-        settings = _settings(
+        settings = make_settings(
             input_height=input_height, person_threshold=person_threshold, joint_threshold=joint_threshold,
-            scales=None if scales is None else _numbers("--scales", scales), flip=flip or None,
+            scales=None if scales is None else read_numbers("--scales", scales), flip=flip or None,
         )  # fmt: skip
         from bottomup.detector import Detector
 
         detector = Detector(model, device=device, backend=backend, settings=settings)
         results = None if out is None else _cli_detect.Results(out, format=format.value, draw=draw)
     except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:
-        _stop(str(error), WRONG_USAGE)
+        stop(str(error), WRONG_USAGE)
 
     outcomes: list[Outcome] = []
     started = time.perf_counter()
@@ -140,7 +137,7 @@ def detect(
             results.close()
     _cli_report.summarise(outcomes, out, time.perf_counter() - started)
     if len(outcomes) < len(sources):
-        _stop(f"interrupted after {len(outcomes)} of {len(sources)} pictures, whose results are complete", INTERRUPTED)
+        stop(f"interrupted after {len(outcomes)} of {len(sources)} pictures, whose results are complete", INTERRUPTED)
     if any(outcome.error for outcome in outcomes):
         raise typer.Exit(FAILED)
 
@@ -170,11 +167,11 @@ def weights_get(
     try:
         print(get_weights(name))
     except ValueError as error:
-        _stop(str(error), WRONG_USAGE)
+        stop(str(error), WRONG_USAGE)
     except OSError as error:
-        _stop(str(error), FAILED)
+        stop(str(error), FAILED)
     except KeyboardInterrupt:
-        _stop("interrupted; the next try goes on from there", INTERRUPTED)
+        stop("interrupted; the next try goes on from there", INTERRUPTED)
 
 
 @app.command()
@@ -194,9 +191,9 @@ def train(
         recipe = TrainConfig.load(config, **{name: value for name, value in changes.items() if value is not None})
         path = run_training(recipe, resume=resume)
     except (ValueError, FileNotFoundError, ImportError) as error:
-        _stop(str(error), WRONG_USAGE)
+        stop(str(error), WRONG_USAGE)
     except KeyboardInterrupt:
-        _stop("interrupted; --resume goes on from the last checkpoint", INTERRUPTED)
+        stop("interrupted; --resume goes on from the last checkpoint", INTERRUPTED)
     print(f"weights: {path}")
 
 
@@ -210,21 +207,3 @@ def doctor() -> None:
     _cli_report.show_findings(everything)
     if not all(finding.ok for finding in everything):
         raise typer.Exit(FAILED)
-
-
-def _settings(**given: Any) -> Settings:
-    from bottomup.settings import Settings
-
-    return Settings(**{name: value for name, value in given.items() if value is not None})
-
-
-def _numbers(option: str, text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise ValueError(f"{option} must be numbers with commas between them but is {text!r}") from None
-
-
-def _stop(message: str, code: int) -> NoReturn:
-    Console(stderr=True, highlight=False).print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
-    raise typer.Exit(code)

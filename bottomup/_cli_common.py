@@ -1,0 +1,35 @@
+"""What the commands share: exit codes, reading options, and giving up with a message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+if TYPE_CHECKING:
+    from bottomup.settings import Settings
+
+FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130  # exit codes; the last is the shell's habit for Ctrl-C
+
+
+def make_settings(**given: Any) -> Settings:
+    """Settings of the options that were given; None stands for the default."""
+    from bottomup.settings import Settings
+
+    return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def read_numbers(option: str, text: str) -> tuple[float, ...]:
+    """The numbers of an option like `0.5,1,2`; ValueError that names the option if they are none."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"{option} must be numbers with commas between them but is {text!r}") from None
+
+
+def stop(message: str, code: int) -> NoReturn:
+    """End the command with an error message."""
+    Console(stderr=True, highlight=False).print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
+    raise typer.Exit(code)
