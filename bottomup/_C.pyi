@@ -23,17 +23,17 @@ def score_limbs(
 # Present only where the extension was built with a CUDA toolkit.
 def find_peaks_cuda(
     address: int,
-    itemsize: int,
-    shape: tuple[int, int, int, int],
-    strides: tuple[int, int, int, int],
+    dtype: str,
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
     threshold: float,
     stream: int,
 ) -> _Peaks: ...
 def score_limbs_cuda(
     address: int,
-    itemsize: int,
-    shape: tuple[int, int, int, int],
-    strides: tuple[int, int, int, int],
+    dtype: str,
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
     xy: npt.NDArray[np.float32],
     offsets: npt.NDArray[np.int64],
     joints: int,
@@ -45,6 +45,9 @@ def score_limbs_cuda(
     max_samples: int,
     stream: int,
 ) -> _Pairs: ...
+def take_dlpack(
+    capsule: object,
+) -> tuple[int, int, int, str, tuple[int, ...], tuple[int, ...], object]: ...
 def build_info() -> dict[str, str]: ...
 def cpu_isa() -> str: ...
 def cuda_device_count() -> int: ...

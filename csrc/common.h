@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #if defined(__CUDACC__)
+#include <cuda_fp16.h>
 #define BOTTOMUP_HD __host__ __device__ inline
 #else
 #define BOTTOMUP_HD inline
@@ -11,7 +12,7 @@
 
 namespace bottomup {
 
-// IEEE 754 binary16 held as its bits; converted by hand so that host and device agree and no CPU feature is needed.
+// IEEE 754 binary16 held as its bits; converted by hand on the host, so that no CPU feature is needed.
 struct Half {
     uint16_t bits;
 };
@@ -19,6 +20,9 @@ struct Half {
 BOTTOMUP_HD float to_float(float value) { return value; }
 
 BOTTOMUP_HD float to_float(Half half) {
+#if defined(__CUDA_ARCH__)
+    return __half2float(__ushort_as_half(half.bits));  // exact, as below, in one instruction
+#else
     union {
         uint32_t bits;
         float value;
@@ -33,9 +37,24 @@ BOTTOMUP_HD float to_float(Half half) {
     if (magnitude < 0x0400u) out.bits = subnormal.bits;
     out.bits |= sign;
     return out.value;
+#endif
 }
 
-enum class DType { float32, float16 };
+// The upper half of a float's bits.
+struct BFloat16 {
+    uint16_t bits;
+};
+
+BOTTOMUP_HD float to_float(BFloat16 brain) {
+    union {
+        uint32_t bits;
+        float value;
+    } out;
+    out.bits = uint32_t(brain.bits) << 16;
+    return out.value;
+}
+
+enum class DType { float32, float16, bfloat16 };
 
 // Non-owning view of a (batch, channels, height, width) array; strides are in bytes and may have any sign.
 struct FieldView {

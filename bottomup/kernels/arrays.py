@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bottomup import _C
-
-Shape4 = tuple[int, int, int, int]
-_FLOATS = {"<f4": 4, "<f2": 2}
+from bottomup.kernels.gpu_arrays import GpuArray, gpu_array
 
 
-@dataclass(frozen=True)
-class DeviceField:
-    """A (B, C, h, w) float array in the memory of a GPU."""
-
-    address: int
-    itemsize: int
-    shape: Shape4
-    strides: Shape4
-    stream: int
-    owner: Any
-
-
-def check_field(name: str, field: Any, channels: int | None = None) -> npt.NDArray[np.floating] | DeviceField:
+def check_field(name: str, field: Any, channels: int | None = None) -> npt.NDArray[np.floating] | GpuArray:
     """A field as a (B, C, h, w) array, without copying it; (C, h, w) becomes a batch of one.
 
     Parameters
@@ -34,14 +19,16 @@ def check_field(name: str, field: Any, channels: int | None = None) -> npt.NDArr
     name:
         The argument's name, for messages.
     field:
-        Array-like on the CPU, or anything with `__cuda_array_interface__`; float32 or float16, any memory order.
+        Array-like on the CPU, float32 or float16, or anything on a GPU with DLPack or `__cuda_array_interface__`,
+        bfloat16 too; any memory order.
     channels:
         How many channels it must have; None allows any number.
 
     Raises TypeError for a wrong dtype, ValueError for a wrong shape.
     """
-    if getattr(field, "__cuda_array_interface__", None) is not None:
-        return _check_device_field(name, field, channels)
+    on_gpu = gpu_array(name, field)
+    if on_gpu is not None:
+        return _check_gpu_array(name, on_gpu, channels)
     try:
         array = np.asarray(field)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -54,28 +41,11 @@ def check_field(name: str, field: Any, channels: int | None = None) -> npt.NDArr
     return array if array.ndim == 4 else array[None]
 
 
-def _check_device_field(name: str, field: Any, channels: int | None) -> DeviceField:
-    if not hasattr(_C, "find_peaks_cuda"):
-        raise ValueError(f"{name} must be in CPU memory, since bottomup was built without CUDA, but is on a GPU")
-    interface = field.__cuda_array_interface__
-    if interface["typestr"] not in _FLOATS:
-        raise TypeError(f"{name} must be float32 or float16 but is {interface['typestr']}")
-    shape = tuple(int(side) for side in interface["shape"])
-    _check_shape(name, shape, channels)
-    itemsize = _FLOATS[interface["typestr"]]
-    strides = interface.get("strides")
-    if strides is None:
-        strides = tuple(itemsize * int(np.prod(shape[axis + 1 :])) for axis in range(len(shape)))
-    if len(shape) == 3:
-        shape, strides = (1, *shape), (0, *strides)
-    address = int(interface["data"][0])
-    if any(place % itemsize for place in (address, *strides)):
-        raise ValueError(f"{name} must be aligned to its {itemsize} bytes per value on a GPU but is not")
-    b, c, h, w = shape
-    sb, sc, sr, sw = (int(stride) for stride in strides)
-    # A missing stream means the legacy default stream, which waits for the work of the others.
-    stream = int(interface.get("stream") or 0)
-    return DeviceField(address, itemsize, (b, c, h, w), (sb, sc, sr, sw), stream, field)
+def _check_gpu_array(name: str, array: GpuArray, channels: int | None) -> GpuArray:
+    _check_shape(name, array.shape, channels)
+    if len(array.shape) == 4:
+        return array
+    return replace(array, shape=(1, *array.shape), strides=(0, *array.strides))
 
 
 def _check_shape(name: str, shape: tuple[int, ...], channels: int | None) -> None:

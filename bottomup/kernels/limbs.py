@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup import _C
-from bottomup.kernels.arrays import DeviceField, check_field, check_finite, check_number
+from bottomup.kernels.arrays import check_field, check_finite, check_number
+from bottomup.kernels.gpu_arrays import GpuArray
 from bottomup.kernels.peaks import Candidates
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
@@ -81,10 +82,10 @@ def score_limbs(
     if not 0 <= coverage <= 1:
         raise ValueError(f"coverage must be from 0 to 1 but is {coverage}")
     rule = (threshold, coverage, sample_threshold, max_length, max_samples)
-    if isinstance(field, DeviceField):
+    if isinstance(field, GpuArray):
         shape, strides = field.shape, field.strides
         call = (candidates.xy, candidates.offsets, candidates.joints, limbs, *rule, field.stream)
-        result = _C.score_limbs_cuda(field.address, field.itemsize, shape, strides, *call)
+        result = _C.score_limbs_cuda(field.address, field.dtype, shape, strides, *call)
     else:
         result = _C.score_limbs(
             field, candidates.xy, candidates.offsets, candidates.joints, limbs, *rule, threads=threads
@@ -96,7 +97,7 @@ def score_limbs(
 
 def _check(
     pafs: Any, candidates: Candidates, skeleton: Skeleton
-) -> tuple[npt.NDArray[np.floating] | DeviceField, npt.NDArray[np.int32]]:
+) -> tuple[npt.NDArray[np.floating] | GpuArray, npt.NDArray[np.int32]]:
     if skeleton.num_joints != candidates.joints:
         raise ValueError(
             f"skeleton must have the candidates' {candidates.joints} joints but {skeleton.name!r} "

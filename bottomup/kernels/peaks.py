@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup import _C
-from bottomup.kernels.arrays import DeviceField, check_field, check_finite, check_number, find_non_finite
+from bottomup.kernels.arrays import check_field, check_finite, check_number, find_non_finite
+from bottomup.kernels.gpu_arrays import GpuArray
 from bottomup.settings import Settings
 
 FloatPlane = npt.NDArray[np.float32]
@@ -72,8 +73,8 @@ def find_peaks(heatmaps: Any, *, threshold: float = Settings.peak_threshold, thr
     """
     field = check_field("heatmaps", heatmaps)
     check_number("threshold", threshold)
-    if isinstance(field, DeviceField):
-        result = _C.find_peaks_cuda(field.address, field.itemsize, field.shape, field.strides, threshold, field.stream)
+    if isinstance(field, GpuArray):
+        result = _C.find_peaks_cuda(field.address, field.dtype, field.shape, field.strides, threshold, field.stream)
     else:
         result = _C.find_peaks(field, threshold, threads)
     offsets, xy, scores, extents, place = result

@@ -122,7 +122,7 @@ def test_without_cuda_fields_on_a_gpu_are_refused() -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"typestr": "<f8"}, TypeError, "must be float32 or float16 but is <f8"),
+        ({"typestr": "<f8"}, TypeError, "must be float32, float16 or bfloat16 but is <f8"),
         ({"shape": (5, 5)}, ValueError, "must have shape"),
         ({"shape": (3, 0, 5)}, ValueError, "must not be empty"),
         ({"data": (1 << 20 | 2, True)}, ValueError, "must be aligned to its 4 bytes"),
