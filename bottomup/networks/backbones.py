@@ -1,18 +1,26 @@
 """Backbones: image in, one feature map out.
 
-A backbone is a module with `stride` (image pixels per cell) and `channels` of its output. Register a new one in
-`BACKBONES` and name it in `NetworkConfig.backbone`.
+A backbone is a module with `stride` (image pixels per cell) and `channels` of its output, and `mean` and `std` of the
+images that it wants (RGB, 0..1). Register a new one in `BACKBONES` and name it in
+`NetworkConfig.backbone`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 from torch.nn import functional
+
+from bottomup.networks.efficientnet_lite import EfficientNetLite
+from bottomup.networks.layers import ConvBlock, ResidualBlock, conv_bn, double
+
+# Mean and spread of natural photos, RGB 0..1 (those of ImageNet).
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Backbone(Protocol):
@@ -21,40 +29,12 @@ class Backbone(Protocol):
     stride: int
     channels: int
     alignment: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) normalised images to (B, channels, H / stride, W / stride); sides divide by `alignment`."""
         ...
-
-
-def conv_bn(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    """A convolution that keeps the size (or divides it by the stride), and batch normalisation."""
-    padding = dilation * (kernel - 1) // 2 if stride == 1 else (kernel - stride + 1) // 2
-    convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs))
-
-
-class ConvBlock(nn.Module):
-    """Convolution, batch normalisation, ReLU."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, dilation: int = 1) -> None:
-        super().__init__()
-        self.conv = conv_bn(inputs, outputs, kernel, stride, dilation)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return functional.relu(self.conv(x), inplace=True)
-
-
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions around which the input passes (He et al., arXiv:1512.03385)."""
-
-    def __init__(self, channels: int, dilation: int = 1) -> None:
-        super().__init__()
-        self.first = ConvBlock(channels, channels, dilation=dilation)
-        self.second = conv_bn(channels, channels)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return functional.relu(x + self.second(self.first(x)), inplace=True)
 
 
 class Pyramid(nn.Module):
@@ -67,6 +47,7 @@ class Pyramid(nn.Module):
     """
 
     alignment = 32
+    mean, std = _IMAGENET_MEAN, _IMAGENET_STD
 
     def __init__(self, stride: int, channels: int, widths: tuple[int, ...], depths: tuple[int, ...]) -> None:
         super().__init__()
@@ -98,9 +79,10 @@ class Pyramid(nn.Module):
         return self.smooth4(functional.relu(self.side4(x4) + double(self.up4(x8))))  # type: ignore[no-any-return]
 
 
-def double(x: torch.Tensor) -> torch.Tensor:
-    """Twice as large; the convolutions that follow smooth the steps."""
-    return functional.interpolate(x, scale_factor=2.0, mode="nearest")
-
-
-BACKBONES: Mapping[str, Any] = MappingProxyType({"pyramid": Pyramid})
+BACKBONES: Mapping[str, Any] = MappingProxyType(
+    {
+        "pyramid": Pyramid,
+        "efficientnet_lite0": partial(EfficientNetLite, 1.0),
+        "efficientnet_lite1": partial(EfficientNetLite, 1.1),
+    }
+)

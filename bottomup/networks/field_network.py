@@ -17,13 +17,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from bottomup.networks.backbones import BACKBONES, ConvBlock
+from bottomup.networks.backbones import BACKBONES
+from bottomup.networks.layers import ConvBlock
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import get_skeleton
 
 _FORMAT = "bottomup-field-network-1"
-# Mean and spread of natural photos, RGB 0..1 (those of ImageNet).
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -97,8 +96,8 @@ class FieldNetwork(nn.Module):
             bias[: self.skeleton.num_joints] = -4.0
             stage.predict.bias = nn.Parameter(bias)
         self.stages = nn.ModuleList(stages)
-        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(self.backbone.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(self.backbone.std).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """The fields of a batch of images, one pair per stage; the last is the best.

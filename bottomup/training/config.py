@@ -19,7 +19,8 @@ class Source:
     folder: relative to the data root; in COCO form, or photos without people if it has no `annotations.json`.
     weight: this source's share of the crops, relative to the other sources.
     skip_joints: joints of the file that mean something else than the skeleton's joint of that name.
-    held_out_split, held_out: this many photos of lowest id in that split are never trained on.
+    held_out_split, held_out: this many photos of lowest id in that split are never trained on. Photos without
+        people have no split and no id; there it is the first by path.
     person_size: > 0 rescales each photo so that its labelled person is that many pixels long (at most thrice as
         large), the scale to which `scale` and `teacher_scales` are relative; 0 takes the photo as it is.
     scale: smallest and largest scale of a crop.
@@ -54,6 +55,11 @@ class TrainConfig:
     out: folder of checkpoints, log and weights.
     hours, steps: the schedule ends after this much training time, or after so many steps if `steps` is above 0.
     teacher: OpenVINO network, relative to `data`; empty: learn from labels alone.
+    initial_weights: a name in `bottomup.training.pretrained.PRETRAINED`: the backbone starts from that network; empty:
+        from random weights.
+    frozen_parts: so many parts of a pretrained backbone, from the image upwards, keep their weights. The first
+        parts see edges and colours, which are the same here, and cost the most, being the largest maps.
+    pretrained_rate: learning rate of the pretrained weights, as a share of that of the others.
     crop_sizes: (progress, pixels) pairs; from that part of the schedule on, crops have that size. Small crops
         first: they teach what a joint looks like at half the cost.
     batch, learning_rate, weight_decay, warmup, clip, ema: the usual; `warmup` in steps, `clip` of the gradient's norm.
@@ -75,6 +81,9 @@ class TrainConfig:
     seed: int = 0
     teacher: str = ""
     network: NetworkConfig = field(default_factory=NetworkConfig)
+    initial_weights: str = ""
+    frozen_parts: int = 0
+    pretrained_rate: float = 0.25
     crop_sizes: tuple[tuple[float, int], ...] = ((0.0, 256),)
     batch: int = 32
     learning_rate: float = 2e-3
@@ -106,6 +115,14 @@ class TrainConfig:
         _require(self.batch >= 1, "batch", "at least 1", self.batch)
         _require(self.micro_batch >= 1, "micro_batch", "at least 1", self.micro_batch)
         _require(self.threads >= 0, "threads", "at least 0", self.threads)
+        _require(self.frozen_parts >= 0, "frozen_parts", "at least 0", self.frozen_parts)
+        _require(
+            self.frozen_parts == 0 or bool(self.initial_weights),
+            "frozen_parts",
+            "0 without initial_weights",
+            self.frozen_parts,
+        )
+        _require(0 < self.pretrained_rate <= 1, "pretrained_rate", "above 0 and at most 1", self.pretrained_rate)
         _require(self.learning_rate > 0, "learning_rate", "positive", self.learning_rate)
         _require(0 <= self.ema < 1, "ema", "from 0 to below 1", self.ema)
         _require(self.checkpoint_minutes >= 0, "checkpoint_minutes", "at least 0", self.checkpoint_minutes)

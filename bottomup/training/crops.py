@@ -39,7 +39,8 @@ def read_source(source: Source, root: Path, skeleton: Skeleton) -> tuple[list[Ph
     """The photos of a source for training, and those that it holds out."""
     folder = root / source.folder
     if not (folder / "annotations.json").is_file():
-        return read_plain(folder, skeleton), []
+        plain = read_plain(folder, skeleton)
+        return plain[source.held_out :], plain[: source.held_out]
     photos = read_coco(folder, skeleton, skip_joints=source.skip_joints)
     held = (
         validation_ids(photos, split=source.held_out_split, count=source.held_out) if source.held_out else frozenset()

@@ -27,6 +27,8 @@ from bottomup.training.validation import validate
 
 _COLUMNS = ("step", "crops", "elapsed", "crop_size", "learning_rate", "loss", "heatmaps", "pafs", "gradient")
 _LOG_EVERY = 50
+# Seconds; a first step compiles kernels and waits for the first crops.
+_PATIENCE = 10.0
 
 Say = Callable[[str], None]
 
@@ -93,13 +95,14 @@ def _run(state: TrainState, replicas: Replicas, crops: CropMaker, out: Path, say
         batches = iter(_loader(state, crops))
     log = _Log(out / "log.csv", say)
     saved = validated = state.elapsed
+    stopwatch = _Stopwatch()
     clock = time.monotonic()
     while state.progress < 1:
         rate = state.set_learning_rate()
         batch = next(batches)
         losses = train_step(state, replicas, batch)
         now = time.monotonic()
-        state.elapsed, clock = state.elapsed + now - clock, now
+        state.elapsed, clock = state.elapsed + stopwatch.counted(now - clock), now
         log.add(state, rate, batch[0].shape[-1], losses)
         if state.elapsed - saved >= 60 * config.checkpoint_minutes and state.progress < 1:
             saved = state.elapsed
@@ -111,6 +114,22 @@ def _run(state: TrainState, replicas: Replicas, crops: CropMaker, out: Path, say
                 clock = time.monotonic()  # the schedule is for training
     state.save(out / "checkpoint.pt")
     _validate(_export(state, out), state, out, say)
+
+
+class _Stopwatch:
+    """Leaves out of the training time what is none: a computer that slept, a process that was stopped meanwhile.
+
+    A step counts at most `_PATIENCE` seconds more than thrice a usual one.
+    """
+
+    def __init__(self) -> None:
+        self._usual = 0.0
+
+    def counted(self, seconds: float) -> float:
+        """How much of a step's time counts."""
+        seconds = min(seconds, 3 * self._usual + _PATIENCE)
+        self._usual += 0.1 * (seconds - self._usual)
+        return seconds
 
 
 class _Log:

@@ -71,6 +71,8 @@ class Replicas:
     def _gather(self) -> None:
         for shared, *own in zip(self._network.parameters(), *(r.parameters() for r in self._replicas), strict=True):
             gradients = [parameter.grad for parameter in own if parameter.grad is not None]
+            if not gradients:
+                continue  # it is frozen
             # In the memory layout of the parameter: the fused optimiser walks through both as they lie.
             shared.grad = torch.empty_like(shared).copy_(gradients[0])
             for gradient in gradients[1:]:

@@ -5,11 +5,45 @@ from __future__ import annotations
 import copy
 import math
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
 from bottomup.networks.field_network import FieldNetwork
 from bottomup.training.config import TrainConfig
+from bottomup.training.pretrained import imagenet_weights
+
+
+def _start_from(network: FieldNetwork, config: TrainConfig) -> list[nn.Parameter]:
+    """Load the pretrained weights, freeze the first parts; returns the pretrained parameters that still learn."""
+    backbone = network.backbone
+    if not hasattr(backbone, "load_imagenet"):
+        raise ValueError(
+            f"initial_weights must be empty for backbone {config.network.backbone!r}, there are none for it"
+        )
+    backbone.load_imagenet(imagenet_weights(config.initial_weights))
+    parts = backbone.pretrained_parts()
+    for part in parts[: config.frozen_parts]:
+        part.requires_grad_(False)
+    return [parameter for part in parts[config.frozen_parts :] for parameter in part.parameters()]
+
+
+def _parameter_groups(
+    network: FieldNetwork, config: TrainConfig, pretrained: list[nn.Parameter]
+) -> list[dict[str, Any]]:
+    """Weights decay, biases and normalisations do not; `share` of the learning rate is for each group."""
+    known = {id(parameter) for parameter in pretrained}
+    groups = []
+    for share, wanted in ((1.0, False), (config.pretrained_rate, True)):
+        learning = [p for p in network.parameters() if p.requires_grad and (id(p) in known) == wanted]
+        for decay, some in (
+            (config.weight_decay, [p for p in learning if p.ndim > 1]),
+            (0.0, [p for p in learning if p.ndim <= 1]),
+        ):
+            if some:
+                groups.append({"params": some, "weight_decay": decay, "share": share})
+    return groups
 
 
 class TrainState:
@@ -22,11 +56,10 @@ class TrainState:
         torch.manual_seed(config.seed)
         self.config = config
         self.network = FieldNetwork(config.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        pretrained = _start_from(self.network, config) if config.initial_weights else []
         self.network.train()
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
-        decayed = [p for p in self.network.parameters() if p.ndim > 1]
-        others = [p for p in self.network.parameters() if p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        groups = _parameter_groups(self.network, config, pretrained)
         self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
         self.step = 0
         self.elapsed = 0.0
@@ -38,11 +71,11 @@ class TrainState:
         return min(1.0, done)
 
     def set_learning_rate(self) -> float:
-        """A warm-up, then half a cosine down to a hundredth."""
+        """A warm-up, then half a cosine down to a hundredth; returns the rate of what is not pretrained."""
         warm = min(1.0, (self.step + 1) / max(1, self.config.warmup))
         rate = self.config.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self.progress)))
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("share", 1.0)  # checkpoints from before have none
         return rate
 
     @torch.no_grad()

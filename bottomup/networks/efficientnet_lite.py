@@ -1,0 +1,168 @@
+"""EfficientNet-lite: a backbone whose weights can start from image classification.
+
+EfficientNet (Tan and Le, arXiv:1905.11946) without squeeze-and-excitation and with ReLU6, Google's variant for
+processors. Batch normalisation keeps the statistics of ImageNet: they are better than what small batches of crops
+give, and a normalisation that does not change costs nothing, since it is multiplied into the convolution.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from bottomup.networks.depthwise import depthwise_conv
+from bottomup.networks.layers import ConvBlock, ResidualBlock, conv_bn, double
+
+_EPSILON = 1e-3  # of batch normalisation, as in the original
+# Of each stage: kernel, stride, how often the channels are multiplied inside, channels, blocks (Tan and Le, table 1).
+# The last one (320 channels at stride 32) and the classifier are left out: they speak of classes, and cost as much
+# as the rest of stride 32.
+_STAGES = (
+    (3, 1, 1, 16, 1),
+    (3, 2, 6, 24, 2),
+    (5, 2, 6, 40, 2),
+    (3, 2, 6, 80, 3),
+    (5, 1, 6, 112, 3),
+    (5, 2, 6, 192, 4),
+)
+
+
+class FixedNormConv(nn.Module):
+    """A convolution and a batch normalisation with fixed statistics, as one convolution.
+
+    Scale and shift of the normalisation are trained like those of any other; mean and variance stay.
+    Where the padding cannot be even (at stride 2), the lower right gets more, as in TensorFlow.
+    """
+
+    running_mean: torch.Tensor
+    running_var: torch.Tensor
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
+        super().__init__()
+        self.stride, self.groups = stride, groups
+        self.padding = (kernel - 1) // 2 if stride == 1 else 0
+        before = (kernel - stride) // 2
+        self.margins = (before, kernel - stride - before) * 2
+        self.weight = nn.Parameter(torch.empty(outputs, inputs // groups, kernel, kernel))
+        nn.init.kaiming_normal_(self.weight, mode="fan_out", nonlinearity="relu")
+        self.scale, self.shift = nn.Parameter(torch.ones(outputs)), nn.Parameter(torch.zeros(outputs))
+        self.register_buffer("running_mean", torch.zeros(outputs))
+        self.register_buffer("running_var", torch.ones(outputs))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        factor = self.scale * torch.rsqrt(self.running_var + _EPSILON)
+        weight = self.weight * factor.view(-1, 1, 1, 1)
+        bias = self.shift - self.running_mean * factor
+        if self.stride > 1:
+            x = functional.pad(x, self.margins)
+        if self.groups > 1:
+            return depthwise_conv(x, weight, bias, self.stride, self.padding)
+        return functional.conv2d(x, weight, bias, self.stride, self.padding)
+
+
+class InvertedResidual(nn.Module):
+    """Widen, look around in each channel, narrow (Sandler et al., arXiv:1801.04381)."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        inner = inputs * expansion
+        self.expand = FixedNormConv(inputs, inner, 1) if expansion > 1 else None
+        self.depthwise = FixedNormConv(inner, inner, kernel, stride, groups=inner)
+        self.project = FixedNormConv(inner, outputs, 1)
+        self.passes = stride == 1 and inputs == outputs
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x if self.expand is None else functional.relu6(self.expand(x), inplace=True)
+        y = self.project(functional.relu6(self.depthwise(y), inplace=True))
+        return x + y if self.passes else y  # type: ignore[no-any-return]
+
+
+class EfficientNetLite(nn.Module):
+    """EfficientNet-lite down to stride 32 and a top-down path back up to stride 8 (Lin et al., arXiv:1612.03144).
+
+    depth: how much deeper than the smallest EfficientNet (1.0 is lite0, 1.1 lite1).
+    stride: of the output; 8, since the features of stride 4 know little yet.
+    channels: of the output.
+    widths: (channels at stride 16,) of the top-down path.
+    depths: residual blocks at stride 16 and convolutions at stride 8 of the top-down path.
+
+    Raises ValueError for another stride or other numbers of widths and depths.
+    """
+
+    alignment = 32
+    # The original maps 0..255 to (value - 127) / 128.
+    mean, std = (127 / 255,) * 3, (128 / 255,) * 3
+
+    def __init__(
+        self, depth: float, stride: int, channels: int, widths: tuple[int, ...], depths: tuple[int, ...]
+    ) -> None:
+        super().__init__()
+        if stride != 8:
+            raise ValueError(f"stride must be 8 for an efficientnet_lite backbone but is {stride}")
+        if len(widths) != 1 or len(depths) != 2:
+            raise ValueError(f"widths must hold 1 number and depths 2 but are {widths} and {depths}")
+        self.stride, self.channels = stride, channels
+        self.stem = FixedNormConv(3, 32, 3, stride=2)
+        stages, inputs = [], 32
+        for number, (kernel, step, expansion, outputs, blocks) in enumerate(_STAGES):
+            count = blocks if number == 0 else math.ceil(depth * blocks)
+            shapes = [(inputs, step)] + [(outputs, 1)] * (count - 1)
+            stages.append(nn.Sequential(*(InvertedResidual(c, outputs, kernel, s, expansion) for c, s in shapes)))
+            inputs = outputs
+        self.stages = nn.ModuleList(stages)
+        (c16,), (n16, n8) = widths, depths
+        c8, c16_in, c32 = _STAGES[2][3], _STAGES[4][3], _STAGES[5][3]
+        self.up16, self.side16 = conv_bn(c32, c16, 1), conv_bn(c16_in, c16, 1)
+        self.smooth16 = nn.Sequential(*(ResidualBlock(c16, 1 + n % 2) for n in range(n16)))
+        self.up8, self.side8 = conv_bn(c16, channels, 1), conv_bn(c8, channels, 1)
+        self.smooth8 = nn.Sequential(*(ConvBlock(channels, channels) for _ in range(n8)))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = functional.relu6(self.stem(images))
+        seen = []
+        for stage in self.stages:
+            x = stage(x)
+            seen.append(x)
+        _, _, x8, _, x16, x32 = seen
+        x16 = self.smooth16(functional.relu(self.side16(x16) + double(self.up16(x32))))
+        return self.smooth8(functional.relu(self.side8(x8) + double(self.up8(x16))))  # type: ignore[no-any-return]
+
+    def pretrained_parts(self) -> list[nn.Module]:
+        """What ImageNet weights are there for, from the image upwards: the stem and each stage."""
+        return [self.stem, *self.stages]
+
+    def load_imagenet(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Take the weights of a classifier with the names of the package `efficientnet_lite_pytorch`.
+
+        Raises ValueError that names the tensors which are missing or have another shape.
+        """
+        blocks = [block for stage in self.stages for block in stage.children()]
+        own = {f"stem.{name}": tensor for name, tensor in self.stem.state_dict().items()}
+        own |= {f"{n}.{name}": tensor for n, block in enumerate(blocks) for name, tensor in block.state_dict().items()}
+        wrong = []
+        with torch.no_grad():
+            for name, tensor in own.items():
+                given = weights.get(_published_name(name))
+                if given is None or given.shape != tensor.shape:
+                    wrong.append(_published_name(name))
+                else:
+                    tensor.copy_(given)
+        if wrong:
+            raise ValueError(f"weights must be those of an EfficientNet-lite of this depth but lacks {wrong[:5]}")
+
+
+_CONVS = {"stem": ("_conv_stem", "_bn0"), "expand": ("_expand_conv", "_bn0")}
+_CONVS |= {"depthwise": ("_depthwise_conv", "_bn1"), "project": ("_project_conv", "_bn2")}
+
+
+def _published_name(own: str) -> str:
+    """`3.expand.scale` is `_blocks.3._bn0.weight` there."""
+    *block, part, value = own.split(".")
+    convolution, normalisation = _CONVS[part]
+    module = convolution if value == "weight" else normalisation
+    there = {"scale": "weight", "shift": "bias"}.get(value, value)
+    return ".".join([*(f"_blocks.{number}" for number in block), module, there])
