@@ -44,6 +44,8 @@ def test_crops_grow_along_the_schedule() -> None:
         ("crop_sizes = [[0.2, 64]]\n[[sources]]\nfolder = 'a'", "crop_sizes must be rising from 0"),
         ("hours = -1\n[[sources]]\nfolder = 'a'", "hours must be positive but is -1"),
         ("batch = 0\n[[sources]]\nfolder = 'a'", "batch must be at least 1 but is 0"),
+        ("frozen_parts = 1\n[[sources]]\nfolder = 'a'", "frozen_parts must be 0 without initial_weights but is 1"),
+        ("pretrained_rate = 0\n[[sources]]\nfolder = 'a'", "pretrained_rate must be above 0 and at most 1"),
         ("[network]\nstride = 7\n[[sources]]\nfolder = 'a'", "stride must be 4 or 8 but is 7"),
     ],
 )

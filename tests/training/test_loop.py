@@ -14,6 +14,7 @@ import torch
 
 from bottomup.networks.field_network import load_network
 from bottomup.training import TrainConfig, loop, train
+from bottomup.training.crops import read_source
 from bottomup.training.loop import load_sets
 from bottomup.training.loss import field_loss
 from bottomup.training.replicas import Replicas
@@ -118,6 +119,22 @@ def test_the_schedule_warms_up_and_cools_down(config: TrainConfig) -> None:
     timed = TrainState(dataclasses.replace(config, steps=0, hours=2.0))
     timed.elapsed = 3600.0
     assert timed.progress == 0.5
+
+
+def test_a_pause_is_not_training_time() -> None:
+    stopwatch = loop._Stopwatch()
+    assert sum(stopwatch.counted(1.0) for _ in range(50)) == 50
+    paused = stopwatch.counted(3600.0)
+    assert paused < 20
+    # Slow steps that come again and again do count in the end.
+    assert [stopwatch.counted(600.0) for _ in range(60)][-1] == 600
+
+
+def test_photos_without_people_are_held_out_by_path(config: TrainConfig, drawn_data: Path) -> None:
+    source = dataclasses.replace(config.sources[1], held_out=1)
+    trained, held = read_source(source, drawn_data, loop.get_skeleton("openpose18"))
+    assert [photo.path.name for photo in held] == ["empty.png"]
+    assert trained == []
 
 
 def test_the_loss_of_a_perfect_answer_is_nothing_and_masked_cells_do_not_count() -> None:

