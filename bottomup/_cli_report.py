@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,17 +20,26 @@ _ROWS = 20  # the summary lists every picture up to this many; beyond, only thos
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar on stderr for more than one picture; yields what to call after each. Silent unless at a terminal."""
+def progress(total: int, what: str = "detecting") -> Iterator[Callable[[], None]]:
+    """A bar on stderr for more than one piece of work; yields what to call after each. Silent unless at a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=total < 2 or not console.is_terminal) as bar:
-        task = bar.add_task("detecting", total=total)
+        task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, footer: str = "") -> None:
-    """A table at a terminal; behind a pipe a line of column names and a line for each row, with tabs between."""
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    footer: str = "",
+    numbers: Collection[str] = ("people", "best score"),
+) -> None:
+    """A table at a terminal; behind a pipe a line of column names and a line for each row, with tabs between.
+
+    Columns named in `numbers` are aligned to the right.
+    """
     console = Console(highlight=False)
     if not console.is_terminal:
         for row in [columns, *rows]:
@@ -38,7 +47,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, footer
         return
     table = Table(show_edge=False, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold", justify="right" if column in ("people", "best score") else "left")
+        table.add_column(column, overflow="fold", justify="right" if column in numbers else "left")
     for row in rows:
         table.add_row(*map(escape, row))
     if rows:

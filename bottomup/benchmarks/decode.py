@@ -1,0 +1,137 @@
+"""How long the kernels and the whole decode take, by stage.
+
+Each figure stands beside the time of `np.copyto` of the same fields into a warm array, measured in the same rounds:
+the least that anything which reads all fields could take, and what makes figures of two machines comparable.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from bottomup.benchmarks.cases import Case
+from bottomup.benchmarks.memory import Memory, decode_memory
+from bottomup.benchmarks.timing import Stopwatch, Task, Timing, copy_task, interleave
+from bottomup.decoder import decode_fields, find_candidates, find_pairs, group_image, to_people
+from bottomup.people import People
+from bottomup.settings import Settings
+from bottomup.skeleton import Skeleton
+
+STAGES = ("peaks", "limbs", "grouping", "people")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured on one case.
+
+    candidates, pairs: joint candidates and scored pairs that came out.
+    found: people that came out, None where only the kernels ran.
+    timings: by stage, and "total" for the whole; "copy" is the floor of "total".
+    floors: the floor of each stage that has one of its own, by stage.
+    memory: of the whole decode; None where it was not measured.
+    """
+
+    case: Case
+    candidates: int
+    pairs: int
+    found: int | None
+    timings: dict[str, Timing]
+    floors: dict[str, Timing] = field(default_factory=dict)
+    memory: Memory | None = None
+
+    def ratio(self, stage: str = "total") -> float:
+        """A stage's median in multiples of the median copy that is its floor."""
+        return self.timings[stage].median / self.floors.get(stage, self.timings["copy"]).median
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One flat row for each stage, for CSV."""
+        counts = {"candidates": self.candidates, "pairs": self.pairs, "found": self.found}
+        memory = asdict(self.memory) if self.memory else {}
+        rows = []
+        for stage, timing in self.timings.items():
+            times = {f"{name}_ms": getattr(timing, name) for name in ("median", "p95", "fastest")}
+            row = {**asdict(self.case), **counts, "stage": stage, **times, "copies": self.ratio(stage)}
+            rows.append({**row, "runs": timing.runs, **memory})
+        return rows
+
+
+def measure_kernels(
+    case: Case, *, settings: Settings | None = None, repeats: int = 100, seconds: float = math.inf
+) -> Measured:
+    """Time `find_peaks` and `score_limbs`, each beside the copy of the fields that it reads.
+
+    `settings` give the thresholds and the threads; `repeats` and `seconds` are those of `interleave`.
+    """
+    settings = Settings() if settings is None else settings
+    fields = case.draw()
+    heatmaps, pafs = case.arrays(fields)
+    candidates = find_candidates(heatmaps, settings)
+    pairs = find_pairs(pafs, candidates, fields.skeleton, settings)
+    tasks: dict[str, Task] = {
+        "copy": copy_task(heatmaps, pafs),
+        "copy heatmaps": copy_task(heatmaps),
+        "copy pafs": copy_task(pafs),
+        "peaks": lambda: find_candidates(heatmaps, settings),
+        "limbs": lambda: find_pairs(pafs, candidates, fields.skeleton, settings),
+    }
+    taken = interleave(tasks, repeats=repeats, seconds=seconds)
+    timings = {name: Timing.of(taken[name]) for name in ("copy", "peaks", "limbs")}
+    timings["total"] = Timing.of(taken["peaks"] + taken["limbs"])
+    floors = {"peaks": Timing.of(taken["copy heatmaps"]), "limbs": Timing.of(taken["copy pafs"])}
+    return Measured(case, len(candidates), len(pairs), None, timings, floors)
+
+
+def measure_decode(
+    case: Case,
+    *,
+    settings: Settings | None = None,
+    repeats: int = 100,
+    seconds: float = math.inf,
+    memory: bool = True,
+) -> Measured:
+    """Time everything from fields to People, by stage, beside the copy of all fields.
+
+    "total" is `decode_fields` as a user calls it. The stages come from runs of their own, taken in turns with it,
+    that call the decoder's steps one by one; grouping includes building the graph.
+    """
+    settings = Settings() if settings is None else settings
+    fields = case.draw()
+    heatmaps, pafs = case.arrays(fields)
+    skeleton, stride = fields.skeleton, fields.stride
+
+    def staged() -> dict[str, float]:
+        watch = Stopwatch()
+        staged_decode(heatmaps, pafs, skeleton, stride, settings, watch)
+        return watch.seconds
+
+    tasks: dict[str, Task] = {
+        "copy": copy_task(heatmaps, pafs),
+        "staged": staged,
+        "total": lambda: decode_fields(heatmaps, pafs, skeleton, stride=stride, settings=settings),
+    }
+    taken = interleave(tasks, repeats=repeats, seconds=seconds)
+    timings = {"copy": Timing.of(taken["copy"])}
+    timings |= {stage: Timing.of(taken[f"staged/{stage}"]) for stage in STAGES}
+    timings["total"] = Timing.of(taken["total"])
+    people, candidates, pairs = staged_decode(heatmaps, pafs, skeleton, stride, settings, Stopwatch())
+    peak = decode_memory(heatmaps, pafs, skeleton, stride, settings) if memory else None
+    return Measured(case, candidates, pairs, len(people), timings, memory=peak)
+
+
+def staged_decode(
+    heatmaps: Any, pafs: Any, skeleton: Skeleton, stride: float, settings: Settings, watch: Stopwatch
+) -> tuple[People, int, int]:
+    """The steps of `decode_fields` on one image, a lap for each of `STAGES`.
+
+    Returns the people and the numbers of candidates and pairs.
+    """
+    candidates = find_candidates(heatmaps, settings)
+    watch.lap("peaks")
+    pairs = find_pairs(pafs, candidates, skeleton, settings)
+    watch.lap("limbs")
+    graph = group_image(candidates, pairs, 0, skeleton, settings)
+    watch.lap("grouping")
+    people = to_people(graph, stride)
+    watch.lap("people")
+    return people, len(candidates), len(pairs)

@@ -1,0 +1,68 @@
+"""`bottomup bench`: tables, files, plain words about what is wrong."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bottomup.cli import app
+
+QUICK = ["--people", "1,5", "--size", "46x82", "--repeats", "2"]
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["bench", *arguments], catch_exceptions=False)
+    return result.exit_code, result.stdout, result.stderr
+
+
+def table(output: str) -> list[list[str]]:
+    return [line.split("\t") for line in output.splitlines()]
+
+
+def test_decode_prints_and_writes_every_figure(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    files = {name: tmp_path / "new" / f"decode.{name}" for name in ("csv", "json", "png")}
+    code, output, _ = run(
+        "decode", *QUICK, "--csv", str(files["csv"]), "--json", str(files["json"]), "--plot", str(files["png"])
+    )
+    assert code == 0
+    header, *rows = table(output)
+    assert header[:3] == ["people", "map", "found"]
+    assert [row[:2] for row in rows] == [["1", "46x82"], ["5", "46x82"]]
+    with files["csv"].open() as file:
+        lines = list(csv.DictReader(file))
+    assert [line["stage"] for line in lines] == 2 * ["copy", "peaks", "limbs", "grouping", "people", "total"]
+    assert all(float(line["median_ms"]) > 0 and float(line["p95_ms"]) > 0 for line in lines)
+    content = json.loads(files["json"].read_text())
+    assert content["settings"]["threads"] == 1
+    assert content["machine"]["instructions"]
+    assert [row["stage"] for row in content["results"]] == [line["stage"] for line in lines]
+    assert files["png"].read_bytes().startswith(b"\x89PNG")
+
+
+def test_kernels() -> None:
+    code, output, _ = run("kernels", *QUICK, "--dtype", "float16", "--noise", "clean", "--skeleton", "coco17")
+    assert code == 0
+    assert len(table(output)) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["decode", "--people", "1,many"], "--people must be whole numbers with commas between them but is '1,many'"),
+        (["decode", "--people", "-1"], "--people must not be negative but has -1"),
+        (["kernels", "--size", "46"], "--size must be HEIGHTxWIDTH in cells, as 184x328, but is '46'"),
+        (["kernels", "--noise", "loud"], "noise must be one of"),
+        (["decode", "--skeleton", "starfish"], "skeleton must be one of"),
+        (["decode", "--dtype", "int8", "--people", "1"], "dtype must be float32 or float16 but is 'int8'"),
+        (["decode", "--threads", "0"], "threads must be at least 1 but is 0"),
+        (["kernels", "--repeats", "0", "--people", "1"], "repeats must be at least 1 but is 0"),
+    ],
+)
+def test_wrong_options_are_told_in_a_sentence(arguments: list[str], message: str) -> None:
+    code, output, errors = run(*arguments)
+    assert code == 2
+    assert output == ""
+    assert message in errors
