@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bottomup import _cli_eval
 from bottomup._cli_bench import app as bench_app
 from bottomup._cli_common import FAILED, INTERRUPTED, WRONG_USAGE, make_settings, read_numbers, stop
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 weights_app = typer.Typer(help="List and download networks.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(weights_app, name="weights")
 app.add_typer(bench_app, name="bench")
+app.command("eval")(_cli_eval.evaluate)
 
 
 class Format(StrEnum):

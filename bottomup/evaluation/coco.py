@@ -97,6 +97,10 @@ def evaluate_results(
         Ids of the photos that count; results of others are left out.
     skeleton:
         The joints of both.
+
+    A label that says `num_keypoints: 0` is ignored even if joints of it are labelled, as COCO's and CrowdPose's own
+    evaluations do. It makes a difference for CrowdPose, whose numbers count neither head nor neck: people of whom
+    nothing else is visible are left out. Where there is no such number, labelled joints are counted.
     """
     try:
         from pycocotools.coco import COCO
@@ -127,7 +131,8 @@ def _label(annotation: Mapping[str, Any], skeleton: Skeleton) -> dict[str, Any]:
     """A label with all that the evaluation reads; crowds often come without keypoints."""
     keypoints = list(annotation.get("keypoints") or [0] * 3 * skeleton.num_joints)
     visible = sum(v > 0 for v in keypoints[2::3])
-    return {**annotation, "category_id": 1, "keypoints": keypoints, "num_keypoints": visible}
+    counted = annotation.get("num_keypoints", visible) if visible else 0
+    return {**annotation, "category_id": 1, "keypoints": keypoints, "num_keypoints": counted}
 
 
 def _result(number: int, result: Mapping[str, Any]) -> dict[str, Any]:

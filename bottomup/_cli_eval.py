@@ -1,0 +1,167 @@
+"""`bottomup eval`: its options. The work is done in `_cli_eval_work`, which is only imported when it is asked for."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bottomup._cli_common import FAILED, INTERRUPTED, WRONG_USAGE, read_numbers, stop
+
+
+class MetricName(StrEnum):
+    """The names of `bottomup.evaluation.METRICS`, which `--help` must not import."""
+
+    coco = "coco"
+    crowdpose = "crowdpose"
+    ochuman = "ochuman"
+    pck = "pck"
+    pckh = "pckh"
+    pdj = "pdj"
+    pcp = "pcp"
+
+
+def evaluate(
+    metric: Annotated[
+        MetricName,
+        typer.Argument(
+            metavar="METRIC",
+            help="coco, crowdpose, ochuman: average precision by OKS; pck, pckh, pdj: correct joints, compared with "
+            "the person's box, head or torso; pcp: correct limbs.",
+            show_default=False,
+        ),
+    ],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR|FILE",
+            help="Labels in COCO form: a folder with annotations.json and images/, or an annotation file.",
+            show_default=False,
+        ),
+    ],
+    results: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Score this COCO results file instead of a network.", show_default=False),
+    ] = None,
+    skeleton: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The joints of --results, if not those of the labels.", show_default=False),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The photos; images/ beside the labels, unless given.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for scores, results and a page of the worst photos. A run of a network that was interrupted "
+            "goes on from there.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    split: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only photos whose coco_split is this.", show_default=False),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Only the first N photos by id.", show_default=False)
+    ] = None,
+    thresholds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Fractions that count as correct: pck 0.2, pckh 0.5, pdj 0.2, pcp 0.5 unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Compare distances with box, torso or head (pck, pckh, pdj).", show_default=False
+        ),
+    ] = None,
+    crowd_bounds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW,HIGH",
+            help="Crowd index where medium and hard photos begin (crowdpose): 0.2,0.8 unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    worst: Annotated[int, typer.Option(metavar="N", min=0, help="Photos on the page of the worst.")] = 24,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="A network by name or file; the built-in one, unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="cpu, cuda or cuda:N; a GPU if there is one, unless given.")
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option(metavar="NAME", help="torch or openvino; by the network's file, unless given.")
+    ] = None,
+    input_height: Annotated[
+        int | None,
+        typer.Option(metavar="PIXELS", help="Height at which the network sees a photo.", show_default=False),
+    ] = None,
+    scales: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST", help="Sizes to look at, relative to the input height: 0.5,1,2", show_default=False
+        ),
+    ] = None,
+    flip: Annotated[bool, typer.Option("--flip", help="Look at the mirrored photo too: slower, better.")] = False,
+    person_threshold: Annotated[
+        float | None, typer.Option(metavar="SCORE", help="Leave out people with a lower score.", show_default=False)
+    ] = None,
+    joint_threshold: Annotated[
+        float | None, typer.Option(metavar="SCORE", help="Leave out joints with a lower score.", show_default=False)
+    ] = None,
+) -> None:
+    """Score a network, or a file of results, against labels.
+
+    Also counts missed and invented people (matched by OKS of at least 0.5) and limbs that join two people. A photo that
+    cannot be read is reported and its people count as missed.
+
+    Exit code 0: all went well. 1: some photos failed, the others are scored. 2: the command cannot be carried out.
+    """
+    from bottomup import _cli_eval_tables
+    from bottomup._cli_eval_work import Interrupted, Task
+
+    try:
+        task = Task.prepare(
+            metric=metric.value, data=data, images=images, out=out, split=split, limit=limit, worst=worst,
+            thresholds=None if thresholds is None else read_numbers("--thresholds", thresholds), reference=reference,
+            crowd_bounds=None if crowd_bounds is None else read_numbers("--crowd-bounds", crowd_bounds),
+        )  # fmt: skip
+        settings = {
+            "input_height": input_height, "scales": None if scales is None else read_numbers("--scales", scales),
+            "flip": flip or None, "person_threshold": person_threshold, "joint_threshold": joint_threshold,
+        }  # fmt: skip
+        network = {"model": model, "device": device, "backend": backend}
+        if results is not None:
+            task.read_results(results, skeleton, unused={**network, **settings})
+        else:
+            if skeleton is not None:
+                raise ValueError("--skeleton is for --results: a network says itself what its joints are")
+            task.run_network(network, settings)
+        evaluation = task.evaluate()
+    except Interrupted as error:
+        stop(str(error), INTERRUPTED)
+    except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:
+        stop(str(error), WRONG_USAGE)
+    if as_json:
+        print(json.dumps(task.report(evaluation), indent=1, allow_nan=False))
+    else:
+        _cli_eval_tables.show(evaluation)
+    _cli_eval_tables.notes(evaluation, task.failed, out)
+    if task.failed:
+        raise typer.Exit(FAILED)

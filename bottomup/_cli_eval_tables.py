@@ -1,0 +1,100 @@
+"""What `bottomup eval` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from bottomup import _cli_report
+from bottomup.evaluation.metrics import Evaluation
+
+_SHOWN = 10  # failed photos that are listed one by one
+
+
+def show(evaluation: Evaluation) -> None:
+    """The scores, then the counts of people."""
+    if "strict" in evaluation.scores:
+        _parts(evaluation)
+    elif "mean" in evaluation.scores:
+        _joints(evaluation)
+    else:
+        _average_precision(evaluation)
+    if Console().is_terminal:
+        print()
+    people = evaluation.people
+    columns = ("photos", "people", "found", "missed", "invented", "limbs joining two people")
+    swaps = "none to judge" if people["swap_rate"] is None else f"{100 * people['swap_rate']:.2f} %"
+    counts = [str(people[name]) for name in ("labelled", "found", "missed", "invented")]
+    _cli_report.print_table(columns, [(str(evaluation.details["photos"]), *counts, swaps)], numbers=columns)
+
+
+def notes(evaluation: Evaluation, failed: Mapping[int, str], out: Path | None) -> None:
+    """On stderr: what a reader must know to judge the numbers."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    details = evaluation.details
+    if details["unscorable_joints"]:
+        names = ", ".join(details["unscorable_joints"])
+        console.print(f"Not scored, since the results cannot have them: {names}. Published numbers count them.")
+    if details["areas_from_boxes"] and evaluation.metric != "crowdpose":
+        console.print(
+            f"{details['areas_from_boxes']} people have no area in the labels: 0.53 of their boxes are taken."
+        )
+    if details.get("people_without_reference"):
+        count = details["people_without_reference"]
+        console.print(f"{count} people are left out: the labels do not tell the {details['reference']}'s length.")
+    if details.get("not_in_mean"):
+        console.print(f"Without a say in the mean, as is customary: {', '.join(details['not_in_mean'])}.")
+    for number, (key, error) in enumerate(failed.items()):
+        if number == _SHOWN:
+            console.print(f"and {len(failed) - _SHOWN} more")
+            break
+        console.print(f"photo {key}: {escape(error)}")
+    if failed:
+        photos = "1 photo" if len(failed) == 1 else f"{len(failed)} photos"
+        console.print(f"[bold red]{photos} could not be looked at[/]; the people in them count as missed.")
+    if out is not None:
+        console.print(f"Results in {escape(str(out))}")
+
+
+def _average_precision(evaluation: Evaluation) -> None:
+    details = evaluation.details
+    ranges = {}
+    if "crowd_index_bounds" in details:
+        low, high = details["crowd_index_bounds"]
+        ranges = {"easy": f"below {low:g}", "medium": f"{low:g} to {high:g}", "hard": f"from {high:g}"}
+    rows = []
+    for name, value in evaluation.scores.items():
+        group = name.removeprefix("AP ")
+        where = ""
+        if group in ranges:
+            where = f"{details['crowd_photos'][group]} photos of crowd index {ranges[group]}"
+        rows.append((name, "none" if value < 0 else f"{value:.4f}", where))
+    if ranges:
+        _cli_report.print_table(("score", "value", "of"), rows, numbers=("value",))
+    else:
+        _cli_report.print_table(("score", "value"), [row[:2] for row in rows], numbers=("value",))
+
+
+def _joints(evaluation: Evaluation) -> None:
+    details = evaluation.details
+    rates = [f"within {threshold:g} x {details['reference']}" for threshold in details["thresholds"]]
+    rows = [
+        (name, str(details["labelled"].get(name, "")), *(_percent(value) for value in values))
+        for name, values in evaluation.scores.items()
+    ]
+    _cli_report.print_table(("joint", "labelled", *rates), rows, numbers=("labelled", *rates))
+
+
+def _parts(evaluation: Evaluation) -> None:
+    strict, loose = evaluation.scores["strict"], evaluation.scores["loose"]
+    labelled = evaluation.details["labelled"]
+    rows = [(name, str(labelled.get(name, "")), _percent(strict[name]), _percent(loose[name])) for name in strict]
+    rules = [f"{rule}, within {evaluation.details['thresholds'][0]:g} x part" for rule in ("strict", "loose")]
+    _cli_report.print_table(("part", "labelled", *rules), rows, numbers=("labelled", *rules))
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f} %"

@@ -1,0 +1,177 @@
+"""What `bottomup eval` does: choose the labels, collect results, score them, write what there is to keep."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from bottomup import _cli_report
+from bottomup._cli_common import make_settings
+from bottomup._version import __version__
+from bottomup.evaluation.labels import Labels, annotation_file, read_labels
+from bottomup.evaluation.metrics import CROWD_BOUNDS, METRICS, Evaluation, evaluate_metric
+from bottomup.evaluation.results import Entry, read_results
+from bottomup.evaluation.runs import Run, digest, file_digests, write_whole
+from bottomup.evaluation.worst import write_page
+from bottomup.people import People
+from bottomup.skeleton import Skeleton
+from bottomup.skeletons import get_skeleton
+
+
+class Interrupted(Exception):
+    """Ctrl-C; the message says how far it went."""
+
+
+@dataclass
+class Task:
+    """One call of the command.
+
+    labels: of the photos that were chosen; names: the file names of all photos that the file knows, by their ids.
+    photos: the folder that the photos' file names start from.
+    entries, skeleton: the results, and their joints.
+    source: what they come from, for the report.
+    failed: why photos could not be looked at, by their ids.
+    """
+
+    metric: str
+    labels: Labels
+    names: dict[int, str]
+    photos: Path
+    out: Path | None
+    worst: int
+    options: dict[str, Any]
+    skeleton: Skeleton
+    entries: list[Entry] = field(default_factory=list)
+    source: dict[str, Any] = field(default_factory=dict)
+    failed: dict[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def prepare(
+        cls,
+        *,
+        metric: str,
+        data: Path,
+        images: Path | None,
+        out: Path | None,
+        split: str | None,
+        limit: int | None,
+        worst: int,
+        thresholds: tuple[float, ...] | None,
+        reference: str | None,
+        crowd_bounds: tuple[float, ...] | None,
+    ) -> Self:
+        """Read the labels and see that the options fit, before a network spends hours on photos."""
+        way = METRICS[metric]
+        if crowd_bounds is not None and (metric != "crowdpose" or len(crowd_bounds) != 2):
+            raise ValueError(f"--crowd-bounds must be two numbers, for crowdpose, but is {crowd_bounds} for {metric}")
+        low, high = crowd_bounds or CROWD_BOUNDS
+        options: dict[str, Any] = {"thresholds": thresholds, "reference": reference, "crowd_bounds": (low, high)}
+        everything = read_labels(data, joints=way.joints, area_from_box=way.area_from_box)
+        chosen = [key for key, image in everything.images.items() if split is None or image.get("coco_split") == split][
+            :limit
+        ]
+        if not chosen:
+            raise ValueError(f"labels must have photos of split {split!r} but {everything.source} has none")
+        labels = everything.select(chosen)
+        if any(not isinstance(image.get("file_name"), str) for image in everything.images.values()):
+            raise ValueError(f"labels must name the file of each photo but {everything.source} does not")
+        evaluate_metric(metric, labels, [], labels.skeleton, **options)  # raises what would else come after the run
+        photos = images if images is not None else annotation_file(data).parent / "images"
+        names = {key: str(image["file_name"]) for key, image in everything.images.items()}
+        return cls(metric, labels, names, photos, out, worst, options, labels.skeleton)
+
+    def photo_path(self, key: int) -> Path:
+        """The file of a photo."""
+        return self.photos / self.names[key]
+
+    def read_results(self, path: Path, skeleton: str | None, *, unused: Mapping[str, Any]) -> None:
+        """Take the results from a file. `unused` are options of a network, of which none may be given."""
+        given = ["--" + name.replace("_", "-") for name, value in unused.items() if value is not None]
+        if given:
+            raise ValueError(f"{' and '.join(given)} must be left out with --results, since no network is run")
+        self.entries = read_results(path)
+        strangers = {entry["image_id"] for entry in self.entries} - set(self.names)
+        if strangers:
+            raise ValueError(f"results must be of labelled photos but {path} has ids like {sorted(strangers)[:5]}")
+        if skeleton is not None:
+            self.skeleton = get_skeleton(skeleton)
+        elif self.entries and len(self.entries[0]["keypoints"]) != 3 * self.skeleton.num_joints:
+            count = len(self.entries[0]["keypoints"]) // 3
+            raise ValueError(
+                f"results must have the {self.skeleton.num_joints} joints of the labels but {path} has {count}; "
+                "--skeleton NAME says which they are"
+            )
+        self.source = {"results": str(path), "skeleton": self.skeleton.name}
+
+    def run_network(self, network: Mapping[str, str | None], settings: Mapping[str, Any]) -> None:
+        """Find the people of every photo, but those that an interrupted run has found already.
+
+        Raises Interrupted on Ctrl-C.
+        """
+        from bottomup.detector import Detector
+        from bottomup.weights import resolve_model
+
+        if not self.photos.is_dir():
+            raise ValueError(f"--images must name the folder of the photos but {str(self.photos)!r} is none")
+        model, chosen = network["model"] or "default", make_settings(**settings)
+        detector = Detector(model, device=network["device"], backend=network["backend"], settings=chosen)
+        self.skeleton = detector.skeleton
+        self.source = {
+            "bottomup": __version__,
+            "model": model,
+            "weights": file_digests(resolve_model(model)),
+            "backend": network["backend"],
+            "skeleton": self.skeleton.name,
+            "settings": asdict(chosen),
+            "photos": str(self.photos.resolve()),
+        }
+        if self.out is None:
+            self._look(detector, None)
+            return
+        # Which of the photos are looked at may change: --limit may be raised later, and the run goes on.
+        with Run(self.out, {**self.source, "files": digest({str(k): name for k, name in self.names.items()})}) as run:
+            self._look(detector, run)
+        write_whole(self.out / "results.json", json.dumps(self.entries))
+
+    def _look(self, detector: Any, run: Run | None) -> None:
+        done: dict[int, list[dict[str, Any]]] = run.done if run is not None else {}
+        waiting = [key for key in self.labels.images if key not in done]
+        try:
+            with _cli_report.progress(len(waiting), "evaluating") as advance:
+                for key in waiting:
+                    try:
+                        people: People = detector(self.photo_path(key))
+                    except Exception as error:  # whatever is wrong with one photo must not end the run
+                        known = isinstance(error, (OSError, ValueError))
+                        self.failed[key] = str(error) if known else f"{type(error).__name__}: {error}"
+                    else:
+                        if run is not None:
+                            run.add(key, people)
+                        else:
+                            done[key] = people.to_coco(key)
+                    advance()
+        except KeyboardInterrupt as error:
+            kept = "the same command goes on from there" if run is not None else "with --out it could go on from there"
+            count = len([key for key in self.labels.images if key in done])
+            raise Interrupted(f"interrupted after {count} of {len(self.labels.images)} photos; {kept}") from error
+        self.entries = [entry for key in self.labels.images for entry in done.get(key, ())]
+
+    def evaluate(self) -> Evaluation:
+        """Score the results and write `METRIC.json` and, if there are photos, the page of the worst."""
+        evaluation = evaluate_metric(self.metric, self.labels, self.entries, self.skeleton, **self.options)
+        if self.out is not None:
+            self.out.mkdir(parents=True, exist_ok=True)
+            report = json.dumps(self.report(evaluation), indent=1, allow_nan=False)
+            write_whole(self.out / f"{self.metric}.json", report + "\n")
+            if self.worst and self.photos.is_dir():
+                title = f"{self.source.get('model', self.source.get('results'))} on {self.labels.source}"
+                write_page(evaluation, self.out, self.photo_path, count=self.worst, title=title)
+        return evaluation
+
+    def report(self, evaluation: Evaluation) -> dict[str, Any]:
+        """All numbers and what they come from, ready for `json.dump`."""
+        failed = [{"image_id": key, "file_name": self.names[key], "error": error} for key, error in self.failed.items()]
+        return {**evaluation.to_dict(), "labels": str(self.labels.source), "source": self.source, "failed": failed}

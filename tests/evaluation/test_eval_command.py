@@ -1,0 +1,229 @@
+"""`bottomup eval` as a user calls it, with a stand-in for the detector."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from evaluation_makers import entry, pose, write_labels
+from typer.testing import CliRunner
+
+from bottomup.cli import app
+from bottomup.people import People
+from bottomup.skeletons import COCO_17, CROWDPOSE_14, MPII_16
+
+pytest.importorskip("pycocotools")
+run = CliRunner().invoke
+
+
+class StandIn:
+    """Finds the one labelled person, but not in photo 3; fails in a photo named broken, stops where it is told to."""
+
+    seen: list[str]
+    stop_at: str | None
+    skeleton = COCO_17
+
+    def __init__(self, model: str, **options: Any) -> None:
+        self.settings = options["settings"]
+
+    def __call__(self, path: Path) -> People:
+        if path.stem == type(self).stop_at:
+            raise KeyboardInterrupt
+        type(self).seen.append(path.stem)
+        if cv2.imread(str(path)) is None:
+            raise ValueError(f"image must be a picture but {path.name} is none")
+        if path.stem == "3":
+            return People.empty(COCO_17)
+        return People(COCO_17, pose()[None].astype(np.float32), np.ones((1, 17)), np.array([0.5]))
+
+
+@pytest.fixture
+def detector(monkeypatch: pytest.MonkeyPatch) -> type[StandIn]:
+    StandIn.seen, StandIn.stop_at = [], None
+    monkeypatch.setattr("bottomup.detector.Detector", StandIn)
+    return StandIn
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Four photos with a person each; 1 and 2 are of split `a`."""
+    folder = tmp_path / "data"
+    (folder / "images").mkdir(parents=True)
+    for key in range(1, 5):
+        cv2.imwrite(str(folder / "images" / f"{key}.png"), np.full((240, 320, 3), 60 * key, np.uint8))
+    splits = {key: {"coco_split": "a" if key < 3 else "b"} for key in range(1, 5)}
+    write_labels(folder / "annotations.json", {key: [pose()] for key in range(1, 5)}, images=splits)
+    return folder
+
+
+def scores(*arguments: object) -> dict[str, Any]:
+    result = run(app, ["eval", *map(str, arguments), "--json"])
+    assert result.exit_code == 0, result.output
+    report: dict[str, Any] = json.loads(result.stdout)
+    return report
+
+
+def test_a_network_over_a_folder(data: Path, tmp_path: Path, detector: type[StandIn]) -> None:
+    out = tmp_path / "out"
+    report = scores("coco", data, "--out", out, "--flip")
+    assert detector.seen == ["1", "2", "3", "4"]
+    assert report["scores"]["AR"] == pytest.approx(0.75)
+    assert (report["people"]["missed"], report["people"]["invented"]) == (1, 0)
+    assert report["source"]["settings"]["flip"] is True
+    assert report["source"]["weights"]["default.safetensors"]
+    assert json.loads((out / "coco.json").read_text()) == report
+    assert [one["image_id"] for one in json.loads((out / "results.json").read_text())] == [1, 2, 4]
+    assert scores("coco", data, "--results", out / "results.json")["scores"] == report["scores"]
+
+
+def test_the_page_shows_the_worst_photos(data: Path, tmp_path: Path, detector: type[StandIn]) -> None:
+    scores("coco", data, "--out", tmp_path / "out")
+    page = (tmp_path / "out" / "worst.html").read_text()
+    assert re.findall(r'src="([^"]+)"', page) == ["worst/3_found.jpg", "worst/3_labelled.jpg"]
+    assert "error 1.00: 1 labelled, 0 found, 1 missed, 0 invented" in page
+    found, labelled = (cv2.imread(str(tmp_path / "out" / "worst" / f"3_{side}.jpg")) for side in ("found", "labelled"))
+    assert found.shape == labelled.shape == (240, 320, 3)
+    assert (np.abs(found.astype(int) - 180) < 12).all(), "nobody was found, so nothing is drawn"
+    assert (np.abs(labelled.astype(int) - 180).max(axis=2) > 60).sum() > 300
+    report = scores("coco", data, "--out", tmp_path / "none", "--worst", 0)
+    assert report["people"]["missed"] == 1
+    assert not (tmp_path / "none" / "worst.html").exists()
+
+
+def test_an_interrupted_run_goes_on(data: Path, tmp_path: Path, detector: type[StandIn]) -> None:
+    detector.stop_at = "3"
+    result = run(app, ["eval", "coco", str(data), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 130
+    assert "interrupted after 2 of 4 photos; the same command goes on from there" in result.stderr
+    assert not (tmp_path / "out" / "coco.json").exists()
+    detector.stop_at = None
+    report = scores("coco", data, "--out", tmp_path / "out")
+    assert detector.seen == ["1", "2", "3", "4"]
+    assert report["scores"] == scores("coco", data)["scores"]
+    detector.seen.clear()
+    assert scores("pck", data, "--out", tmp_path / "out")["scores"]["mean"] == [0.75]
+    assert detector.seen == [], "another metric needs no new run"
+
+
+def test_without_out_an_interruption_says_what_would_help(data: Path, detector: type[StandIn]) -> None:
+    detector.stop_at = "2"
+    result = run(app, ["eval", "coco", str(data)])
+    assert result.exit_code == 130
+    assert "interrupted after 1 of 4 photos; with --out it could go on" in result.stderr
+
+
+def test_other_settings_are_refused(data: Path, tmp_path: Path, detector: type[StandIn]) -> None:
+    scores("coco", data, "--out", tmp_path / "out", "--limit", 2)
+    result = run(app, ["eval", "coco", str(data), "--out", str(tmp_path / "out"), "--scales", "1,2"])
+    assert result.exit_code == 2
+    assert "settings.scales was [1.0] and is [1.0, 2.0]" in result.stderr
+    detector.seen.clear()
+    assert scores("coco", data, "--out", tmp_path / "out", "--limit", 3)["details"]["photos"] == 3
+    assert detector.seen == ["3"], "more photos are no other run"
+
+
+def test_a_photo_that_cannot_be_read_is_counted(data: Path, tmp_path: Path, detector: type[StandIn]) -> None:
+    (data / "images" / "2.png").write_bytes(b"no picture")
+    result = run(app, ["eval", "coco", str(data), "--out", str(tmp_path / "out"), "--json"])
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert report["failed"] == [
+        {"image_id": 2, "file_name": "2.png", "error": "image must be a picture but 2.png is none"}
+    ]
+    assert report["people"]["missed"] == 2
+    assert "photo 2: image must be a picture" in result.stderr
+    assert "1 photo could not be looked at; the people in them count as missed" in result.stderr
+    assert "2.png" in (tmp_path / "out" / "worst.html").read_text()
+    cv2.imwrite(str(data / "images" / "2.png"), np.zeros((240, 320, 3), np.uint8))
+    assert scores("coco", data, "--out", tmp_path / "out")["people"]["missed"] == 1, "it is tried again"
+
+
+def test_tables_for_programs(data: Path, detector: type[StandIn]) -> None:
+    lines = run(app, ["eval", "coco", str(data), "--split", "a"]).stdout.splitlines()
+    assert lines[:2] == ["score\tvalue", "AP\t1.0000"]
+    assert lines[-2:] == [
+        "photos\tpeople\tfound\tmissed\tinvented\tlimbs joining two people",
+        "2\t2\t2\t0\t0\t0.00 %",
+    ]
+    lines = run(app, ["eval", "pck", str(data), "--thresholds", "0.1,0.2", "--reference", "torso"]).stdout.splitlines()
+    assert lines[:3] == [
+        "joint\tlabelled\twithin 0.1 x torso\twithin 0.2 x torso",
+        "mean\t\t75.0 %\t75.0 %",
+        "nose\t4\t75.0 %\t75.0 %",
+    ]
+    lines = run(app, ["eval", "pcp", str(data)]).stdout.splitlines()
+    assert lines[:3] == [
+        "part\tlabelled\tstrict, within 0.5 x part\tloose, within 0.5 x part",
+        "mean\t\t75.0 %\t75.0 %",
+        "torso\t4\t75.0 %\t75.0 %",
+    ]
+
+
+def test_crowdpose_prints_its_bounds(tmp_path: Path) -> None:
+    images = {1: {"crowdIndex": 0.1}, 2: {"crowdIndex": 0.5}}
+    file = write_labels(
+        tmp_path / "labels.json", {1: [pose(CROWDPOSE_14)], 2: [pose(CROWDPOSE_14)]}, CROWDPOSE_14, images=images
+    )
+    results = tmp_path / "results.json"
+    results.write_text(json.dumps([entry(1, pose(CROWDPOSE_14))]))
+    lines = run(app, ["eval", "crowdpose", str(file), "--results", str(results)]).stdout.splitlines()
+    assert "AP easy\t1.0000\t1 photos of crowd index below 0.2" in lines
+    assert "AP medium\t0.0000\t1 photos of crowd index 0.2 to 0.8" in lines
+    assert "AP hard\tnone\t0 photos of crowd index from 0.8" in lines
+    report = scores("crowdpose", file, "--results", results, "--crowd-bounds", "0.1,0.4")
+    assert report["details"]["crowd_photos"] == {"easy": 0, "medium": 1, "hard": 1}
+    assert report["details"]["crowd_index_bounds"] == [0.1, 0.4]
+
+
+def test_results_in_other_joints(data: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    results.write_text(json.dumps([entry(key, pose(MPII_16)) for key in range(1, 5)]))
+    command = ["eval", "coco", str(data), "--results", str(results)]
+    result = run(app, command)
+    assert result.exit_code == 2
+    assert "results must have the 17 joints of the labels but" in result.stderr
+    result = run(app, [*command, "--skeleton", "mpii16"])
+    assert result.exit_code == 0, result.output
+    assert "AP\t1.0000" in result.stdout
+    assert (
+        "Not scored, since the results cannot have them: nose, left_eye, right_eye, left_ear, right_ear"
+        in result.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["map"], "'map' is not one of 'coco', 'crowdpose', 'ochuman', 'pck', 'pckh', 'pdj', 'pcp'"),
+        (["coco", "--results", "nothing.json"], "No such file"),
+        (["coco", "--results", "nothing.json", "--model", "default", "--flip"], "--model and --flip must be left out"),
+        (["coco", "--split", "c"], "labels must have photos of split 'c'"),
+        (["coco", "--crowd-bounds", "0.1,0.2"], "--crowd-bounds must be two numbers, for crowdpose"),
+        (["coco", "--thresholds", "0.1"], "thresholds must be left out for coco"),
+        (["pck", "--thresholds", "x"], "--thresholds must be numbers with commas"),
+        (["pckh"], "reference 'head' needs labels of"),
+        (["crowdpose"], "the joints of crowdpose14 are needed"),
+        (["coco", "--skeleton", "coco17"], "--skeleton is for --results"),
+        (["coco", "--images", "nowhere"], "--images must name the folder of the photos"),
+        (["coco", "--scales", "0"], "scales must be positive"),
+    ],
+)
+def test_wrong_usage(data: Path, detector: type[StandIn], arguments: list[str], message: str) -> None:
+    result = run(app, ["eval", arguments[0], str(data), *arguments[1:]])
+    assert result.exit_code == 2
+    assert message in " ".join(re.sub(r"[│╭╮╰╯─]", " ", result.stderr).split())
+    assert detector.seen == []
+
+
+def test_results_of_other_photos_are_refused(data: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    results.write_text(json.dumps([entry(99, pose())]))
+    result = run(app, ["eval", "coco", str(data), "--results", str(results)])
+    assert result.exit_code == 2
+    assert "results must be of labelled photos but" in result.stderr
+    assert "[99]" in result.stderr
