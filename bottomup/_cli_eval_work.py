@@ -80,6 +80,8 @@ class Task:
             raise ValueError(f"labels must name the file of each photo but {everything.source} does not")
         evaluate_metric(metric, labels, [], labels.skeleton, **options)  # raises what would else come after the run
         photos = images if images is not None else annotation_file(data).parent / "images"
+        if out is not None and out.resolve() in (everything.source.parent.resolve(), photos.resolve()):
+            raise ValueError(f"--out must be another folder than that of the labels or the photos but is {str(out)!r}")
         names = {key: str(image["file_name"]) for key, image in everything.images.items()}
         return cls(metric, labels, names, photos, out, worst, options, labels.skeleton)
 
@@ -167,7 +169,8 @@ class Task:
             report = json.dumps(self.report(evaluation), indent=1, allow_nan=False)
             write_whole(self.out / f"{self.metric}.json", report + "\n")
             if self.worst and self.photos.is_dir():
-                title = f"{self.source.get('model', self.source.get('results'))} on {self.labels.source}"
+                scored = Path(self.source.get("model") or self.source["results"]).name
+                title = f"{scored} on {self.labels.source.parent.name}/{self.labels.source.name}"
                 write_page(evaluation, self.out, self.photo_path, count=self.worst, title=title)
         return evaluation
 

@@ -139,4 +139,4 @@ def _result(number: int, result: Mapping[str, Any]) -> dict[str, Any]:
     # As `COCO.loadRes` does it, which cannot read a list without results.
     x, y = np.array(result["keypoints"][0::3]), np.array(result["keypoints"][1::3])
     box = [float(x.min()), float(y.min()), float(np.ptp(x)), float(np.ptp(y))]
-    return {**result, "id": number, "bbox": box, "area": box[2] * box[3], "iscrowd": 0}
+    return {**result, "id": number, "category_id": 1, "bbox": box, "area": box[2] * box[3], "iscrowd": 0}

@@ -120,12 +120,14 @@ def read_labels(path: str | Path, *, joints: Skeleton | None = None, area_from_b
     file = annotation_file(path)
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        skeleton = _skeleton(content["categories"], joints)
+        category, skeleton = _person_category(content["categories"], joints)
         images = {_whole(image["id"]): image for image in content["images"]}
         if len(images) < len(content["images"]):
             raise ValueError("two images have the same id")
         annotations = [
-            _complete(annotation, skeleton.num_joints, area_from_box) for annotation in content["annotations"]
+            _complete(annotation, skeleton.num_joints, area_from_box)
+            for annotation in content["annotations"]
+            if annotation.get("category_id", category) == category
         ]
         strangers = {annotation["image_id"] for annotation in annotations} - set(images)
         if strangers:
@@ -137,16 +139,17 @@ def read_labels(path: str | Path, *, joints: Skeleton | None = None, area_from_b
     return Labels(file, skeleton, {key: images[key] for key in sorted(images)}, annotations, estimated)
 
 
-def _skeleton(categories: Sequence[Mapping[str, Any]], wanted: Skeleton | None) -> Skeleton:
-    with_joints = [category["keypoints"] for category in categories if category.get("keypoints")]
+def _person_category(categories: Sequence[Mapping[str, Any]], wanted: Skeleton | None) -> tuple[Any, Skeleton]:
+    """The id of the category that has joints, and these joints."""
+    with_joints = [category for category in categories if category.get("keypoints")]
     if len(with_joints) != 1:
         raise ValueError(f"one category with keypoints is expected but it has {len(with_joints)}")
-    names = tuple(str(name) for name in with_joints[0])
+    number, names = with_joints[0].get("id", 1), tuple(str(name) for name in with_joints[0]["keypoints"])
     if wanted is None:
-        return _known_skeleton(names)
+        return number, _known_skeleton(names)
     if names != wanted.joints:
         raise ValueError(f"the joints of {wanted.name} are needed, {list(wanted.joints)}, but it has {list(names)}")
-    return wanted
+    return number, wanted
 
 
 def _known_skeleton(names: tuple[str, ...]) -> Skeleton:

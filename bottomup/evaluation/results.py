@@ -36,10 +36,13 @@ def read_results(path: str | Path) -> list[Entry]:
 
 
 def check_results(content: Any) -> None:
-    """ValueError, naming the first bad entry, unless all hold image_id, score and the same number of keypoints."""
+    """ValueError, naming the first bad entry, unless all hold image_id, score and the same number of keypoints.
+
+    They must be of one category, if they name any.
+    """
     if not isinstance(content, list):
         raise ValueError(f"it holds a {type(content).__name__}")
-    length = None
+    length, category = None, None
     for number, entry in enumerate(content):
         if not isinstance(entry, dict) or not {"image_id", "keypoints", "score"} <= set(entry):
             raise ValueError(f"entry {number} has not image_id, keypoints and score")
@@ -51,6 +54,9 @@ def check_results(content: Any) -> None:
             raise ValueError(f"entry {number} must have finite numbers")
         if isinstance(entry["image_id"], bool) or not isinstance(entry["image_id"], int):
             raise ValueError(f"entry {number} must have a whole number as image_id but has {entry['image_id']!r}")
+        category = entry.get("category_id") if number == 0 else category
+        if entry.get("category_id") != category:
+            raise ValueError(f"entry {number} must be of category {category} but is of {entry.get('category_id')}")
 
 
 def unscorable_joints(source: Skeleton, target: Skeleton) -> tuple[str, ...]:

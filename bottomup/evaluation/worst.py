@@ -21,6 +21,7 @@ from bottomup.people import People
 from bottomup.skeleton import Skeleton
 
 _HEIGHT, _WIDTH = 480, 800  # pixels that a photo may have on the page; two fit side by side on a common screen
+_SIDES = ("found", "labelled")
 _MARK = (40, 40, 230)  # BGR: boxes of missed and invented people
 _FARTHEST = 1e5  # pixels
 
@@ -78,6 +79,9 @@ def write_page(
     folder = Path(folder)
     pictures = folder / "worst"
     pictures.mkdir(exist_ok=True)
+    for side in _SIDES:  # of an earlier page, whose photos may be others
+        for old in pictures.glob(f"*_{side}.jpg"):
+            old.unlink()
     keys = worst_photos(evaluation, count)
     introduction = (
         f"{len(keys)} of {len(evaluation.photos)} photos, worst first by 1 &minus; 2 &Sigma;OKS / (labelled + found). "
@@ -102,7 +106,7 @@ def _figures(
             yield f'<figure>{caption}<p class="missing">{html.escape(str(error))}</p></figure>\n'
             continue
         images = []
-        for side, picture in zip(("found", "labelled"), sides, strict=True):
+        for side, picture in zip(_SIDES, sides, strict=True):
             name = f"{key}_{side}.jpg"
             cv2.imwrite(str(pictures / name), picture, [cv2.IMWRITE_JPEG_QUALITY, 88])
             height, width = picture.shape[:2]

@@ -90,6 +90,9 @@ def test_the_page_shows_the_worst_photos(data: Path, tmp_path: Path, detector: t
     assert found.shape == labelled.shape == (240, 320, 3)
     assert (np.abs(found.astype(int) - 180) < 12).all(), "nobody was found, so nothing is drawn"
     assert (np.abs(labelled.astype(int) - 180).max(axis=2) > 60).sum() > 300
+    assert "<h1>default on data/annotations.json</h1>" in page
+    scores("coco", data, "--out", tmp_path / "out", "--split", "a")
+    assert list((tmp_path / "out" / "worst").iterdir()) == [], "the pictures of the page before are gone"
     report = scores("coco", data, "--out", tmp_path / "none", "--worst", 0)
     assert report["people"]["missed"] == 1
     assert not (tmp_path / "none" / "worst.html").exists()
@@ -218,6 +221,15 @@ def test_wrong_usage(data: Path, detector: type[StandIn], arguments: list[str], 
     assert result.exit_code == 2
     assert message in " ".join(re.sub(r"[│╭╮╰╯─]", " ", result.stderr).split())
     assert detector.seen == []
+
+
+@pytest.mark.parametrize("folder", [".", "images"])
+def test_nothing_is_written_among_the_data(data: Path, detector: type[StandIn], folder: str) -> None:
+    before = sorted(data.rglob("*"))
+    result = run(app, ["eval", "coco", str(data), "--out", str(data / folder)])
+    assert result.exit_code == 2
+    assert "--out must be another folder than that of the labels or the photos" in result.stderr
+    assert sorted(data.rglob("*")) == before
 
 
 def test_results_of_other_photos_are_refused(data: Path, tmp_path: Path) -> None:

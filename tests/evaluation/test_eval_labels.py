@@ -52,6 +52,14 @@ def test_a_missing_area_is_estimated_and_counted(file: Path) -> None:
     assert everyone.people()[4].areas[1] == pytest.approx(0.53 * 30 * 40)
 
 
+def test_what_is_no_person_is_left_out(file: Path) -> None:
+    content = json.loads(file.read_text())
+    person = content["categories"][0]
+    content["annotations"].append({"image_id": 9, "category_id": 7, "segmentation": []})
+    rewrite(file, categories=[{**person, "id": 1}, {"id": 7, "name": "dog"}], annotations=content["annotations"])
+    assert [len(one.areas) for one in read_labels(file).people().values()] == [2, 1]
+
+
 def test_people_said_to_have_no_keypoints_do_not_count(file: Path) -> None:
     rewrite(file, person={"num_keypoints": 0})
     assert read_labels(file).people()[9].ignored.tolist() == [True]
@@ -124,6 +132,7 @@ GOOD = {"image_id": 1, "keypoints": [1, 2, 2], "score": 0.5}
         ([{**GOOD, "keypoints": [[1, 2, 2]]}], "entry 0 must have 3 numbers"),
         ([{**GOOD, "keypoints": [1, 2, float("inf")]}], "entry 0 must have finite numbers"),
         ([{**GOOD, "score": None}], "entry 0 must have finite numbers"),
+        ([GOOD, {**GOOD, "category_id": 3}], "entry 1 must be of category None but is of 3"),
         ([{**GOOD, "image_id": "1"}], "entry 0 must have a whole number as image_id but has '1'"),
     ],
 )
@@ -185,6 +194,14 @@ def test_joints_that_cannot_be_scored_still_tell_the_size(tmp_path: Path) -> Non
     assert "head_top" in evaluation.details["unscorable_joints"]
     assert evaluation.details["people_without_reference"] == 0
     assert (evaluation.scores["left_knee"], evaluation.scores["head_top"]) == ([1], [None])
+
+
+def test_results_need_not_name_the_category_of_the_labels(tmp_path: Path) -> None:
+    pytest.importorskip("pycocotools")
+    labels = read_labels(write_labels(tmp_path / "labels.json", {1: [pose()]}))
+    for category in ({}, {"category_id": 0}):
+        bare = {key: value for key, value in entry(1, pose()).items() if key != "category_id"}
+        assert evaluate_metric("coco", labels, [{**bare, **category}], COCO_17).scores["AP"] == pytest.approx(1)
 
 
 def test_crowd_groups(tmp_path: Path) -> None:
