@@ -70,19 +70,16 @@ class Task:
         low, high = crowd_bounds or CROWD_BOUNDS
         options: dict[str, Any] = {"thresholds": thresholds, "reference": reference, "crowd_bounds": (low, high)}
         everything = read_labels(data, joints=way.joints, area_from_box=way.area_from_box)
-        chosen = [key for key, image in everything.images.items() if split is None or image.get("coco_split") == split][
-            :limit
-        ]
+        splits = {key: image.get("coco_split") for key, image in everything.images.items()}
+        chosen = [key for key in splits if split is None or splits[key] == split][:limit]
         if not chosen:
             raise ValueError(f"labels must have photos of split {split!r} but {everything.source} has none")
         labels = everything.select(chosen)
-        if any(not isinstance(image.get("file_name"), str) for image in everything.images.values()):
-            raise ValueError(f"labels must name the file of each photo but {everything.source} does not")
         evaluate_metric(metric, labels, [], labels.skeleton, **options)  # raises what would else come after the run
         photos = images if images is not None else annotation_file(data).parent / "images"
         if out is not None and out.resolve() in (everything.source.parent.resolve(), photos.resolve()):
             raise ValueError(f"--out must be another folder than that of the labels or the photos but is {str(out)!r}")
-        names = {key: str(image["file_name"]) for key, image in everything.images.items()}
+        names = {key: str(image.get("file_name", "")) for key, image in everything.images.items()}
         return cls(metric, labels, names, photos, out, worst, options, labels.skeleton)
 
     def photo_path(self, key: int) -> Path:
@@ -118,6 +115,8 @@ class Task:
 
         if not self.photos.is_dir():
             raise ValueError(f"--images must name the folder of the photos but {str(self.photos)!r} is none")
+        if not all(self.names.values()):
+            raise ValueError(f"labels must name the file of each photo but {self.labels.source} does not")
         model, chosen = network["model"] or "default", make_settings(**settings)
         detector = Detector(model, device=network["device"], backend=network["backend"], settings=chosen)
         self.skeleton = detector.skeleton

@@ -232,6 +232,18 @@ def test_nothing_is_written_among_the_data(data: Path, detector: type[StandIn], 
     assert sorted(data.rglob("*")) == before
 
 
+def test_labels_need_file_names_only_for_a_network(data: Path, tmp_path: Path, detector: type[StandIn]) -> None:
+    content = json.loads((data / "annotations.json").read_text())
+    del content["images"][1]["file_name"]
+    (data / "annotations.json").write_text(json.dumps(content))
+    result = run(app, ["eval", "coco", str(data)])
+    assert result.exit_code == 2
+    assert "labels must name the file of each photo but" in result.stderr
+    results = tmp_path / "results.json"
+    results.write_text(json.dumps([entry(key, pose()) for key in range(2, 5)]))
+    assert scores("coco", data, "--results", results)["people"]["missed"] == 1
+
+
 def test_results_of_other_photos_are_refused(data: Path, tmp_path: Path) -> None:
     results = tmp_path / "results.json"
     results.write_text(json.dumps([entry(99, pose())]))
