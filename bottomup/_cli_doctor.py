@@ -13,7 +13,8 @@ from pathlib import Path
 # Distribution name, and the extra that installs it where the package does without.
 _PACKAGES = (
     ("torch", ""), ("numpy", ""), ("scipy", ""), ("opencv-python", ""), ("networkx", ""), ("safetensors", ""),
-    ("pillow", ""), ("openvino", "openvino"), ("pycocotools", "eval"), ("scikit-image", "sample"),
+    ("pillow", ""), ("openvino", "openvino"), ("onnxruntime", "onnx"),
+    ("pycocotools", "eval"), ("scikit-image", "sample"),
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bottomup import _cli_eval
+from bottomup import _cli_eval, _cli_export
 from bottomup._cli_bench import app as bench_app
 from bottomup._cli_common import FAILED, INTERRUPTED, WRONG_USAGE, make_settings, read_numbers, stop
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 weights_app = typer.Typer(help="List and download networks.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(weights_app, name="weights")
+app.add_typer(_cli_export.app, name="export")
 app.add_typer(bench_app, name="bench")
 app.command("eval")(_cli_eval.evaluate)
 
@@ -84,7 +85,8 @@ def detect(
         str | None, typer.Option(metavar="NAME", help="cpu, cuda or cuda:N; a GPU if there is one, unless given.")
     ] = None,
     backend: Annotated[
-        str | None, typer.Option(metavar="NAME", help="torch or openvino; by the network's file, unless given.")
+        str | None,
+        typer.Option(metavar="NAME", help="openvino, onnxruntime or torch; the quickest there is, unless given."),
     ] = None,
     input_height: Annotated[
         int | None,

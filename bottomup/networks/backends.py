@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -11,8 +14,12 @@ import numpy.typing as npt
 
 from bottomup.skeleton import Skeleton
 
-BACKENDS = {"openvino": ".xml", "torch": ".safetensors"}
-"""The backends by name, with the ending of the files that they run."""
+BACKENDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"openvino": (".xml", ".safetensors"), "onnxruntime": (".onnx", ".safetensors"), "torch": (".safetensors",)}
+)
+"""The backends by name, with the endings of the files that they run; the quickest on a CPU comes first."""
+# What has to be installed for a backend to run `.safetensors` files.
+_PACKAGES = {"openvino": ("openvino",), "onnxruntime": ("onnxruntime", "onnx"), "torch": ()}
 
 
 @runtime_checkable
@@ -49,16 +56,18 @@ class Backend(Protocol):
 
 
 def load_backend(path: str | os.PathLike[str], *, device: str | None = None, backend: str | None = None) -> Backend:
-    """Load a network file: OpenVINO's `.xml` (with its `.bin` beside it) or the `.safetensors` of `bottomup train`.
+    """Load a network file.
 
     Parameters
     ----------
     path:
-        The file.
+        The `.safetensors` of `bottomup train`, OpenVINO's `.xml` (with its `.bin` beside it), or the `.onnx` of
+        `bottomup export onnx`.
     device:
         `cpu`, `cuda` or `cuda:N`; None takes the GPU if the backend can use one.
     backend:
-        `openvino` or `torch`; None goes by the file's ending.
+        `openvino`, `onnxruntime` or `torch`. None goes by the file's ending; for `.safetensors` it takes torch on a
+        GPU, and on a CPU the first of these three that is installed.
 
     Raises
     ------
@@ -71,24 +80,52 @@ def load_backend(path: str | os.PathLike[str], *, device: str | None = None, bac
         If the backend's library is not installed.
     """
     path = Path(path)
+    ending = path.suffix.lower()
     if backend is None:
-        backend = next((name for name, ending in BACKENDS.items() if ending == path.suffix.lower()), None)
-        if backend is None:
-            endings = " or ".join(BACKENDS.values())
-            raise ValueError(f"model must be a file that ends in {endings} but is {str(path)!r}")
+        backend = _choose(path, device)
     if backend not in BACKENDS:
         raise ValueError(f"backend must be one of {list(BACKENDS)} but is {backend!r}")
-    if path.suffix.lower() != BACKENDS[backend]:
-        raise ValueError(f"model must end in {BACKENDS[backend]} for backend {backend!r} but is {str(path)!r}")
+    if ending not in BACKENDS[backend]:
+        wanted = " or ".join(BACKENDS[backend])
+        raise ValueError(f"model must end in {wanted} for backend {backend!r} but is {str(path)!r}")
     if not path.is_file():
         raise FileNotFoundError(f"model must be an existing file but {str(path)!r} is none")
     if backend == "openvino":
-        from bottomup.networks.openvino_backend import OpenVinoBackend
+        from bottomup.networks import openvino_backend
 
-        return OpenVinoBackend(path, device=device)
+        if ending == ".xml":
+            return openvino_backend.OpenVinoBackend(path, device=device)
+        return openvino_backend.OpenVinoFieldBackend(path, device=device)
+    if backend == "onnxruntime":
+        from bottomup.networks.onnx_backend import OnnxBackend
+
+        return OnnxBackend(path, device=device)
     from bottomup.networks.torch_backend import TorchBackend
 
     return TorchBackend(path, device=device)
+
+
+def _choose(path: Path, device: str | None) -> str:
+    """The backend for a file if none is named."""
+    fitting = [name for name, endings in BACKENDS.items() if path.suffix.lower() in endings]
+    if not fitting:
+        every = dict.fromkeys(ending for endings in BACKENDS.values() for ending in endings)
+        raise ValueError(f"model must be a file that ends in {' or '.join(every)} but is {str(path)!r}")
+    if "torch" in fitting and not _wants_cpu(device):
+        return "torch"
+    return next((name for name in fitting if all(map(_is_installed, _PACKAGES[name]))), fitting[0])
+
+
+def _wants_cpu(device: str | None) -> bool:
+    if device is None:
+        import torch
+
+        return not torch.cuda.is_available()
+    return device == "cpu"
+
+
+def _is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
 
 
 def check_images(images: npt.NDArray[np.uint8], alignment: int) -> npt.NDArray[np.uint8]:

@@ -54,14 +54,17 @@ class FixedNormConv(nn.Module):
         self.register_buffer("running_var", torch.ones(outputs))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        factor = self.scale * torch.rsqrt(self.running_var + _EPSILON)
-        weight = self.weight * factor.view(-1, 1, 1, 1)
-        bias = self.shift - self.running_mean * factor
+        weight, bias = self.folded()
         if self.stride > 1:
             x = functional.pad(x, self.margins)
         if self.groups > 1:
             return depthwise_conv(x, weight, bias, self.stride, self.padding)
         return functional.conv2d(x, weight, bias, self.stride, self.padding)
+
+    def folded(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weight and bias of the one convolution."""
+        factor = self.scale * torch.rsqrt(self.running_var + _EPSILON)
+        return self.weight * factor.view(-1, 1, 1, 1), self.shift - self.running_mean * factor
 
 
 class InvertedResidual(nn.Module):

@@ -121,7 +121,11 @@ class FieldNetwork(nn.Module):
             raise ValueError(
                 f"images must have sides that are multiples of {self.alignment} but has {tuple(images.shape)}"
             )
-        features = self.backbone((images - self.mean) / self.std)
+        return self.from_normalised((images - self.mean) / self.std)
+
+    def from_normalised(self, images: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """As `logits`, of images of which the backbone's `mean` and `std` are taken out already; checks nothing."""
+        features = self.backbone(images)
         joints, results = self.skeleton.num_joints, []
         seen = features
         for stage in self.stages:

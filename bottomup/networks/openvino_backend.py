@@ -1,12 +1,13 @@
-"""Networks with OpenPose's output, such as Open Model Zoo's human-pose-estimation-0001, run by OpenVINO on the CPU.
+"""OpenVINO on the CPU: networks with OpenPose's output, such as human-pose-estimation-0001, and the project's own.
 
-Input: (B, 3, H, W) BGR of 0..255. Outputs: 19 heatmaps (OpenPose's 18 joints and the background) and 38 part affinity
-channels. They are told apart by their number of channels, since every conversion names them differently.
+OpenPose's input: (B, 3, H, W) BGR of 0..255. Its outputs: 19 heatmaps (OpenPose's 18 joints and the background) and 38
+part affinity channels. They are told apart by their number of channels, since every conversion names them differently.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,7 @@ class OpenVinoBackend:
     skeleton = OPENPOSE_COCO_18
 
     def __init__(self, path: Path, *, device: str | None = None) -> None:
-        if device not in (None, "cpu"):
-            raise ValueError(f"device must be 'cpu' for an OpenVINO network but is {device!r}")
-        try:
-            import openvino
-        except ImportError as error:
-            raise ImportError(
-                f'model {str(path)!r} needs the package openvino: pip install "bottomup[openvino]"'
-            ) from error
+        openvino = _import_openvino(path, device)
         self.device = "cpu"
         if not path.with_suffix(".bin").is_file():
             raise FileNotFoundError(f"model must have its weights beside it but {path.with_suffix('.bin')} is no file")
@@ -60,17 +54,69 @@ class OpenVinoBackend:
             ) from error
         self._heatmaps, self._pafs, self.stride = _inspect(model, path)
         self.alignment = self.stride
-        self._request = _compile(core, model).create_infer_request()
-        self._lock = threading.Lock()  # a request serves one caller at a time and already uses every core
+        self._runner = _Runner(_compile(core, _take_pictures(model)), self._heatmaps, self._pafs)
 
     def run(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """See `Backend.run`."""
-        images = check_images(images, self.alignment)
+        heatmaps, pafs = self._runner(check_images(images, self.alignment))
+        return np.ascontiguousarray(heatmaps[:, :-1]), pafs
+
+
+class OpenVinoFieldBackend:
+    """A `.safetensors` file that `bottomup train` wrote, in float32; it gives what the torch backend gives.
+
+    Raises
+    ------
+    ImportError
+        If the package `openvino` is not installed.
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is corrupt or holds another kind of network, or `device` is not the CPU.
+    """
+
+    def __init__(self, path: Path, *, device: str | None = None) -> None:
+        openvino = _import_openvino(path, device)
+        from bottomup.networks.field_network import load_network
+        from bottomup.networks.lowering import lower
+        from bottomup.networks.openvino_graph import openvino_model
+
+        network = load_network(path)
+        self.device = "cpu"
+        self.skeleton, self.stride, self.alignment = network.skeleton, network.config.stride, network.alignment
+        # Without this hint OpenVINO computes in bfloat16 where the processor can, and joints move by a pixel.
+        exact = {"INFERENCE_PRECISION_HINT": "f32"}
+        self._runner = _Runner(_compile(openvino.Core(), openvino_model(lower(network)), exact), "heatmaps", "pafs")
+
+    def run(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """See `Backend.run`."""
+        return self._runner(check_images(images, self.alignment))
+
+
+class _Runner:
+    """A compiled network, two of whose outputs are wanted."""
+
+    def __init__(self, compiled: Any, heatmaps: int | str, pafs: int | str) -> None:
+        self._request, self._names = compiled.create_infer_request(), (heatmaps, pafs)
+        self._lock = threading.Lock()  # a request serves one caller at a time and already uses every core
+
+    def __call__(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         with self._lock:
             outputs = self._request.infer([images])
-            heatmaps = np.array(outputs[self._heatmaps][:, :-1], np.float32)
-            pafs = np.array(outputs[self._pafs], np.float32)
+            heatmaps, pafs = (np.array(outputs[name], np.float32) for name in self._names)
         return heatmaps, pafs
+
+
+def _import_openvino(path: Path, device: str | None) -> Any:
+    if device not in (None, "cpu"):
+        raise ValueError(f"device must be 'cpu' for an OpenVINO network but is {device!r}")
+    try:
+        import openvino
+    except ImportError as error:
+        raise ImportError(
+            f'model {str(path)!r} needs the package openvino: pip install "bottomup[openvino]"'
+        ) from error
+    return openvino
 
 
 def _inspect(model: Any, path: Path) -> tuple[int, int, int]:
@@ -102,15 +148,19 @@ def _reshape(model: Any, shape: list[int], path: Path) -> None:
         ) from error
 
 
-def _compile(core: Any, model: Any) -> Any:
-    """Compile for (B, H, W, 3) uint8: the conversion and the transposition happen inside."""
+def _take_pictures(model: Any) -> Any:
+    """The model for (B, H, W, 3) uint8: the conversion and the transposition happen inside."""
     from openvino import Layout, Type
     from openvino.preprocess import PrePostProcessor
 
     steps = PrePostProcessor(model)
     steps.input().tensor().set_element_type(Type.u8).set_layout(Layout("NHWC"))
     steps.input().model().set_layout(Layout("NCHW"))
-    return core.compile_model(steps.build(), "CPU", {"PERFORMANCE_HINT": "LATENCY"})
+    return steps.build()
+
+
+def _compile(core: Any, model: Any, options: Mapping[str, str] | None = None) -> Any:
+    return core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY", **(options or {})})
 
 
 def _brief(error: Exception) -> str:

@@ -26,7 +26,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_backend_runs_the_network_on_rgb_in_0_to_1(small: Path) -> None:
     from bottomup.networks.field_network import load_network
 
-    backend, network = load_backend(small, device="cpu"), load_network(small)
+    backend, network = load_backend(small, device="cpu", backend="torch"), load_network(small)
     assert isinstance(backend, Backend)
     assert backend.device == "cpu"
     assert (backend.skeleton, backend.stride, backend.alignment) == (network.skeleton, 8, network.alignment)
@@ -44,7 +44,7 @@ def test_the_backend_runs_the_network_on_rgb_in_0_to_1(small: Path) -> None:
 
 
 def test_wrong_images(small: Path) -> None:
-    backend = load_backend(small, device="cpu")
+    backend = load_backend(small, device="cpu", backend="torch")
     with pytest.raises(ValueError, match=rf"multiples of {backend.alignment} but are"):
         backend.run(np.zeros((1, backend.alignment, backend.alignment + 8, 3), np.uint8))
     with pytest.raises(ValueError, match="dtype float32"):
@@ -53,12 +53,12 @@ def test_wrong_images(small: Path) -> None:
 
 def test_damaged_and_missing_files(small: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"model must be an existing file but '.*none\.safetensors'"):
-        load_backend(tmp_path / "none.safetensors")
+        load_backend(tmp_path / "none.safetensors", backend="torch")
     damaged = tmp_path / "damaged.safetensors"
     for data in (b"", b"nothing of the kind", small.read_bytes()[:-100]):
         damaged.write_bytes(data)
         with pytest.raises(ValueError, match=r"damaged\.safetensors"):
-            load_backend(damaged)
+            load_backend(damaged, backend="torch")
 
 
 def test_choose_device() -> None:
@@ -72,7 +72,7 @@ def test_choose_device() -> None:
 
 def test_cuda_without_a_gpu(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert load_backend(small).device == "cpu"
+    assert load_backend(small, backend="torch").device == "cpu"
     with pytest.raises(ValueError, match=r"device must be one that is there but is 'cuda': torch .* sees 0 GPUs"):
         load_backend(small, device="cuda")
 
@@ -82,6 +82,6 @@ def test_the_gpu_agrees_with_the_cpu(small: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, 128, 192, 3), dtype=np.uint8)
     assert load_backend(small).device.startswith("cuda")
     for on_gpu, on_cpu in zip(
-        load_backend(small).run(images), load_backend(small, device="cpu").run(images), strict=True
+        load_backend(small).run(images), load_backend(small, device="cpu", backend="torch").run(images), strict=True
     ):
         np.testing.assert_allclose(on_gpu, on_cpu, atol=1e-2)

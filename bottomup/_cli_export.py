@@ -1,0 +1,47 @@
+"""`bottomup export`: networks in the formats of other runtimes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bottomup._cli_common import FAILED, WRONG_USAGE, stop
+
+app = typer.Typer(help="Write a network in another format.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def _formats() -> None:
+    """Keeps the format a command of its own, also while there is only one."""
+
+
+@app.command()
+def onnx(
+    out: Annotated[Path, typer.Argument(metavar="FILE.onnx", help="The file to write.", show_default=False)],
+    model: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="The built-in network, or a .safetensors file of `bottomup train`.")
+    ] = "default",
+) -> None:
+    """Write a network as ONNX: uint8 pictures (B, H, W, 3), BGR, to `heatmaps` and `pafs`.
+
+    The sides of a picture must be multiples of `alignment`; it, the stride and the skeleton are in the file's metadata.
+    """
+    from bottomup.weights import resolve_model
+
+    try:
+        if out.suffix.lower() != ".onnx":
+            raise ValueError(f"FILE.onnx must end in .onnx but is {str(out)!r}")
+        path = resolve_model(model)
+        if path.suffix.lower() != ".safetensors":
+            raise ValueError(f"--model must be the built-in network or a .safetensors file but is {model!r}")
+        from bottomup.networks.field_network import load_network
+        from bottomup.networks.onnx_graph import export_onnx
+
+        export_onnx(load_network(path), out)
+    except (ValueError, FileNotFoundError, ImportError) as error:
+        stop(str(error), WRONG_USAGE)
+    except OSError as error:
+        stop(str(error), FAILED)
+    print(out)
