@@ -112,6 +112,17 @@ def test_no_grouping_is_better_where_limbs_are_too_long(places: list[tuple[int, 
     assert optimum.bound == pytest.approx(optimum.value, abs=1e-5)
 
 
+def test_no_limb_is_overlooked_to_make_another_seem_short() -> None:
+    """The limb to the hip is far too long beside the others; with one of those left out it would set the height."""
+    points = [(0, 0, 30, 1), (1, 0, 0, 1), (2, 0, 1, 1)]
+    graph = make_graph(BODY, points, {(0, 1, 0): 1.0, (1, 1, 2): 0.625, (3, 0, 2): 1.0}, typical_affinity=1.0)
+    optimum = group_exactly(graph)
+    assert graph.pairs.affinity == pytest.approx([1, 0.25, 1], abs=1e-6)
+    assert optimum.value == pytest.approx(3 + 0.25 + 1 - graph.settings.person_cost, abs=1e-3)
+    assert optimum.value == pytest.approx(brute_force(graph), abs=1e-5)
+    assert optimum.bound == pytest.approx(optimum.value, abs=1e-5)
+
+
 @given(random_graphs((SQUARE, BODY, POINT, LOOSE)))
 def test_the_sweep_is_never_better(graph: PersonJointGraph) -> None:
     swept = graph.copy()
@@ -145,6 +156,17 @@ def test_a_move_that_the_sweep_does_not_see() -> None:
     assert optimum.value == pytest.approx(5 + 3 - 2 * graph.settings.person_cost)
 
 
+def test_fragments_that_no_pair_joins_stay_apart_although_one_person_costs_less_than_two() -> None:
+    """The first a and the first d touch the other person's c only, which is nobody by itself."""
+    points = [(0, 0, 0, 1), (0, 20, 0, 1), (1, 20, 5, 1), (2, 20, 9, 0.2), (3, 0, 12, 1), (3, 20, 12, 1)]
+    strong = {(0, 1, 2): 1.0, (1, 2, 3): 1.0, (2, 3, 1): 1.0, (3, 5, 3): 1.0}
+    graph = make_graph(SQUARE, points, {**strong, (2, 3, 0): 0.25, (3, 4, 3): 0.25})
+    optimum = group_exactly(graph)
+    assert people_of(graph) == [(0,), (1, 2, 3, 5), (4,)]
+    assert optimum.value == pytest.approx(5.2 + 4 - 3 * graph.settings.person_cost)
+    assert optimum.bound == pytest.approx(optimum.value, abs=1e-5)
+
+
 def test_nobody_in_an_empty_picture() -> None:
     graph = make_graph(SQUARE, [], {})
     assert group_exactly(graph) == (0.0, 0.0)
@@ -166,9 +188,7 @@ def test_groups_that_no_pair_joins_are_solved_apart() -> None:
     """Four squares far apart, the optimum of each by itself."""
     points = sorted((k, 50 * n + 3 * k, 0, 1.0) for n in range(4) for k in range(4))
     place = {(k, n): k * 4 + n for n in range(4) for k in range(4)}
-    affinities = {
-        (limb, place[a, n], place[b, n]): 1.0 for limb, (a, b) in enumerate(SQUARE.limbs) for n in range(4)
-    }
+    affinities = {(limb, place[a, n], place[b, n]): 1.0 for limb, (a, b) in enumerate(SQUARE.limbs) for n in range(4)}
     graph = make_graph(SQUARE, points, affinities)
     swept = graph.copy()
     group(swept)
