@@ -4,6 +4,17 @@ import numpy.typing as npt
 _Place = tuple[int, int, int, int] | None
 _Peaks = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32], _Place]
 _Pairs = tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32], _Place]
+_Ends = tuple[
+    npt.NDArray[np.int32],
+    npt.NDArray[np.float32],
+    npt.NDArray[np.float32],
+    npt.NDArray[np.float32],
+    npt.NDArray[np.int32],
+    npt.NDArray[np.int32],
+    npt.NDArray[np.int32],
+    npt.NDArray[np.float32],
+    _Place,
+]
 
 def find_peaks(heatmaps: npt.NDArray[np.floating], threshold: float, threads: int) -> _Peaks: ...
 def score_limbs(
@@ -19,6 +30,21 @@ def score_limbs(
     max_samples: int,
     threads: int,
 ) -> _Pairs: ...
+def trace_limbs(
+    pafs: npt.NDArray[np.floating],
+    xy: npt.NDArray[np.float32],
+    scores: npt.NDArray[np.float32],
+    extents: npt.NDArray[np.float32],
+    offsets: npt.NDArray[np.int64],
+    joints: int,
+    pair_offsets: npt.NDArray[np.int64],
+    first: npt.NDArray[np.int32],
+    second: npt.NDArray[np.int32],
+    affinities: npt.NDArray[np.float32],
+    limbs: npt.NDArray[np.int32],
+    typical: npt.NDArray[np.float32],
+    rule: dict[str, float],
+) -> _Ends: ...
 
 # Present only where the extension was built with a CUDA toolkit.
 def find_peaks_cuda(

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup.grouping import PersonJointGraph, build_graph, group
-from bottomup.kernels import Candidates, LimbPairs, find_peaks, score_limbs
+from bottomup.grouping.build import typical_affinity
+from bottomup.kernels import Candidates, LimbPairs, TraceRule, find_peaks, score_limbs, trace_limbs
 from bottomup.kernels.arrays import check_field, check_finite, find_non_finite
 from bottomup.people import People
 from bottomup.settings import Settings
@@ -52,6 +53,8 @@ def decode_fields(
     _check(heatmaps, pafs, skeleton, stride, settings)
     candidates = find_candidates(heatmaps, settings)
     pairs = find_pairs(pafs, candidates, skeleton, settings)
+    if settings.trace:
+        candidates, pairs = add_limb_ends(pafs, candidates, pairs, skeleton, settings)
     people = [
         to_people(group_image(candidates, pairs, image, skeleton, settings), stride)
         for image in range(candidates.batch)
@@ -77,6 +80,27 @@ def find_pairs(pafs: Any, candidates: Candidates, skeleton: Skeleton, settings: 
         max_samples=settings.max_samples,
         threads=settings.threads,
     )
+
+
+def add_limb_ends(
+    pafs: Any, candidates: Candidates, pairs: LimbPairs, skeleton: Skeleton, settings: Settings
+) -> tuple[Candidates, LimbPairs]:
+    """Candidates and pairs together with the joints that only limbs show; see `trace_limbs`."""
+    rule = TraceRule(
+        response=settings.trace_response,
+        weak=settings.trace_weak,
+        sample=settings.trace_sample,
+        sample_threshold=settings.sample_threshold,
+        support=settings.trace_support,
+        shortest=settings.trace_length,
+        clear=settings.trace_clear,
+        merge=settings.trace_merge,
+        # Such a joint is as uncertain as the faintest peak.
+        score=settings.peak_threshold,
+        max_steps=int(settings.max_limb_length * max(pafs.shape[-2:])),
+    )
+    typical = typical_affinity(candidates, pairs, skeleton, settings).astype(np.float32)
+    return trace_limbs(pafs, candidates, pairs, skeleton, typical, rule)
 
 
 def group_image(

@@ -31,6 +31,19 @@ class Settings:
         max_limb_length: longest limb, as a share of the field's longer side. No limb of a person who is
             wholly in the picture is longer.
         max_samples: most samples of one pair; more than 32 along a long limb change nothing.
+    Traces (limbs that lead from a joint to no candidate, see `trace_limbs`; shares are of the picture's typical
+    affinity, lengths multiples of the Gaussian width of its joints)
+        trace: follow such limbs, so that a joint that a network missed is found where its limbs end.
+        trace_response: lowest heatmap value of a joint from which limbs are followed. Noise rarely gets there.
+        trace_weak: a limb is followed if its joint has no pair of at least this affinity. Most true pairs have it.
+        trace_sample: a trace goes on while the field along it has at least this share (and `sample_threshold`).
+            Real
+            networks' fields fade towards the joints that they miss.
+        trace_support: least mean of the field along a trace.
+        trace_length: shortest trace. Shorter ones do not get out of the joint's own surroundings.
+        trace_clear: an end closer than this to a well seen joint (half as close to a faint one) is that joint, whatever
+            has kept them from being a pair.
+        trace_merge: ends this close to each other are one joint; where a limb ends is less sharp than a peak.
     Grouping (the terms of the objective F, which `PersonJointGraph.objective` writes down)
         typical_affinity: least value that counts as the typical affinity of a picture's true limbs, so that a
             picture with nothing but noise is not taken for one of faint people.
@@ -75,6 +88,14 @@ class Settings:
     sample_threshold: float = 0.05
     max_limb_length: float = 0.75
     max_samples: int = 32
+    trace: bool = True
+    trace_response: float = 0.2
+    trace_weak: float = 0.7
+    trace_sample: float = 0.1
+    trace_support: float = 0.2
+    trace_length: float = 2.0
+    trace_clear: float = 2.0
+    trace_merge: float = 5.0
     typical_affinity: float = 0.2
     doubt: float = 0.5
     weak_support: float = 0.2
@@ -117,6 +138,9 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "typical_affinity": (1e-6, math.inf),
     "doubt": (0, 0.99),
     "weak_support": (0, 1),
+    "trace_weak": (0, 1),
+    "trace_sample": (0, 1),
+    "trace_support": (0, 1),
     "length_tolerance": (1e-6, math.inf),
     "min_joints": (1, math.inf),
     "threads": (1, math.inf),

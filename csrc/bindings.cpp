@@ -48,6 +48,21 @@ py::tuple score_limbs(const py::array& pafs, const FloatArray& xy, const OffsetA
     return to_python(std::move(pairs));
 }
 
+py::tuple trace_limbs(const py::array& pafs, const FloatArray& xy, const FloatArray& scores, const FloatArray& extents,
+                      const OffsetArray& offsets, int64_t joints, const OffsetArray& pair_offsets,
+                      const LimbArray& first, const LimbArray& second, const FloatArray& affinities,
+                      const LimbArray& limbs, const FloatArray& typical, const py::dict& rule) {
+    const FieldView view = view_of(pafs);
+    const TraceCall call(view, xy, scores, extents, offsets, joints, pair_offsets, first, second, affinities, limbs,
+                         typical, rule);
+    LimbEnds ends;
+    {
+        const py::gil_scoped_release release;
+        ends = cpu::trace_limbs(view, call.candidates, call.pairs, call.limbs, call.rule);
+    }
+    return to_python(std::move(ends));
+}
+
 std::map<std::string, std::string> build_info() {
     return {
         {"version", BOTTOMUP_VERSION},
@@ -78,6 +93,11 @@ PYBIND11_MODULE(_C, m) {
     m.def("score_limbs", &score_limbs, py::arg("pafs"), py::arg("xy").noconvert(), py::arg("offsets").noconvert(),
           py::arg("joints"), py::arg("limbs").noconvert(), py::arg("threshold"), py::arg("coverage"),
           py::arg("sample_threshold"), py::arg("max_length"), py::arg("max_samples"), py::arg("threads"));
+    m.def("trace_limbs", &trace_limbs, py::arg("pafs"), py::arg("xy").noconvert(), py::arg("scores").noconvert(),
+          py::arg("extents").noconvert(), py::arg("offsets").noconvert(), py::arg("joints"),
+          py::arg("pair_offsets").noconvert(), py::arg("first").noconvert(), py::arg("second").noconvert(),
+          py::arg("affinities").noconvert(), py::arg("limbs").noconvert(), py::arg("typical").noconvert(),
+          py::arg("rule"));
 #if defined(BOTTOMUP_CUDA)
     bind_cuda(m);
 #endif

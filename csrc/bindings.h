@@ -48,6 +48,14 @@ inline py::tuple to_python(Pairs&& pairs) {
                           to_numpy(std::move(pairs.second)), to_numpy(std::move(pairs.score)), place(pairs.non_finite));
 }
 
+inline py::tuple to_python(LimbEnds&& ends) {
+    return py::make_tuple(to_numpy(std::move(ends.type)), to_numpy(std::move(ends.xy), 2),
+                          to_numpy(std::move(ends.score)), to_numpy(std::move(ends.extent)),
+                          to_numpy(std::move(ends.limb)), to_numpy(std::move(ends.first)),
+                          to_numpy(std::move(ends.second)), to_numpy(std::move(ends.affinity)),
+                          place(ends.non_finite));
+}
+
 using FloatArray = py::array_t<float, py::array::c_style>;
 using OffsetArray = py::array_t<int64_t, py::array::c_style>;
 using LimbArray = py::array_t<int32_t, py::array::c_style>;
@@ -78,6 +86,49 @@ struct LimbCall {
 inline LimbRule rule_of(float threshold, float coverage, float sample_threshold, float max_length, int max_samples) {
     return {threshold, coverage, sample_threshold, max_length, max_samples < 3 ? 3 : max_samples};
 }
+
+struct TraceCall {
+    CandidateView candidates;
+    PairView pairs;
+    const int32_t* limbs;
+    TraceRule rule;
+
+    TraceCall(const FieldView& pafs, const FloatArray& xy, const FloatArray& scores, const FloatArray& extents,
+              const OffsetArray& offsets, int64_t joints, const OffsetArray& pair_offsets, const LimbArray& first,
+              const LimbArray& second, const FloatArray& affinities, const LimbArray& limb_array,
+              const FloatArray& typical, const py::dict& settings) {
+        const LimbCall call(pafs, xy, offsets, joints, limb_array);
+        const int64_t count = xy.size() / 2;
+        if (scores.size() != count || extents.size() != count || typical.size() != pafs.batch)
+            throw std::invalid_argument("scores, extents and typical must fit the candidates and the fields");
+        if (pair_offsets.size() != pafs.batch * call.limb_count + 1 || first.size() != second.size() ||
+            first.size() != affinities.size())
+            throw std::invalid_argument("pair_offsets, first, second and affinities must fit each other");
+        candidates = {call.offsets, call.xy, scores.data(), extents.data(), joints, count};
+        pairs = {pair_offsets.data(), first.data(), second.data(), affinities.data(), call.limb_count};
+        limbs = call.limbs;
+        check_pairs(pafs.batch, first.size());
+        const auto number = [&](const char* name) { return settings[name].cast<float>(); };
+        rule = {typical.data(), call.limb_count, number("response"), number("weak"), number("sample"),
+                number("sample_threshold"), number("support"), number("shortest"), number("clear"), number("merge"),
+                number("score"), settings["max_steps"].cast<int>()};
+    }
+
+   private:
+    // Each pair must join candidates of the two joints of its limb.
+    void check_pairs(int64_t batch, int64_t count) const {
+        for (int64_t n = 0; n < batch * pairs.limbs; ++n) {
+            const int64_t* types = candidates.offsets + n / pairs.limbs * candidates.joints;
+            const int64_t a = limbs[2 * (n % pairs.limbs)], b = limbs[2 * (n % pairs.limbs) + 1];
+            if (pairs.offsets[n] < (n ? pairs.offsets[n - 1] : 0) || pairs.offsets[n + 1] > count)
+                throw std::invalid_argument("pair_offsets must rise within the pairs");
+            for (int64_t i = pairs.offsets[n]; i < pairs.offsets[n + 1]; ++i)
+                if (pairs.first[i] < types[a] || pairs.first[i] >= types[a + 1] || pairs.second[i] < types[b] ||
+                    pairs.second[i] >= types[b + 1])
+                    throw std::invalid_argument("pairs must join candidates of their limb's joints");
+        }
+    }
+};
 
 #if defined(BOTTOMUP_CUDA)
 void bind_cuda(py::module_& m);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "limbs.h"
+#include "traces.h"
 
 namespace bottomup {
 
@@ -26,10 +27,56 @@ struct Pairs {
     NonFinite non_finite;  // row and column are not known
 };
 
+// Candidates and pairs of all images as the functions above returned them.
+struct CandidateView {
+    const int64_t* offsets;
+    const float *xy, *scores, *extents;
+    int64_t joints, count;
+};
+
+struct PairView {
+    const int64_t* offsets;
+    const int32_t *first, *second;
+    const float* scores;
+    int64_t limbs;
+};
+
+// Shares are of `typical` (one value per image), lengths in Gaussian widths of the image's joints; see trace_limbs in
+// bottomup/kernels/traces.py, which explains each.
+struct TraceRule {
+    const float* typical;
+    int64_t limbs;
+    float response, weak, sample, sample_threshold, support, shortest, clear, merge, score;
+    int max_steps;
+};
+
+// From which candidate which limb is followed: from its beginning (end 0) or backwards from its end (1).
+struct TraceStart {
+    int32_t candidate, limb, end;
+};
+
+// The joints at which traces end (`type` counts image * joints + joint) and the pairs that they are part of (`limb`
+// counts image * limbs + limb). An index from the number of candidates on means one of these joints.
+struct LimbEnds {
+    std::vector<int32_t> type;
+    std::vector<float> xy, score, extent;
+    std::vector<int32_t> limb, first, second;
+    std::vector<float> affinity;
+    NonFinite non_finite;  // row and column are not known
+};
+
+// What the host does before and after the traces of an image, wherever its fields are.
+std::vector<TraceStart> plan_traces(const CandidateView& candidates, const PairView& pairs, const int32_t* limbs,
+                                    int64_t image, const TraceRule& rule);
+void collect_ends(const CandidateView& candidates, const int32_t* limbs, int64_t image, const TraceRule& rule,
+                  const std::vector<TraceStart>& starts, const std::vector<Trace>& traces, LimbEnds& ends);
+
 namespace cpu {
 Peaks find_peaks(const FieldView& heatmaps, float threshold, int threads);
 Pairs score_limbs(const FieldView& pafs, const float* xy, const int64_t* offsets, int64_t joints, const int32_t* limbs,
                   int64_t limb_count, const LimbRule& rule, int threads);
+LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs,
+                     const int32_t* limbs, const TraceRule& rule);
 const char* instruction_set();
 }  // namespace cpu
 

@@ -46,6 +46,29 @@ def _support(affinity: Floats, first: Ints, second: Ints, limb: Ints, responses:
     """
     if not len(affinity):
         return affinity
+    typical = max(_typical(affinity, first, second, limb, responses), settings.typical_affinity)
+    share = np.minimum(affinity / typical, 1.0)
+    return np.maximum((share - settings.doubt) / (1 - settings.doubt), settings.weak_support * share)
+
+
+def typical_affinity(candidates: Candidates, pairs: LimbPairs, skeleton: Skeleton, settings: Settings) -> Floats:
+    """(B,) the affinity that is typical of the true limbs of each image."""
+    limbs = skeleton.num_limbs
+    typical = []
+    for image in range(candidates.batch):
+        starts = pairs.offsets[image * limbs : (image + 1) * limbs + 1]
+        these = slice(int(starts[0]), int(starts[-1]))
+        limb = np.repeat(np.arange(limbs), np.diff(starts))
+        affinity = pairs.scores[these].astype(np.float64)
+        first, second = pairs.first[these].astype(np.int64), pairs.second[these].astype(np.int64)
+        found = _typical(affinity, first, second, limb, candidates.scores.astype(np.float64))
+        typical.append(max(found, settings.typical_affinity))
+    return np.array(typical, np.float64)
+
+
+def _typical(affinity: Floats, first: Ints, second: Ints, limb: Ints, responses: Floats) -> float:
+    if not len(affinity):
+        return 0.0
     size = (int(limb.max()) + 1, len(responses))
     best_first, best_second = np.full(size, -np.inf), np.full(size, -np.inf)
     np.maximum.at(best_first, (limb, first), affinity)
@@ -53,7 +76,4 @@ def _support(affinity: Floats, first: Ints, second: Ints, limb: Ints, responses:
     mutual = (affinity >= best_first[limb, first]) & (affinity >= best_second[limb, second])
     order = np.argsort(affinity[mutual], kind="stable")
     weight = np.cumsum(np.minimum(responses[first], responses[second])[mutual][order])
-    typical = affinity[mutual][order][np.searchsorted(weight, weight[-1] / 2)]
-    typical = max(float(typical), settings.typical_affinity)
-    share = np.minimum(affinity / typical, 1.0)
-    return np.maximum((share - settings.doubt) / (1 - settings.doubt), settings.weak_support * share)
+    return float(affinity[mutual][order][np.searchsorted(weight, weight[-1] / 2)])

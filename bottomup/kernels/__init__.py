@@ -6,12 +6,16 @@ Each has one public function that checks its input and picks the device, and a t
 
 from bottomup.kernels.limbs import LimbPairs, score_limbs, score_limbs_numpy
 from bottomup.kernels.peaks import Candidates, find_peaks, find_peaks_numpy
+from bottomup.kernels.traces import TraceRule, trace_limbs, trace_limbs_numpy
 
 __all__ = [
     "Candidates",
     "LimbPairs",
+    "TraceRule",
     "find_peaks",
     "find_peaks_numpy",
     "score_limbs",
     "score_limbs_numpy",
+    "trace_limbs",
+    "trace_limbs_numpy",
 ]

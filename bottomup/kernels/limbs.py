@@ -76,7 +76,7 @@ def score_limbs(
 
     Raises TypeError for another dtype, ValueError for another shape or a sampled value that is not finite.
     """
-    field, limbs = _check(pafs, candidates, skeleton)
+    field, limbs = check_limb_call(pafs, candidates, skeleton)
     for name, value in (("threshold", threshold), ("sample_threshold", sample_threshold), ("max_length", max_length)):
         check_number(name, value)
     if not 0 <= coverage <= 1:
@@ -95,7 +95,7 @@ def score_limbs(
     return LimbPairs(offsets, first, second, scores)
 
 
-def _check(
+def check_limb_call(
     pafs: Any, candidates: Candidates, skeleton: Skeleton
 ) -> tuple[npt.NDArray[np.floating] | GpuArray, npt.NDArray[np.int32]]:
     if skeleton.num_joints != candidates.joints:
@@ -123,7 +123,7 @@ def score_limbs_numpy(
     max_samples: int = Settings.max_samples,
 ) -> LimbPairs:
     """`score_limbs` in plain NumPy, one pair at a time: the reference that the kernels are held to."""
-    field, limbs = _check(np.asarray(pafs), candidates, skeleton)
+    field, limbs = check_limb_call(np.asarray(pafs), candidates, skeleton)
     assert isinstance(field, np.ndarray)
     rows: list[tuple[int, int, float]] = []
     offsets = [0]

@@ -1,0 +1,165 @@
+// trace_limbs: limbs whose far joint no peak shows are followed through their field, and where they end is a joint.
+#include <algorithm>
+#include <limits>
+
+#include "../kernels.h"
+#include "../traces.h"
+#include "parallel.h"
+
+namespace bottomup {
+namespace {
+
+constexpr float kOvershoot = 0.5f;  // fields are drawn a little beyond a limb's ends; in Gaussian widths
+
+
+// Median width of the joints that are seen well; 0 if there are none.
+float typical_extent(const CandidateView& candidates, int64_t begin, int64_t end, float response) {
+    std::vector<float> extents;
+    for (int64_t i = begin; i < end; ++i)
+        if (candidates.scores[i] >= response) extents.push_back(candidates.extents[i]);
+    if (extents.empty()) return 0;
+    const auto middle = extents.begin() + int64_t(extents.size() - 1) / 2;
+    std::nth_element(extents.begin(), middle, extents.end());
+    return *middle;
+}
+
+float squared_distance(const float* a, float x, float y) {
+    return (a[0] - x) * (a[0] - x) + (a[1] - y) * (a[1] - y);
+}
+
+// The joints of one image at which traces end, as they are found; `weight` is what their traces' supports sum up to.
+struct NewJoints {
+    std::vector<int32_t> type;
+    std::vector<double> x, y, weight;
+};
+
+}  // namespace
+
+std::vector<TraceStart> plan_traces(const CandidateView& candidates, const PairView& pairs, const int32_t* limbs,
+                                    int64_t image, const TraceRule& rule) {
+    const int64_t* offsets = candidates.offsets + image * candidates.joints;
+    const int64_t* pair_offsets = pairs.offsets + image * pairs.limbs;
+    const float wanted = rule.weak * rule.typical[image];
+    std::vector<float> best;
+    std::vector<TraceStart> starts;
+    for (int64_t limb = 0; limb < pairs.limbs; ++limb) {
+        for (int end = 0; end < 2; ++end) {
+            const int64_t joint = limbs[2 * limb + end], from = offsets[joint], to = offsets[joint + 1];
+            const int32_t* own = end == 0 ? pairs.first : pairs.second;
+            best.assign(size_t(to - from), -std::numeric_limits<float>::infinity());
+            for (int64_t n = pair_offsets[limb]; n < pair_offsets[limb + 1]; ++n) {
+                float& highest = best[size_t(own[n] - from)];
+                highest = std::max(highest, pairs.scores[n]);
+            }
+            for (int64_t i = from; i < to && candidates.scores[i] >= rule.response; ++i)
+                if (best[size_t(i - from)] < wanted) starts.push_back({int32_t(i), int32_t(limb), end});
+        }
+    }
+    return starts;
+}
+
+void collect_ends(const CandidateView& candidates, const int32_t* limbs, int64_t image, const TraceRule& rule,
+                  const std::vector<TraceStart>& starts, const std::vector<Trace>& traces, LimbEnds& ends) {
+    const int64_t* offsets = candidates.offsets + image * candidates.joints;
+    const float unit = typical_extent(candidates, offsets[0], offsets[candidates.joints], rule.response);
+    const float typical = rule.typical[image];
+    const float clear = rule.clear * unit, merge = rule.merge * unit;
+    NewJoints found;
+    struct Member {
+        size_t joint, start;
+    };
+    std::vector<Member> members;
+    std::vector<std::vector<size_t>> of_type(static_cast<size_t>(candidates.joints));
+    for (size_t n = 0; n < starts.size(); ++n) {
+        const Trace& trace = traces[n];
+        if (trace.steps == 0 || float(trace.steps) < rule.shortest * unit) continue;
+        if (trace.support < rule.support * typical) continue;
+        const float* from = candidates.xy + 2 * starts[n].candidate;
+        const float dx = trace.x - from[0], dy = trace.y - from[1];
+        const float length = std::sqrt(dx * dx + dy * dy);
+        const float back = length > 0 ? std::min(kOvershoot * unit / length, 1.0f) : 0;
+        const float x = trace.x - back * dx, y = trace.y - back * dy;
+        const int32_t type = limbs[2 * starts[n].limb + 1 - starts[n].end];
+        bool taken = false;
+        for (int64_t i = offsets[type]; i < offsets[type + 1] && !taken; ++i) {
+            const float near = candidates.scores[i] >= rule.response ? clear : clear / 2;
+            taken = squared_distance(candidates.xy + 2 * i, x, y) < near * near;
+        }
+        if (taken) continue;
+        size_t joint = found.type.size();
+        for (const size_t other : of_type[size_t(type)]) {
+            const double ox = found.x[other] / found.weight[other] - x, oy = found.y[other] / found.weight[other] - y;
+            if (ox * ox + oy * oy < double(merge) * merge) {
+                joint = other;
+                break;
+            }
+        }
+        if (joint == found.type.size()) {
+            of_type[size_t(type)].push_back(joint);
+            found.type.push_back(type), found.x.push_back(0), found.y.push_back(0), found.weight.push_back(0);
+        }
+        found.x[joint] += double(trace.support) * x;
+        found.y[joint] += double(trace.support) * y;
+        found.weight[joint] += trace.support;
+        members.push_back({joint, n});
+    }
+    const auto base = int32_t(candidates.count + int64_t(ends.type.size()));
+    std::vector<float> strongest(found.type.size(), 0.0f);
+    for (const Member& member : members) {
+        const TraceStart& start = starts[member.start];
+        const int32_t index = base + int32_t(member.joint);
+        ends.limb.push_back(int32_t(image * rule.limbs) + start.limb);
+        ends.first.push_back(start.end == 0 ? start.candidate : index);
+        ends.second.push_back(start.end == 0 ? index : start.candidate);
+        ends.affinity.push_back(traces[member.start].support);
+        strongest[member.joint] = std::max(strongest[member.joint], traces[member.start].support);
+    }
+    for (size_t joint = 0; joint < found.type.size(); ++joint) {
+        ends.type.push_back(int32_t(image * candidates.joints) + found.type[joint]);
+        ends.xy.push_back(float(found.x[joint] / found.weight[joint]));
+        ends.xy.push_back(float(found.y[joint] / found.weight[joint]));
+        ends.score.push_back(rule.score * std::min(strongest[joint] / typical, 1.0f));
+        ends.extent.push_back(unit);
+    }
+}
+
+namespace cpu {
+namespace {
+
+template <class T>
+void follow(const FieldView& pafs, int64_t image, const CandidateView& candidates,
+            const std::vector<TraceStart>& starts, const TraceRule& rule, std::vector<Trace>& traces) {
+    const float threshold = std::max(rule.sample * rule.typical[image], rule.sample_threshold);
+    for (size_t n = 0; n < starts.size(); ++n) {
+        const TraceStart& start = starts[n];
+        const Plane<T> paf_x(pafs, image, 2 * start.limb), paf_y(pafs, image, 2 * start.limb + 1);
+        const float* from = candidates.xy + 2 * start.candidate;
+        traces[n] = trace_limb(paf_x, paf_y, pafs.height, pafs.width, from[0], from[1], start.end == 0 ? 1.0f : -1.0f,
+                               threshold, rule.max_steps);
+    }
+}
+
+}  // namespace
+
+LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs,
+                     const int32_t* limbs, const TraceRule& rule) {
+    LimbEnds ends;
+    for (int64_t image = 0; image < pafs.batch; ++image) {
+        const std::vector<TraceStart> starts = plan_traces(candidates, pairs, limbs, image, rule);
+        if (starts.empty()) continue;
+        std::vector<Trace> traces(starts.size());
+        if (pafs.dtype == DType::float32) follow<float>(pafs, image, candidates, starts, rule, traces);
+        if (pafs.dtype == DType::float16) follow<Half>(pafs, image, candidates, starts, rule, traces);
+        if (pafs.dtype == DType::bfloat16) follow<BFloat16>(pafs, image, candidates, starts, rule, traces);
+        for (size_t n = 0; n < starts.size(); ++n) {
+            if (traces[n].finite) continue;
+            ends.non_finite = {image, 2 * starts[n].limb, -1, -1};
+            return ends;
+        }
+        collect_ends(candidates, limbs, image, rule, starts, traces, ends);
+    }
+    return ends;
+}
+
+}  // namespace cpu
+}  // namespace bottomup
