@@ -1,5 +1,3 @@
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -18,10 +16,9 @@ _Ends = tuple[
     _Place,
 ]
 
-# A field is float32, float16 or, as uint16, the bits of bfloat16.
-def find_peaks(heatmaps: npt.NDArray[Any], threshold: float, threads: int) -> _Peaks: ...
+def find_peaks(heatmaps: npt.NDArray[np.floating], threshold: float, threads: int) -> _Peaks: ...
 def score_limbs(
-    pafs: npt.NDArray[Any],
+    pafs: npt.NDArray[np.floating],
     xy: npt.NDArray[np.float32],
     offsets: npt.NDArray[np.int64],
     joints: int,
@@ -80,3 +77,49 @@ def take_dlpack(
 def build_info() -> dict[str, str]: ...
 def cpu_isa() -> str: ...
 def cuda_device_count() -> int: ...
+
+_Ints = npt.NDArray[np.int64]
+_Floats = npt.NDArray[np.float64]
+_Bools = npt.NDArray[np.bool_]
+
+class GroupingRule:
+    def __init__(
+        self,
+        limbs: npt.NDArray[np.int32],
+        reach: _Floats,
+        order: npt.NDArray[np.int32],
+        patterns: _Bools,
+        person_cost: float,
+        missing_limb_cost: float,
+        length_tolerance: float,
+    ) -> None: ...
+
+class GroupingLinks:
+    def __init__(
+        self,
+        rule: GroupingRule,
+        types: _Ints,
+        own: _Ints,
+        other: _Ints,
+        limb: _Ints,
+        affinity: _Floats,
+        length: _Floats,
+    ) -> None: ...
+    def edges(
+        self, joint: int, owner: _Ints, slots: _Ints, scales: _Floats, responses: _Floats
+    ) -> tuple[_Ints, _Ints, _Floats]: ...
+    def sweep(
+        self, owner: _Ints, slots: _Ints, scales: _Floats, responses: _Floats
+    ) -> tuple[_Ints, _Ints, _Floats, bool]: ...
+    def measure(self, owner: _Ints, slots: _Ints) -> _Floats: ...
+    def objective(self, owner: _Ints, slots: _Ints, scales: _Floats, responses: _Floats) -> float: ...
+    def shareable(
+        self, owner: _Ints, slots: _Ints, scales: _Floats, responses: _Floats, sharing_joints: int, cost: float
+    ) -> _Ints: ...
+    def mergers(self, owner: _Ints, slots: _Ints, scales: _Floats) -> tuple[_Ints, _Ints, _Ints]: ...
+    def exchanges(self, owner: _Ints, slots: _Ints, scales: _Floats, touched: _Bools) -> tuple[_Ints, _Ints, _Ints]: ...
+    def hosts(
+        self, owner: _Ints, slots: _Ints, scales: _Floats, xy: _Floats, orphan_joints: int, stretch: float
+    ) -> tuple[_Ints, _Ints, _Ints]: ...
+
+def match(person: _Ints, candidate: _Ints, weight: _Floats, people: int, candidates: int) -> _Ints: ...

@@ -14,8 +14,7 @@ namespace {
 DType dtype_of(char kind, py::ssize_t itemsize) {
     if (kind == 'f' && itemsize == 4) return DType::float32;
     if (kind == 'f' && itemsize == 2) return DType::float16;
-    if (kind == 'u' && itemsize == 2) return DType::bfloat16;  // NumPy has no such type, so its bits come as integers
-    throw std::invalid_argument("a field must be float32, float16 or the bits of bfloat16");
+    throw std::invalid_argument("a field must be float32 or float16");
 }
 
 FieldView view_of(const py::array& field) {
@@ -99,6 +98,7 @@ PYBIND11_MODULE(_C, m) {
           py::arg("pair_offsets").noconvert(), py::arg("first").noconvert(), py::arg("second").noconvert(),
           py::arg("affinities").noconvert(), py::arg("limbs").noconvert(), py::arg("typical").noconvert(),
           py::arg("rule"));
+    bind_grouping(m);
 #if defined(BOTTOMUP_CUDA)
     bind_cuda(m);
 #endif

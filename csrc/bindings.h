@@ -130,6 +130,7 @@ struct TraceCall {
     }
 };
 
+void bind_grouping(py::module_& m);
 #if defined(BOTTOMUP_CUDA)
 void bind_cuda(py::module_& m);
 #endif

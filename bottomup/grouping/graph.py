@@ -2,7 +2,9 @@
 
 Its nodes are joint candidates and person proposals. Here a proposal is a set of candidates, at most one of each
 type, and an edge between a person and a candidate of type k says how much the objective F grows if the person
-takes the candidate. F is written down in `objective` and nowhere else.
+takes the candidate. F is written down in `objective`.
+
+What runs over every limb is compiled (csrc/cpu/grouping.h); `twins` says the same in plain NumPy.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.grouping import body
+from bottomup import _C
+from bottomup.grouping.tables import tables
 from bottomup.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
 class Links(NamedTuple):
@@ -97,7 +101,7 @@ class PersonJointGraph:
     slots: Ints = field(init=False)
     scales: Floats = field(init=False)
     scores: Floats = field(init=False)
-    neighbours: list[Ints] = field(init=False)
+    neighbours: tuple[Ints, ...] = field(init=False)
     reach: Floats = field(init=False)
 
     def __post_init__(self) -> None:
@@ -105,23 +109,13 @@ class PersonJointGraph:
         self.owner = np.full(len(self.types), -1, np.int64)
         self.slots = np.full((0, joints), -1, np.int64)
         self.scales = np.zeros(0)
-        limbs = self.skeleton.limb_array.astype(np.int64)
         self.scores = self.responses
-        self.reach = body.reach(self.skeleton).astype(np.float64)
-        self._limb_reach = self.reach[limbs[:, 0], limbs[:, 1]]
-        self.neighbours = [
-            np.array([b if a == k else a for a, b in self.skeleton.limbs if k in (a, b)], np.int64)
-            for k in range(joints)
-        ]
+        self._rule, self.reach, self._limb_reach, self.neighbours = tables(self.skeleton, self.settings)
         self._index()
 
     def _index(self) -> None:
-        """Lists of the candidates and of the links of each joint type."""
-        backward = self.pairs._replace(own=self.pairs.other, other=self.pairs.own)
-        both = self.pairs.and_also(backward)
-        kind = self.types[both.own]
-        self._links = [both.where(kind == k) for k in range(self.skeleton.num_joints)]
-        self._members = [np.flatnonzero(self.types == k) for k in range(self.skeleton.num_joints)]
+        """Hand the compiled steps the candidates' types and the pairs, which they look up by candidate."""
+        self._links = _C.GroupingLinks(self._rule, self.types, *self.pairs)
 
     @property
     def num_people(self) -> int:
@@ -129,7 +123,7 @@ class PersonJointGraph:
 
     def candidates_of(self, joint: int) -> Ints:
         """Indices of the candidates of a type."""
-        return self._members[joint]
+        return np.flatnonzero(self.types == joint)
 
     def split(self, candidates: Ints) -> None:
         """Give candidates a twin: two people whose joints lie within one peak can then both have theirs.
@@ -166,18 +160,7 @@ class PersonJointGraph:
     def objective(self) -> float:
         """F: responses of the joints used, plus the gain of every limb with both ends in one person, minus a cost
         for every limb that a person's joints should have but the field does not show, minus a cost per person."""
-        held = self.slots >= 0
-        mine = self.owner[self.pairs.own]
-        inside = (mine >= 0) & (mine == self.owner[self.pairs.other])
-        links = self.pairs.where(inside)
-        limbs = self.skeleton.limb_array
-        expected = int((held[:, limbs[:, 0]] & held[:, limbs[:, 1]]).sum())
-        return float(
-            self.responses[self.owner >= 0].sum()
-            + self.limb_gain(links, self.scales[mine[inside]]).sum()
-            - self.settings.missing_limb_cost * (expected - len(links.own))
-            - self.settings.person_cost * held.any(axis=1).sum()
-        )
+        return self._links.objective(self.owner, self.slots, self.scales, self.responses)
 
     def alone(self, candidates: Ints) -> Floats:
         """What a candidate adds to F by itself: as a person of one joint if that is worth it, else unused."""
@@ -189,7 +172,7 @@ class PersonJointGraph:
     def release(self, joint: int) -> None:
         """Take the candidates of one type away from everybody and forget people who held nothing else."""
         self.slots[:, joint] = -1
-        self.owner[self._members[joint]] = -1
+        self.owner[self.types == joint] = -1
         self.compact()
 
     def edges(self, joint: int) -> Edges:
@@ -197,20 +180,7 @@ class PersonJointGraph:
 
         Only a scored limb makes an edge: a joint whose neighbours have all left its person is set free.
         """
-        links = self._links[joint]
-        person = self.owner[links.other]
-        links = links.where(person >= 0)
-        person = person[person >= 0]
-        stride = len(self.types)
-        key, inverse = np.unique(person * stride + links.own, return_inverse=True)
-        gain = np.bincount(inverse, self.limb_gain(links, self.scales[person]), len(key)).astype(np.float64)
-        shown = np.bincount(inverse, minlength=len(key))
-        person, candidate = key // max(stride, 1), key % max(stride, 1)
-        expected = (self.slots[:, self.neighbours[joint]] >= 0).sum(axis=1)[person]
-        gain -= self.settings.missing_limb_cost * (expected - shown)
-        gain += self.responses[candidate] - self.alone(candidate)
-        keep = gain > 0
-        return Edges(person[keep], candidate[keep], gain[keep])
+        return Edges(*self._links.edges(joint, self.owner, self.slots, self.scales, self.responses))
 
     def take(self, joint: int, person: Ints, candidate: Ints) -> None:
         """Let people hold candidates of a type; those that nobody holds open new people where that pays."""
@@ -224,14 +194,32 @@ class PersonJointGraph:
         self.slots = np.concatenate([self.slots, fresh])
         self.scales = np.concatenate([self.scales, np.full(len(lone), np.nan)])
 
+    def sweep(self) -> bool:
+        """Release, and assign anew, every joint type from the torso outward; heights are frozen meanwhile.
+
+        Returns whether anybody holds anything else than before.
+        """
+        self.owner, self.slots, self.scales, changed = self._links.sweep(
+            self.owner, self.slots, self.scales, self.responses
+        )
+        return changed
+
+    def shareable(self) -> Ints:
+        """The candidates that somebody holds and that pay to be shared with a person who lacks that joint."""
+        sharing = self.settings.sharing_joints, self.settings.shared_peak_cost
+        return self._links.shareable(self.owner, self.slots, self.scales, self.responses, *sharing)
+
     # -- people ------------------------------------------------------------------------------------------------
 
-    def absorb(self, person: int, other: int) -> None:
-        """Let one person hold all that another, with whom it shares no joint type, holds."""
-        joints = self.slots[other] >= 0
-        self.slots[person, joints] = self.slots[other, joints]
-        self.owner[self.slots[other, joints]] = person
+    def absorb(self, person: int | Ints, other: int | Ints) -> None:
+        """Let one person hold all that another, with whom it shares no joint type, holds; or each of several people
+        what one other of them does."""
+        person, other = np.atleast_1d(person), np.atleast_1d(other)
+        joined = self.slots[other]
+        self.slots[person] = np.where(joined >= 0, joined, self.slots[person])
         self.slots[other] = -1
+        row, joint = np.nonzero(joined >= 0)
+        self.owner[joined[row, joint]] = person[row]
 
     def compact(self) -> None:
         """Drop people who hold nothing and number the others anew."""
@@ -245,15 +233,23 @@ class PersonJointGraph:
     def measure(self) -> None:
         """Tell each person's height from the limbs it holds: the longest for its kind speaks, since foreshortening
         only shortens; the second longest if there are three, since one of them may be wrong."""
-        self.scales = np.full(self.num_people, np.nan)
-        mine = self.owner[self.pairs.own]
-        inside = (mine >= 0) & (mine == self.owner[self.pairs.other]) & np.isfinite(self._limb_reach[self.pairs.limb])
-        person, height = mine[inside], self.pairs.length[inside] / self._limb_reach[self.pairs.limb[inside]]
-        order = np.lexsort((-height, person))
-        person, height = person[order], height[order]
-        first = np.flatnonzero(np.diff(person, prepend=-1))
-        count = np.diff(np.append(first, len(person)))
-        self.scales[person[first]] = height[first + (count >= 3)]
+        self.scales = self._links.measure(self.owner, self.slots)
+
+    def mergers(self) -> tuple[Ints, Ints]:
+        """Pairs of people whose merger raises F: the best first, nobody twice."""
+        first, second, _ = self._links.mergers(self.owner, self.slots, self.scales)
+        return first, second
+
+    def exchanges(self, touched: Bools) -> tuple[Ints, Ints, Ints]:
+        """Pairs of people, at least one of them touched, and which exchange of joints between them raises F most (its
+        row of `body.branches`): the best first, nobody twice."""
+        return self._links.exchanges(self.owner, self.slots, self.scales, touched)
+
+    def hosts(self) -> tuple[Ints, Ints]:
+        """Orphaned fragments and the bodies that they fit best: the best first, nobody twice."""
+        orphans = self.settings.orphan_joints, self.settings.stretch
+        fragment, host, _ = self._links.hosts(self.owner, self.slots, self.scales, self.xy, *orphans)
+        return fragment, host
 
     def to_networkx(self) -> networkx.Graph:
         """The graph for people who want to look: nodes ("person", i) and ("joint", j), edges with `weight`.
@@ -287,7 +283,7 @@ class PersonJointGraph:
 
     def copy(self) -> PersonJointGraph:
         """An independent copy of the state; candidates and pairs are shared."""
-        twin = object.__new__(PersonJointGraph)
+        twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         twin.owner, twin.slots, twin.scales = self.owner.copy(), self.slots.copy(), self.scales.copy()
         return twin

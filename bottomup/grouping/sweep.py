@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from bottomup.grouping.assignment import assign
-from bottomup.grouping.body import sweep_order
 from bottomup.grouping.exchange import exchange_branches
 from bottomup.grouping.graph import PersonJointGraph
 from bottomup.grouping.merging import attach_orphans, merge_fragments
@@ -19,22 +15,22 @@ def group(graph: PersonJointGraph) -> None:
     settle(graph)
     if share_peaks(graph):
         settle(graph)
-    attach_orphans(graph)
-    graph.compact()
-    graph.measure()
+    if attach_orphans(graph):
+        graph.compact()
+        graph.measure()
 
 
 def settle(graph: PersonJointGraph) -> None:
-    """Sweep over the joint types and merge fragments until F grows no more."""
+    """Sweep over the joint types, merge fragments and exchange branches until F grows no more."""
     best = -float("inf")
+    exchanged = True
     for _ in range(_MAX_SWEEPS):
-        for joint in sweep_order(graph.skeleton):
-            graph.release(joint)
-            graph.take(joint, *assign(graph.edges(joint)))
+        changed = graph.sweep()
         graph.measure()
+        if not changed and not exchanged:
+            break  # nor would merging or exchanging change anything
         merge_fragments(graph)
-        graph.measure()
-        exchange_branches(graph)
+        exchanged = exchange_branches(graph)
         graph.measure()
         now = graph.objective()
         if now <= best + 1e-9:
@@ -44,15 +40,7 @@ def settle(graph: PersonJointGraph) -> None:
 
 def share_peaks(graph: PersonJointGraph) -> bool:
     """Split the peaks that somebody else holds but whom a person without that joint would gain from."""
-    large = (graph.slots >= 0).sum(axis=1) >= graph.settings.sharing_joints
-    wanted = []
-    for joint in range(graph.skeleton.num_joints):
-        edges = graph.edges(joint)
-        lacking = large[edges.person] & (graph.slots[edges.person, joint] < 0)
-        taken = graph.owner[edges.candidate] >= 0
-        pays = edges.weight > graph.settings.shared_peak_cost
-        wanted.append(np.unique(edges.candidate[lacking & taken & pays]))
-    candidates = np.concatenate(wanted)
+    candidates = graph.shareable()
     if len(candidates):
         graph.split(candidates)
     return len(candidates) > 0

@@ -1,0 +1,228 @@
+"""The compiled steps of the grouping in plain NumPy: the reference that they are held to, and the place to try changes.
+
+`PlainGraph.of(graph)` is the same graph with these steps; everything that groups takes either. Sums may differ in the
+last bits, so where two choices are worth the same the two may choose differently.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from bottomup.grouping.body import branches, sweep_order
+from bottomup.grouping.graph import Edges, Links, PersonJointGraph
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+class PlainGraph(PersonJointGraph):
+    """A `PersonJointGraph` whose steps are plain NumPy."""
+
+    @classmethod
+    def of(cls, graph: PersonJointGraph) -> PlainGraph:
+        """An independent copy of a graph."""
+        plain = object.__new__(cls)
+        plain.__dict__.update(graph.copy().__dict__)
+        return plain
+
+    def edges(self, joint: int) -> Edges:
+        backward = self.pairs._replace(own=self.pairs.other, other=self.pairs.own)
+        links = self.pairs.and_also(backward)
+        links = links.where((self.types[links.own] == joint) & (self.owner[links.other] >= 0))
+        person = self.owner[links.other]
+        stride = max(len(self.types), 1)
+        key, inverse = np.unique(person * stride + links.own, return_inverse=True)
+        gain = np.bincount(inverse, self.limb_gain(links, self.scales[person]), len(key)).astype(np.float64)
+        shown = np.bincount(inverse, minlength=len(key))
+        person, candidate = key // stride, key % stride
+        expected = (self.slots[:, self.neighbours[joint]] >= 0).sum(axis=1)[person]
+        gain -= self.settings.missing_limb_cost * (expected - shown)
+        gain += self.responses[candidate] - self.alone(candidate)
+        keep = gain > 0
+        return Edges(person[keep], candidate[keep], gain[keep])
+
+    def sweep(self) -> bool:
+        before = self._groups()
+        for joint in sweep_order(self.skeleton):
+            self.release(joint)
+            self.take(joint, *assign_numpy(self.edges(joint)))
+        return self._groups() != before
+
+    def _groups(self) -> set[tuple[int, ...]]:
+        return set(map(tuple, self.slots.tolist()))
+
+    def objective(self) -> float:
+        held = self.slots >= 0
+        mine = self.owner[self.pairs.own]
+        inside = (mine >= 0) & (mine == self.owner[self.pairs.other])
+        links = self.pairs.where(inside)
+        limbs = self.skeleton.limb_array
+        expected = int((held[:, limbs[:, 0]] & held[:, limbs[:, 1]]).sum())
+        return float(
+            self.responses[self.owner >= 0].sum()
+            + self.limb_gain(links, self.scales[mine[inside]]).sum()
+            - self.settings.missing_limb_cost * (expected - len(links.own))
+            - self.settings.person_cost * held.any(axis=1).sum()
+        )
+
+    def measure(self) -> None:
+        scales = np.full(self.num_people, np.nan)
+        limbs = self.skeleton.limb_array
+        limb_reach = self.reach[limbs[:, 0], limbs[:, 1]]
+        mine = self.owner[self.pairs.own]
+        inside = (mine >= 0) & (mine == self.owner[self.pairs.other]) & np.isfinite(limb_reach[self.pairs.limb])
+        person, height = mine[inside], self.pairs.length[inside] / limb_reach[self.pairs.limb[inside]]
+        order = np.lexsort((-height, person))
+        person, height = person[order], height[order]
+        first = np.flatnonzero(np.diff(person, prepend=-1))
+        count = np.diff(np.append(first, len(person)))
+        scales[person[first]] = height[first + (count >= 3)]
+        self.scales = scales
+
+    def shareable(self) -> Ints:
+        large = (self.slots >= 0).sum(axis=1) >= self.settings.sharing_joints
+        wanted = []
+        for joint in range(self.skeleton.num_joints):
+            edges = self.edges(joint)
+            lacking = large[edges.person] & (self.slots[edges.person, joint] < 0)
+            taken = self.owner[edges.candidate] >= 0
+            pays = edges.weight > self.settings.shared_peak_cost
+            wanted.append(np.unique(edges.candidate[lacking & taken & pays]))
+        return np.concatenate(wanted)
+
+    def mergers(self) -> tuple[Ints, Ints]:
+        first, second, links, place = _contacts(self, np.ones(self.num_people, bool))
+        # The larger body decides how long a limb may be: a fragment of few joints does not know its scale.
+        larger = np.fmax(self.scales[first], self.scales[second])
+        gain = np.bincount(place, self.limb_gain(links, larger[place]), len(first)).astype(np.float64)
+        shown = np.bincount(place, minlength=len(first))
+        held, limbs = self.slots >= 0, self.skeleton.limb_array
+        start, end = held[:, limbs[:, 0]], held[:, limbs[:, 1]]
+        expected = ((start[first] & end[second]) | (start[second] & end[first])).sum(axis=1)
+        gain += self.settings.person_cost - self.settings.missing_limb_cost * (expected - shown)
+        gain[(held[first] & held[second]).any(axis=1)] = 0
+        chosen = _each_once(first, second, gain)
+        return first[chosen], second[chosen]
+
+    def exchanges(self, touched: Bools) -> tuple[Ints, Ints, Ints]:
+        limbs, patterns = self.skeleton.limb_array, branches(self.skeleton)
+        contacts = _contacts(self, touched)
+        differ = patterns[:, limbs[:, 0]] != patterns[:, limbs[:, 1]]
+        if not len(contacts.first) or not len(patterns):
+            nobody = np.zeros(0, np.int64)
+            return nobody, nobody, nobody
+        # Rounded, so that patterns that do the same stay equal in whatever order their limbs are summed.
+        total = (_exchange_gain(self, contacts) @ differ.T.astype(np.float64)).round(9)
+        chosen = _each_once(contacts.first, contacts.second, total.max(axis=1))
+        return contacts.first[chosen], contacts.second[chosen], total.argmax(axis=1)[chosen]
+
+    def hosts(self) -> tuple[Ints, Ints]:
+        held = self.slots >= 0
+        size = held.sum(axis=1)
+        bodies = np.flatnonzero((size > 1) & np.isfinite(self.scales))
+        orphans = np.flatnonzero((size > 0) & (size <= self.settings.orphan_joints))
+        best = [_best_host(self, held, bodies, int(orphan)) for orphan in orphans]
+        host = np.array([host for host, _ in best], np.int64)
+        chosen = _each_once(orphans, host, np.array([max(1 - stretch, 0) for _, stretch in best]))
+        return orphans[chosen], host[chosen]
+
+
+def assign_numpy(edges: Edges) -> tuple[Ints, Ints]:
+    """See `assignment.assign`; here every contested component is one dense call of SciPy's solver."""
+    if not len(edges.person):
+        return edges.person, edges.candidate
+    people, person = np.unique(edges.person, return_inverse=True)
+    candidates, candidate = np.unique(edges.candidate, return_inverse=True)
+    size = len(people) + len(candidates)
+    joined = coo_array((np.ones(len(person)), (person, len(people) + candidate)), shape=(size, size))
+    label = connected_components(joined, directed=False)[1][person]
+    matched_people, matched_candidates = [], []
+    for part in np.unique(label):
+        rows, row = np.unique(person[label == part], return_inverse=True)
+        columns, column = np.unique(candidate[label == part], return_inverse=True)
+        weights = np.zeros((len(rows), len(columns)))
+        weights[row, column] = edges.weight[label == part]
+        i, j = linear_sum_assignment(weights, maximize=True)
+        passing = weights[i, j] > 0
+        matched_people.append(people[rows[i[passing]]])
+        matched_candidates.append(candidates[columns[j[passing]]])
+    return np.concatenate(matched_people), np.concatenate(matched_candidates)
+
+
+class _Contacts(NamedTuple):
+    first: Ints  # (n,) and
+    second: Ints  # (n,) people between whom some limb passes, the lower number first
+    links: Links  # the limbs that do, and
+    place: Ints  # at which of the n pairs
+
+
+def _contacts(graph: PersonJointGraph, touched: Bools) -> _Contacts:
+    """Pairs of people, at least one of them touched, between whom some limb passes."""
+    a, b = graph.owner[graph.pairs.own], graph.owner[graph.pairs.other]
+    across = np.flatnonzero((a >= 0) & (b >= 0) & (a != b))
+    across = across[touched[a[across]] | touched[b[across]]]
+    a, b = a[across], b[across]
+    people = max(graph.num_people, 1)
+    key, place = np.unique(np.minimum(a, b) * people + np.maximum(a, b), return_inverse=True)
+    return _Contacts(key // people, key % people, graph.pairs.where(across), place)
+
+
+def _each_once(first: Ints, second: Ints, gain: Floats) -> list[int]:
+    """Which couples of people to take: those that gain, the most first, nobody twice."""
+    touched: set[int] = set()
+    chosen = []
+    for n in np.argsort(-gain, kind="stable").tolist():
+        couple = {int(first[n]), int(second[n])}
+        if gain[n] > 0 and not couple & touched:
+            touched |= couple
+            chosen.append(n)
+    return chosen
+
+
+def _exchange_gain(graph: PersonJointGraph, contacts: _Contacts) -> Floats:
+    """(n, L) D - S: what F gains if one end of a limb is exchanged between two people and the other is not."""
+    first, second, links, place = contacts
+    larger = np.fmax(graph.scales[first], graph.scales[second])
+    cost = graph.settings.missing_limb_cost
+    held, limbs = graph.slots >= 0, graph.skeleton.limb_array
+    start, end = held[:, limbs[:, 0]], held[:, limbs[:, 1]]
+    expected = (start[first] & end[second]).astype(np.int64) + (start[second] & end[first])
+    inside = (start & end).astype(np.int64)
+    change: Floats = cost * (inside[first] + inside[second] - expected).astype(np.float64)
+
+    # So far no limb shows in the field. One that does adds its gain and spares the cost.
+    np.add.at(change, (place, links.limb), graph.limb_gain(links, larger[place]) + cost)
+    shown = np.full((graph.num_people, graph.skeleton.num_limbs), -1)
+    a, b = graph.owner[graph.pairs.own], graph.owner[graph.pairs.other]
+    mine = np.flatnonzero((a == b) & (a >= 0))
+    shown[a[mine], graph.pairs.limb[mine]] = mine
+    for person in (first, second):
+        place, limb = np.nonzero(shown[person] >= 0)
+        links = graph.pairs.where(shown[person[place], limb])
+        change[place, limb] -= graph.limb_gain(links, larger[place]) + cost
+    return change
+
+
+def _best_host(graph: PersonJointGraph, held: Bools, bodies: Ints, orphan: int) -> tuple[int, float]:
+    joints = np.flatnonzero(held[orphan])
+    # A limb that the field does not show although both its joints are there speaks against the pair.
+    unwanted = np.unique(np.concatenate([joints, *(graph.neighbours[k] for k in joints)]))
+    hosts = bodies[~held[np.ix_(bodies, unwanted)].any(axis=1)]
+    hosts = hosts[held[hosts].sum(axis=1) > len(joints)]
+    if not len(hosts):
+        return -1, np.inf
+    place = np.where(held[hosts][..., None], graph.xy[graph.slots[hosts]], np.nan)
+    apart = np.linalg.norm(place[:, None] - graph.xy[graph.slots[orphan, joints]][None, :, None], axis=-1)
+    allowed_length = graph.settings.stretch * graph.scales[hosts, None, None] * graph.reach[joints][None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        stretch = np.nan_to_num(apart / allowed_length, nan=-1).reshape(len(hosts), -1).max(axis=1)
+    stretch[stretch < 0] = np.inf
+    best = int(stretch.argmin())
+    return int(hosts[best]), float(stretch[best])

@@ -1,0 +1,130 @@
+// The steps of the grouping that run over every limb or person, on plain arrays. bottomup/grouping names and orders
+// them, says what each is for, and keeps a plain NumPy twin of each; the formulas are in Rule, below, and in
+// PersonJointGraph, and nowhere else.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace bottomup::grouping {
+
+// A way for two people to exchange joints: the limbs that would lose one end to the other person.
+struct Pattern {
+    int64_t index;               // in the table of patterns
+    std::vector<int32_t> limbs;  // rising
+    uint64_t bits;               // of those limbs, modulo 64: a quick way to see that none of some limbs is among them
+};
+
+// What the skeleton and the settings say; the same for every image.
+struct Rule {
+    int64_t joints = 0;
+    std::vector<std::array<int32_t, 2>> limbs;
+    std::vector<double> reach;       // (K, K) farthest distance of two joints as a share of the body's height, or NaN
+    std::vector<double> limb_reach;  // (L,) the same of the limbs' ends
+    std::vector<std::vector<int32_t>> neighbours;  // of each joint those that a limb joins it to
+    std::vector<int32_t> order;                    // of the sweep
+    std::vector<Pattern> patterns;
+    double person_cost = 0, missing_limb_cost = 0, length_tolerance = 1;
+
+    int64_t limb_count() const { return int64_t(limbs.size()); }
+
+    // What a limb adds to F when somebody of that scale (NaN if unknown) holds both ends: affinity times length prior.
+    double limb_gain(double affinity, double length, int32_t limb, double scale) const {
+        double longest = scale * limb_reach[size_t(limb)];
+        if (longest < 1) longest = 1;
+        if (!(length > longest)) return affinity;
+        const double excess = (length / longest - 1) / length_tolerance;
+        return affinity * std::exp(-0.5 * excess * excess);
+    }
+
+    // What a candidate adds to F by itself: as a person of one joint if that is worth it, else unused.
+    double alone(double response) const { return response > person_cost ? response - person_cost : 0; }
+
+    // The weight of an edge: the change of F if a person takes a candidate, whose limbs to it gain that much together.
+    double edge_weight(double limb_gains, int64_t expected, int64_t shown, double response) const {
+        return limb_gains - missing_limb_cost * double(expected - shown) + (response - alone(response));
+    }
+};
+
+struct Link {
+    int32_t other, limb;
+    double affinity, length;
+};
+
+// The scored pairs of one image, listed by candidate: those whose limb leaves it first, then those whose limb ends there.
+class Links {
+   public:
+    Links(const Rule& rule, std::vector<int32_t> types, int64_t pairs, const int64_t* own, const int64_t* other,
+          const int64_t* limb, const double* affinity, const double* length);
+
+    int64_t candidates() const { return int64_t(types.size()); }
+    const Link* begin(int64_t candidate) const { return links.data() + start[size_t(candidate)]; }
+    const Link* middle(int64_t candidate) const { return links.data() + outward_end[size_t(candidate)]; }
+    const Link* end(int64_t candidate) const { return links.data() + start[size_t(candidate) + 1]; }
+
+    std::vector<int32_t> types;
+    std::vector<std::vector<int32_t>> members;  // candidates of each joint type, rising
+
+   private:
+    std::vector<int64_t> start, outward_end;
+    std::vector<Link> links;
+};
+
+// Who holds what: owner (n,), slots (P, K) and scales (P,) as in PersonJointGraph; responses (n,) or null.
+struct View {
+    const int64_t* owner;
+    const int64_t* slots;
+    const double* scales;
+    const double* responses;
+    int64_t people;
+};
+
+struct State {
+    std::vector<int64_t> owner, slots;
+    std::vector<double> scales;
+
+    int64_t people() const { return int64_t(scales.size()); }
+    View view(const double* responses) const {
+        return {owner.data(), slots.data(), scales.data(), responses, people()};
+    }
+};
+
+struct Edges {
+    std::vector<int64_t> person, candidate;
+    std::vector<double> weight;
+};
+
+// Two people who had better merge or exchange joints by a pattern, or a fragment and its host.
+struct Couple {
+    int64_t first, second, pattern;
+    double gain;
+};
+
+// grouping_links.cpp
+std::vector<double> measure(const Rule& rule, const Links& links, const View& view);
+double objective(const Rule& rule, const Links& links, const View& view);
+double typical_affinity(int64_t pairs, const int64_t* first, const int64_t* second, const int64_t* limb,
+                        const double* affinity, int64_t candidates, const double* responses);
+
+// grouping_matching.cpp: the edges of the one-to-one matching of greatest total weight, by their index, rising.
+// People and candidates are any numbers from 0 to below `people` and `candidates`; weights are positive.
+std::vector<int64_t> match(const Edges& edges, int64_t people, int64_t candidates);
+
+// grouping_sweep.cpp
+Edges edges(const Rule& rule, const Links& links, const View& view, int64_t joint);
+bool sweep(const Rule& rule, const Links& links, const double* responses, State& state);
+std::vector<int64_t> shareable(const Rule& rule, const Links& links, const View& view, int64_t sharing_joints,
+                               double cost);
+
+// grouping_couples.cpp: who merges and who is taken in, the best first, each person at most once.
+std::vector<Couple> mergers(const Rule& rule, const Links& links, const View& view);
+std::vector<Couple> hosts(const Rule& rule, const View& view, const double* xy, int64_t orphan_joints, double stretch);
+std::vector<Couple> each_once(std::vector<Couple>&& couples, int64_t people);
+
+// grouping_exchange.cpp: who exchanges what, likewise. `touched` (P,): two people neither of whom is are left out.
+std::vector<Couple> exchanges(const Rule& rule, const Links& links, const View& view, const bool* touched);
+
+}  // namespace bottomup::grouping

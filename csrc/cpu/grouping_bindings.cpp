@@ -1,0 +1,277 @@
+// The part of bottomup._C that groups. Whatever comes from Python is checked here, so that a wrong call raises and
+// never reads foreign memory; what it means is said in bottomup/grouping.
+#include "../bindings.h"
+
+#include <memory>
+#include <string>
+
+#include "grouping.h"
+
+namespace bottomup {
+namespace {
+
+using grouping::Couple;
+using grouping::Links;
+using grouping::Rule;
+using grouping::State;
+using grouping::View;
+using Ints = py::array_t<int64_t, py::array::c_style>;
+using Floats = py::array_t<double, py::array::c_style>;
+using Bools = py::array_t<bool, py::array::c_style>;
+
+void check(bool right, const std::string& message) {
+    if (!right) throw std::invalid_argument(message);
+}
+
+void check_shape(const char* name, const py::array& array, const std::vector<int64_t>& shape) {
+    bool right = array.ndim() == py::ssize_t(shape.size());
+    std::string wanted, was;
+    for (size_t axis = 0; axis < shape.size(); ++axis) {
+        right = right && array.shape(py::ssize_t(axis)) == shape[axis];
+        wanted += std::to_string(shape[axis]) + (axis + 1 < shape.size() || axis == 0 ? ", " : "");
+    }
+    if (right) return;
+    for (py::ssize_t axis = 0; axis < array.ndim(); ++axis) was += std::to_string(array.shape(axis)) + ", ";
+    throw std::invalid_argument(std::string(name) + " must have shape (" + wanted + ") but has (" + was + ")");
+}
+
+// Values from `low` to below `high`, looked at without a branch for each.
+template <class T>
+void check_range(const char* name, const T* values, int64_t count, T low, T high) {
+    bool right = true;
+    for (int64_t n = 0; n < count; ++n) right &= values[n] >= low && values[n] < high;
+    if (!right)
+        throw std::invalid_argument(std::string(name) + " must be from " + std::to_string(low) + " to " +
+                                    std::to_string(int64_t(high) - 1) + " but has others");
+}
+
+template <class T>
+std::vector<T> to_vector(const py::array_t<T, py::array::c_style>& array) {
+    return std::vector<T>(array.data(), array.data() + array.size());
+}
+
+grouping::Pattern pattern_of(const Rule& rule, int64_t index, const bool* exchanged) {
+    grouping::Pattern pattern{index, {}, 0};
+    for (int32_t limb = 0; limb < int32_t(rule.limbs.size()); ++limb) {
+        const auto& [a, b] = rule.limbs[size_t(limb)];
+        if (exchanged[a] == exchanged[b]) continue;
+        pattern.limbs.push_back(limb);
+        pattern.bits |= uint64_t(1) << (limb % 64);
+    }
+    return pattern;
+}
+
+std::shared_ptr<Rule> make_rule(const LimbArray& limbs, const Floats& reach, const LimbArray& order,
+                                const Bools& patterns, double person_cost, double missing_limb_cost,
+                                double length_tolerance) {
+    check(reach.ndim() == 2 && reach.shape(0) == reach.shape(1), "reach must have shape (K, K)");
+    check(limbs.ndim() == 2 && limbs.shape(1) == 2, "limbs must have shape (L, 2)");
+    check(patterns.ndim() == 2 && patterns.shape(1) == reach.shape(0), "patterns must have shape (M, K)");
+    check(length_tolerance > 0, "length_tolerance must be positive");
+    auto rule = std::make_shared<Rule>();
+    const int64_t joints = rule->joints = reach.shape(0);
+    check_range<int32_t>("limbs", limbs.data(), limbs.size(), 0, int32_t(joints));
+    check_range<int32_t>("order", order.data(), order.size(), 0, int32_t(joints));
+    rule->reach = to_vector(reach);
+    rule->order = to_vector(order);
+    rule->neighbours.resize(size_t(joints));
+    for (py::ssize_t n = 0; n < limbs.shape(0); ++n) {
+        const int32_t a = limbs.at(n, 0), b = limbs.at(n, 1);
+        rule->limbs.push_back({a, b});
+        rule->limb_reach.push_back(reach.at(a, b));
+        rule->neighbours[size_t(a)].push_back(b);
+        rule->neighbours[size_t(b)].push_back(a);
+    }
+    for (py::ssize_t n = 0; n < patterns.shape(0); ++n)
+        rule->patterns.push_back(pattern_of(*rule, n, patterns.data(n, 0)));
+    rule->person_cost = person_cost;
+    rule->missing_limb_cost = missing_limb_cost;
+    rule->length_tolerance = length_tolerance;
+    return rule;
+}
+
+// The links of one image, with the rule that they are judged by.
+struct Graph {
+    std::shared_ptr<const Rule> rule;
+    Links links;
+
+    View view(const Ints& owner, const Ints& slots, const Floats* scales, const Floats* responses) const {
+        const int64_t people = slots.ndim() == 2 ? slots.shape(0) : 0, candidates = links.candidates();
+        check_shape("owner", owner, {candidates});
+        check_shape("slots", slots, {people, rule->joints});
+        if (scales) check_shape("scales", *scales, {people});
+        if (responses) check_shape("responses", *responses, {candidates});
+        check_range<int64_t>("owner", owner.data(), owner.size(), -1, people);
+        check_range<int64_t>("slots", slots.data(), slots.size(), -1, candidates);
+        return {owner.data(), slots.data(), scales ? scales->data() : nullptr, responses ? responses->data() : nullptr,
+                people};
+    }
+};
+
+std::unique_ptr<Graph> make_graph(const std::shared_ptr<Rule>& rule, const Ints& types, const Ints& own,
+                                  const Ints& other, const Ints& limb, const Floats& affinity, const Floats& length) {
+    const int64_t candidates = types.size(), pairs = own.size();
+    check(rule != nullptr, "rule must be a GroupingRule");
+    check(candidates < INT32_MAX && pairs < INT32_MAX, "there must be fewer than 2^31 candidates and pairs");
+    check_shape("types", types, {candidates});
+    check_shape("own", own, {pairs});
+    check_shape("other", other, {pairs});
+    check_shape("limb", limb, {pairs});
+    check_shape("affinity", affinity, {pairs});
+    check_shape("length", length, {pairs});
+    check_range<int64_t>("types", types.data(), candidates, 0, rule->joints);
+    check_range<int64_t>("own", own.data(), pairs, 0, candidates);
+    check_range<int64_t>("other", other.data(), pairs, 0, candidates);
+    check_range<int64_t>("limb", limb.data(), pairs, 0, rule->limb_count());
+    for (int64_t n = 0; n < pairs; ++n) check(std::isfinite(affinity.data()[n]), "affinity must be finite");
+    const py::gil_scoped_release release;
+    return std::unique_ptr<Graph>(
+        new Graph{rule, Links(*rule, std::vector<int32_t>(types.data(), types.data() + candidates), pairs, own.data(),
+                              other.data(), limb.data(), affinity.data(), length.data())});
+}
+
+py::tuple edges(const Graph& graph, int64_t joint, const Ints& owner, const Ints& slots, const Floats& scales,
+                const Floats& responses) {
+    const View view = graph.view(owner, slots, &scales, &responses);
+    check(joint >= 0 && joint < graph.rule->joints, "joint must be one of the skeleton's");
+    grouping::Edges found;
+    {
+        const py::gil_scoped_release release;
+        found = grouping::edges(*graph.rule, graph.links, view, joint);
+    }
+    return py::make_tuple(to_numpy(std::move(found.person)), to_numpy(std::move(found.candidate)),
+                          to_numpy(std::move(found.weight)));
+}
+
+py::tuple sweep(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
+                const Floats& responses) {
+    graph.view(owner, slots, &scales, &responses);
+    State state{to_vector(owner), to_vector(slots), to_vector(scales)};
+    bool changed;
+    {
+        const py::gil_scoped_release release;
+        changed = grouping::sweep(*graph.rule, graph.links, responses.data(), state);
+    }
+    const std::vector<py::ssize_t> shape{state.people(), graph.rule->joints};
+    return py::make_tuple(to_numpy(std::move(state.owner)), to_numpy(std::move(state.slots)).reshape(shape),
+                          to_numpy(std::move(state.scales)), changed);
+}
+
+py::array measure(const Graph& graph, const Ints& owner, const Ints& slots) {
+    const View view = graph.view(owner, slots, nullptr, nullptr);
+    std::vector<double> scales;
+    {
+        const py::gil_scoped_release release;
+        scales = grouping::measure(*graph.rule, graph.links, view);
+    }
+    return to_numpy(std::move(scales));
+}
+
+double objective(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
+                 const Floats& responses) {
+    const View view = graph.view(owner, slots, &scales, &responses);
+    const py::gil_scoped_release release;
+    return grouping::objective(*graph.rule, graph.links, view);
+}
+
+py::array shareable(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
+                    const Floats& responses, int64_t sharing_joints, double cost) {
+    const View view = graph.view(owner, slots, &scales, &responses);
+    std::vector<int64_t> wanted;
+    {
+        const py::gil_scoped_release release;
+        wanted = grouping::shareable(*graph.rule, graph.links, view, sharing_joints, cost);
+    }
+    return to_numpy(std::move(wanted));
+}
+
+// (first, second, pattern), each (n,).
+py::tuple to_python(const std::vector<Couple>& couples) {
+    std::vector<int64_t> first, second, pattern;
+    for (const Couple& couple : couples) {
+        first.push_back(couple.first), second.push_back(couple.second), pattern.push_back(couple.pattern);
+    }
+    return py::make_tuple(to_numpy(std::move(first)), to_numpy(std::move(second)), to_numpy(std::move(pattern)));
+}
+
+py::tuple mergers(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales) {
+    const View view = graph.view(owner, slots, &scales, nullptr);
+    std::vector<Couple> couples;
+    {
+        const py::gil_scoped_release release;
+        couples = grouping::mergers(*graph.rule, graph.links, view);
+    }
+    return to_python(couples);
+}
+
+py::tuple exchanges(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
+                    const Bools& touched) {
+    const View view = graph.view(owner, slots, &scales, nullptr);
+    check_shape("touched", touched, {view.people});
+    std::vector<Couple> couples;
+    {
+        const py::gil_scoped_release release;
+        couples = grouping::exchanges(*graph.rule, graph.links, view, touched.data());
+    }
+    return to_python(couples);
+}
+
+py::tuple hosts(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales, const Floats& xy,
+                int64_t orphan_joints, double stretch) {
+    const View view = graph.view(owner, slots, &scales, nullptr);
+    check_shape("xy", xy, {graph.links.candidates(), 2});
+    std::vector<Couple> couples;
+    {
+        const py::gil_scoped_release release;
+        couples = grouping::hosts(*graph.rule, view, xy.data(), orphan_joints, stretch);
+    }
+    return to_python(couples);
+}
+
+py::array match(const Ints& person, const Ints& candidate, const Floats& weight, int64_t people, int64_t candidates) {
+    const int64_t count = person.size();
+    check(people >= 0 && people < INT32_MAX && candidates >= 0 && candidates < INT32_MAX && count < INT32_MAX,
+          "there must be fewer than 2^31 people, candidates and edges");
+    check_shape("person", person, {count});
+    check_shape("candidate", candidate, {count});
+    check_shape("weight", weight, {count});
+    check_range<int64_t>("person", person.data(), count, 0, people);
+    check_range<int64_t>("candidate", candidate.data(), count, 0, candidates);
+    for (int64_t n = 0; n < count; ++n)
+        check(weight.data()[n] > 0 && std::isfinite(weight.data()[n]), "weight must be positive and finite");
+    const grouping::Edges edges{to_vector(person), to_vector(candidate), to_vector(weight)};
+    std::vector<int64_t> matched;
+    {
+        const py::gil_scoped_release release;
+        matched = grouping::match(edges, people, candidates);
+    }
+    return to_numpy(std::move(matched));
+}
+
+}  // namespace
+
+void bind_grouping(py::module_& m) {
+    py::class_<Rule, std::shared_ptr<Rule>>(m, "GroupingRule")
+        .def(py::init(&make_rule), py::arg("limbs").noconvert(), py::arg("reach").noconvert(),
+             py::arg("order").noconvert(), py::arg("patterns").noconvert(), py::arg("person_cost"),
+             py::arg("missing_limb_cost"), py::arg("length_tolerance"));
+    const auto owner = py::arg("owner").noconvert(), slots = py::arg("slots").noconvert();
+    const auto scales = py::arg("scales").noconvert(), responses = py::arg("responses").noconvert();
+    py::class_<Graph>(m, "GroupingLinks")
+        .def(py::init(&make_graph), py::arg("rule"), py::arg("types").noconvert(), py::arg("own").noconvert(),
+             py::arg("other").noconvert(), py::arg("limb").noconvert(), py::arg("affinity").noconvert(),
+             py::arg("length").noconvert())
+        .def("edges", &edges, py::arg("joint"), owner, slots, scales, responses)
+        .def("sweep", &sweep, owner, slots, scales, responses)
+        .def("measure", &measure, owner, slots)
+        .def("objective", &objective, owner, slots, scales, responses)
+        .def("shareable", &shareable, owner, slots, scales, responses, py::arg("sharing_joints"), py::arg("cost"))
+        .def("mergers", &mergers, owner, slots, scales)
+        .def("exchanges", &exchanges, owner, slots, scales, py::arg("touched").noconvert())
+        .def("hosts", &hosts, owner, slots, scales, py::arg("xy").noconvert(), py::arg("orphan_joints"),
+             py::arg("stretch"));
+    m.def("match", &match, py::arg("person").noconvert(), py::arg("candidate").noconvert(),
+          py::arg("weight").noconvert(), py::arg("people"), py::arg("candidates"));
+}
+
+}  // namespace bottomup

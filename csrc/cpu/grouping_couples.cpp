@@ -1,0 +1,151 @@
+// Fragments of one person: who merges with whom, and which body takes in a fragment that no limb reaches.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "grouping.h"
+
+namespace bottomup::grouping {
+namespace {
+
+bool share_a_type(const Rule& rule, const View& view, int64_t a, int64_t b) {
+    const int64_t *one = view.slots + a * rule.joints, *other = view.slots + b * rule.joints;
+    for (int64_t joint = 0; joint < rule.joints; ++joint)
+        if (one[joint] >= 0 && other[joint] >= 0) return true;
+    return false;
+}
+
+// Limbs that the joints of two people together would have, one end each.
+int64_t limbs_between(const Rule& rule, const View& view, int64_t a, int64_t b) {
+    const int64_t *one = view.slots + a * rule.joints, *other = view.slots + b * rule.joints;
+    int64_t count = 0;
+    for (const auto& limb : rule.limbs)
+        count += (one[limb[0]] >= 0 && other[limb[1]] >= 0) || (other[limb[0]] >= 0 && one[limb[1]] >= 0);
+    return count;
+}
+
+}  // namespace
+
+// The best first, ties by index; of those whom a better couple has, none.
+std::vector<Couple> each_once(std::vector<Couple>&& couples, int64_t people) {
+    std::sort(couples.begin(), couples.end(), [](const Couple& a, const Couple& b) {
+        if (a.gain != b.gain) return a.gain > b.gain;
+        return a.first != b.first ? a.first < b.first : a.second < b.second;
+    });
+    std::vector<bool> touched(static_cast<size_t>(people));
+    std::vector<Couple> chosen;
+    for (const Couple& couple : couples) {
+        if (touched[size_t(couple.first)] || touched[size_t(couple.second)]) continue;
+        touched[size_t(couple.first)] = touched[size_t(couple.second)] = true;
+        chosen.push_back(couple);
+    }
+    return chosen;
+}
+
+std::vector<Couple> mergers(const Rule& rule, const Links& links, const View& view) {
+    enum : int32_t { kUnseen = -1, kNever = -2 };
+    std::vector<int32_t> place(size_t(view.people), kUnseen);  // of each person's merger with the one in turn
+    std::vector<int64_t> seen;
+    std::vector<Couple> near, all;
+    std::vector<int64_t> shown;
+    for (int64_t a = 0; a < view.people; ++a) {
+        for (int64_t joint = 0; joint < rule.joints; ++joint) {
+            const int64_t candidate = view.slots[a * rule.joints + joint];
+            if (candidate < 0) continue;
+            for (const Link* link = links.begin(candidate); link != links.end(candidate); ++link) {
+                const int64_t b = view.owner[link->other];
+                if (b <= a) continue;
+                int32_t& at = place[size_t(b)];
+                if (at == kUnseen) {
+                    seen.push_back(b);
+                    at = share_a_type(rule, view, a, b) ? int32_t(kNever) : int32_t(near.size());
+                    if (at >= 0) near.push_back({a, b, -1, 0}), shown.push_back(0);
+                }
+                if (at == kNever) continue;
+                // The larger body decides how long a limb may be: a fragment of few joints does not know its scale.
+                const double scale = std::fmax(view.scales[a], view.scales[b]);
+                near[size_t(at)].gain += rule.limb_gain(link->affinity, link->length, link->limb, scale);
+                ++shown[size_t(at)];
+            }
+        }
+        for (size_t n = 0; n < near.size(); ++n) {
+            const int64_t expected = limbs_between(rule, view, a, near[n].second);
+            near[n].gain += rule.person_cost - rule.missing_limb_cost * double(expected - shown[n]);
+            if (near[n].gain > 0) all.push_back(near[n]);
+        }
+        for (const int64_t b : seen) place[size_t(b)] = kUnseen;
+        seen.clear(), near.clear(), shown.clear();
+    }
+    return each_once(std::move(all), view.people);
+}
+
+namespace {
+
+// How far the joints of a fragment lie from a host's, as a share of what the host's body allows, where that is tightest;
+// at least `limit` if it is no less than that; infinity if nothing is known.
+double stretch_between(const Rule& rule, const View& view, const double* xy, int64_t fragment, int64_t host,
+                       double stretch, double limit) {
+    const int64_t *small = view.slots + fragment * rule.joints, *large = view.slots + host * rule.joints;
+    double worst = -1;
+    for (int64_t joint = 0; joint < rule.joints; ++joint) {
+        if (small[joint] < 0) continue;
+        for (int64_t other = 0; other < rule.joints; ++other) {
+            if (large[other] < 0) continue;
+            const double dx = xy[2 * large[other]] - xy[2 * small[joint]];
+            const double dy = xy[2 * large[other] + 1] - xy[2 * small[joint] + 1];
+            const double allowed = stretch * view.scales[host] * rule.reach[size_t(joint * rule.joints + other)];
+            const double ratio = std::sqrt(dx * dx + dy * dy) / allowed;  // NaN says nothing
+            if (ratio > worst) worst = ratio;
+            if (worst >= limit) return worst;
+        }
+    }
+    return worst < 0 ? std::numeric_limits<double>::infinity() : worst;
+}
+
+std::vector<int64_t> count_joints(const Rule& rule, const View& view) {
+    std::vector<int64_t> size(size_t(view.people));
+    for (int64_t person = 0; person < view.people; ++person) {
+        const int64_t* held = view.slots + person * rule.joints;
+        size[size_t(person)] = std::count_if(held, held + rule.joints, [](int64_t candidate) { return candidate >= 0; });
+    }
+    return size;
+}
+
+// The joint types of a fragment and those that limbs join to them: a limb that the field does not show although both
+// its joints are there speaks against a host.
+std::vector<int32_t> unwanted_types(const Rule& rule, const int64_t* held) {
+    std::vector<int32_t> types;
+    for (int32_t joint = 0; joint < rule.joints; ++joint) {
+        if (held[joint] < 0) continue;
+        types.push_back(joint);
+        types.insert(types.end(), rule.neighbours[size_t(joint)].begin(), rule.neighbours[size_t(joint)].end());
+    }
+    return types;
+}
+
+}  // namespace
+
+std::vector<Couple> hosts(const Rule& rule, const View& view, const double* xy, int64_t orphan_joints, double stretch) {
+    const std::vector<int64_t> size = count_joints(rule, view);
+    std::vector<int64_t> bodies;
+    for (int64_t person = 0; person < view.people; ++person)
+        if (size[size_t(person)] > 1 && std::isfinite(view.scales[person])) bodies.push_back(person);
+    std::vector<Couple> all;
+    for (int64_t orphan = 0; orphan < view.people; ++orphan) {
+        if (size[size_t(orphan)] == 0 || size[size_t(orphan)] > orphan_joints) continue;
+        const std::vector<int32_t> unwanted = unwanted_types(rule, view.slots + orphan * rule.joints);
+        Couple best{orphan, -1, -1, -1};  // a merger pays if nothing is stretched beyond what is allowed
+        for (const int64_t host : bodies) {
+            const int64_t* held = view.slots + host * rule.joints;
+            if (size[size_t(host)] <= size[size_t(orphan)]) continue;
+            if (std::any_of(unwanted.begin(), unwanted.end(), [&](int32_t joint) { return held[joint] >= 0; })) continue;
+            const double found = stretch_between(rule, view, xy, orphan, host, stretch, -best.gain);
+            if (found < -best.gain) best.second = host, best.gain = -found;
+        }
+        if (best.second >= 0) all.push_back(best);
+    }
+    return each_once(std::move(all), view.people);
+}
+
+}  // namespace bottomup::grouping

@@ -1,0 +1,237 @@
+"""The compiled steps against their plain NumPy twins, from any state of random graphs, and what the bindings refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from graph_makers import ARM_AND_LEG, LOOSE, POINT, SQUARE, check_consistent, deal, make_graph, random_graphs
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bottomup import _C
+from bottomup.grouping import PersonJointGraph, group
+from bottomup.grouping.assignment import assign
+from bottomup.grouping.exchange import exchange_branches
+from bottomup.grouping.graph import Edges
+from bottomup.grouping.twins import PlainGraph, assign_numpy
+from bottomup.skeletons import COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18
+
+SEEDS = st.integers(0, 2**32 - 1)
+SKELETONS = [SQUARE, ARM_AND_LEG, POINT, LOOSE, CROWDPOSE_14, COCO_17, OPENPOSE_COCO_18]
+
+
+def crowd(seed: int, *, most: int = 8, **settings: Any) -> PersonJointGraph:
+    """Candidates anywhere in a small field and pairs of any affinity, all different, so that nothing is tied."""
+    # Else whatever is better than typical is worth the same, and so is whatever is far too long.
+    settings = {"typical_affinity": 1.0, "length_tolerance": 3.0} | settings
+    rng = np.random.default_rng(seed)
+    skeleton = SKELETONS[rng.integers(len(SKELETONS))]
+    kinds = np.repeat(np.arange(skeleton.num_joints), rng.integers(0, most, skeleton.num_joints))
+    points = [(k, *rng.uniform(0, 40, 2), rng.uniform(0.1, 1)) for k in kinds]
+    density = rng.uniform(0.1, 1)
+    affinities = {
+        (limb, int(i), int(j)): float(rng.uniform(0.05, 1))
+        for limb, (a, b) in enumerate(skeleton.limbs)
+        for i in np.flatnonzero(kinds == a)
+        for j in np.flatnonzero(kinds == b)
+        if rng.random() < density
+    }
+    return make_graph(skeleton, points, affinities, **settings)
+
+
+def dealt(seed: int, *, shared: bool = True) -> tuple[PersonJointGraph, PlainGraph]:
+    """A crowd whose candidates people hold at random, some of them perhaps shared, and its plain twin."""
+    graph = crowd(seed)
+    deal(graph, seed)
+    if shared and seed % 2:
+        graph.split(np.flatnonzero(np.random.default_rng(seed).random(len(graph.types)) < 0.2))
+    return graph, PlainGraph.of(graph)
+
+
+def in_order(edges: Edges) -> list[np.ndarray]:
+    order = np.lexsort((edges.candidate, edges.person))
+    return [side[order] for side in edges]
+
+
+@given(SEEDS)
+def test_edges(seed: int) -> None:
+    graph, plain = dealt(seed)
+    for joint in range(graph.skeleton.num_joints):
+        for mine, theirs in zip(in_order(graph.edges(joint)), in_order(plain.edges(joint)), strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-12)
+
+
+@given(SEEDS)
+def test_objective_and_heights(seed: int) -> None:
+    graph, plain = dealt(seed)
+    assert graph.objective() == pytest.approx(plain.objective(), abs=1e-9)
+    graph.measure()
+    plain.measure()
+    np.testing.assert_array_equal(graph.scales, plain.scales)
+
+
+@given(SEEDS)
+def test_a_sweep(seed: int) -> None:
+    graph, plain = dealt(seed, shared=False)
+    before = {tuple(row) for row in graph.slots.tolist()}
+    assert graph.sweep() == plain.sweep() == ({tuple(row) for row in graph.slots.tolist()} != before)
+    check_consistent(graph)
+    np.testing.assert_array_equal(graph.slots, plain.slots)
+    np.testing.assert_array_equal(graph.owner, plain.owner)
+    np.testing.assert_array_equal(graph.scales, plain.scales)
+
+
+@given(random_graphs((SQUARE, ARM_AND_LEG, POINT, LOOSE)), SEEDS)
+def test_a_sweep_over_ties(graph: PersonJointGraph, seed: int) -> None:
+    """The first type's assignments are worth the same, whoever is chosen among equals."""
+    deal(graph, seed)
+    for joint in range(graph.skeleton.num_joints):
+        released = graph.copy()
+        released.release(joint)
+        edges = released.edges(joint)
+        weight = dict(zip(zip(edges.person.tolist(), edges.candidate.tolist(), strict=True), edges.weight, strict=True))
+        totals = [
+            sum(weight[pair] for pair in zip(*(side.tolist() for side in solve(edges)), strict=True))
+            for solve in (assign, assign_numpy)
+        ]
+        assert totals[0] == pytest.approx(totals[1], abs=1e-9)
+    graph.sweep()
+    check_consistent(graph)
+    assert (graph.slots >= 0).any(axis=1).all()
+
+
+@given(SEEDS)
+def test_sharing_merging_exchanging_and_orphans(seed: int) -> None:
+    graph, plain = dealt(seed)
+    touched = np.random.default_rng(seed).random(graph.num_people) < 0.5
+    np.testing.assert_array_equal(graph.shareable(), plain.shareable())
+    for step, arguments in (
+        ("mergers", ()),
+        ("exchanges", (touched,)),
+        ("exchanges", (~touched | True,)),
+        ("hosts", ()),
+    ):
+        for mine, theirs in zip(getattr(graph, step)(*arguments), getattr(plain, step)(*arguments), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+
+@given(SEEDS)
+def test_a_whole_grouping(seed: int) -> None:
+    graph = crowd(seed, shared_peak_cost=100.0)  # the twins of a shared peak are worth the same to anybody
+    plain = PlainGraph.of(graph)
+    group(graph)
+    group(plain)
+    check_consistent(graph)
+    np.testing.assert_array_equal(graph.slots, plain.slots)
+
+
+@given(SEEDS)
+def test_a_sweep_that_changes_nothing_says_so(seed: int) -> None:
+    graph = crowd(seed)
+    for _ in range(20):
+        if not graph.sweep():
+            break
+    owners = graph.owner.copy()
+    if not graph.sweep():
+        groups = {frozenset(np.flatnonzero(owners == person).tolist()) for person in range(graph.num_people)}
+        graph.measure()
+        assert groups == {frozenset(row[row >= 0].tolist()) for row in graph.slots}
+
+
+@pytest.mark.parametrize("size", [(300, 300), (40, 400), (400, 40)])
+def test_large_contested_assignments(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    for density in (0.01, 0.1, 0.7):
+        weights = rng.random(size) * (rng.random(size) < density)
+        person, candidate = np.nonzero(weights)
+        edges = Edges(person, candidate, weights[person, candidate])
+        totals = []
+        for solve in (assign, assign_numpy):
+            people, candidates = solve(edges)
+            assert len(set(people.tolist())) == len(set(candidates.tolist())) == len(people)
+            totals.append(weights[people, candidates].sum())
+        assert totals[0] == pytest.approx(totals[1], rel=1e-12)
+
+
+def test_an_exchange_leaves_the_untouched_alone() -> None:
+    graph, _ = dealt(12)
+    assert graph.num_people > 1
+    nobody = np.zeros(graph.num_people, bool)
+    assert [len(side) for side in graph.exchanges(nobody)] == [0, 0, 0]
+    exchange_branches(graph)
+
+
+# -- what the bindings refuse ----------------------------------------------------------------------------------------
+
+
+def state() -> dict[str, Any]:
+    graph = dealt(4)[0]
+    return {
+        "links": graph._links,
+        "owner": graph.owner,
+        "slots": graph.slots,
+        "scales": graph.scales,
+        "responses": graph.responses,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (lambda s: {"owner": s["owner"][:-1].copy()}, r"owner must have shape \(\d+, \) but has"),
+        (lambda s: {"owner": s["owner"] + 10**6}, "owner must be from -1 to"),
+        (lambda s: {"owner": s["owner"] - 2}, "owner must be from -1 to"),
+        (lambda s: {"slots": s["slots"] + 10**6}, "slots must be from -1 to"),
+        (lambda s: {"slots": s["slots"][:, :-1].copy()}, "slots must have shape"),
+        (lambda s: {"slots": s["slots"].ravel()}, "slots must have shape"),
+        (lambda s: {"scales": s["scales"][:-1].copy()}, "scales must have shape"),
+        (lambda s: {"responses": s["responses"][:-1].copy()}, "responses must have shape"),
+    ],
+)
+def test_state_that_does_not_fit_is_refused(changes: Any, message: str) -> None:
+    bad = state()
+    links = bad.pop("links")
+    bad |= changes(bad)
+    for step in (links.sweep, links.objective, lambda **rest: links.edges(0, **rest)):
+        with pytest.raises(ValueError, match=message):
+            step(**bad)
+
+
+@pytest.mark.parametrize("changes", [{"owner": "int32"}, {"slots": "float64"}, {"scales": "float32"}])
+def test_state_of_another_dtype_is_refused(changes: dict[str, str]) -> None:
+    bad = state()
+    links = bad.pop("links")
+    for name, dtype in changes.items():
+        bad[name] = bad[name].astype(dtype)
+    with pytest.raises(TypeError):
+        links.sweep(**bad)
+
+
+@pytest.mark.parametrize("joint", [-1, 99])
+def test_a_joint_that_is_not_there_is_refused(joint: int) -> None:
+    whole = state()
+    with pytest.raises(ValueError, match="joint must be one of the skeleton's"):
+        whole.pop("links").edges(joint, **whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("types", 99), ("own", 10**6), ("other", -1), ("limb", 77), ("affinity", np.nan)]
+)
+def test_links_that_point_nowhere_are_refused(name: str, value: float) -> None:
+    graph = dealt(4)[0]
+    whole = {"types": graph.types, **graph.pairs._asdict()}
+    whole[name] = whole[name].copy()
+    whole[name][0] = value
+    with pytest.raises(ValueError, match=name):
+        _C.GroupingLinks(graph._rule, **whole)
+
+
+def test_weights_that_are_no_numbers_are_refused() -> None:
+    one = np.zeros(1, np.int64)
+    for weight in (np.nan, np.inf, 0.0, -1.0):
+        with pytest.raises(ValueError, match="weight must be positive and finite"):
+            _C.match(one, one, np.array([weight]), 1, 1)
+    with pytest.raises(ValueError, match="candidate must be from 0 to 0"):
+        _C.match(one, one + 1, np.ones(1), 1, 1)
