@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 
-_ASSIGNMENTS = ("sweep",)
+_ASSIGNMENTS = ("sweep", "single", "limb", "greedy", "exact")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,12 @@ class Settings:
         orphan_joints: largest fragment that may join a body without any limb to it.
         stretch: how much farther than a body's measured reach such a fragment may lie. The height of a foreshortened
             body is measured too low.
-        assignment: how candidates are assigned to people; "sweep" is the only way so far.
+        assignment: how candidates are assigned to people; all but "sweep" are there to compare it with. "single" is
+            one assignment per joint type, once (CrowdPose's single round); "limb" is one per limb, assembled (as in
+            trt_pose); "greedy" the best pairs of each limb first, assembled (as in OpenPose); "exact" the highest F
+            there is, by integer programming.
+        exact_candidates: most joint candidates in contact for "exact". In real crowds without noise, groups as large
+            as that took seconds; the time grows steeply.
     Results
         min_joints: people with fewer joints are left out.
         core_threshold: people none of whose joints scores this much are left out. What a network sees in leaves and
@@ -107,6 +112,7 @@ class Settings:
     orphan_joints: int = 4
     stretch: float = 1.3
     assignment: str = "sweep"
+    exact_candidates: int = 150
     min_joints: int = 1
     core_threshold: float = 0.4
     person_threshold: float = 0.03

@@ -2,6 +2,6 @@
 
 from bottomup.grouping.build import build_graph
 from bottomup.grouping.graph import PersonJointGraph
-from bottomup.grouping.sweep import group
+from bottomup.grouping.ways import group
 
 __all__ = ["PersonJointGraph", "build_graph", "group"]

@@ -25,6 +25,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from bottomup.grouping.graph import PersonJointGraph
+from bottomup.grouping.holding import held, hold
 from bottomup.grouping.program import TOLERANCE, Program, hanging_together
 
 Ints = npt.NDArray[np.int64]
@@ -62,7 +63,7 @@ def group_exactly(graph: PersonJointGraph, *, time_limit: float | None = None) -
     """
     if time_limit is not None and not time_limit > 0:
         raise ValueError(f"time_limit must be a positive number of seconds but is {time_limit}")
-    start = _allowed(graph, [row[row >= 0] for row in graph.slots if row.max() >= 0])
+    start = _allowed(graph, held(graph))
     people: list[Ints] = []
     bound = 0.0
     for members in _components(graph):
@@ -70,8 +71,13 @@ def group_exactly(graph: PersonJointGraph, *, time_limit: float | None = None) -
         found, limit = _solve(graph, members, inside, time_limit)
         people += found
         bound += limit
-    _hold(graph, people)
+    hold(graph, people)
     return Optimum(graph.objective(), bound)
+
+
+def largest_group(graph: PersonJointGraph) -> int:
+    """How many candidates there are in the largest group that scored pairs join."""
+    return max(map(len, _components(graph)), default=0)
 
 
 def _components(graph: PersonJointGraph) -> list[Ints]:
@@ -81,16 +87,6 @@ def _components(graph: PersonJointGraph) -> list[Ints]:
     label = connected_components(links, directed=False)[1]
     order = np.argsort(label, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(label[order])) + 1) if size else []
-
-
-def _hold(graph: PersonJointGraph, people: Sequence[Ints]) -> None:
-    """Let the graph's people be these, and nobody else."""
-    graph.slots = np.full((len(people), graph.skeleton.num_joints), -1, np.int64)
-    graph.owner = np.full(len(graph.types), -1, np.int64)
-    for person, members in enumerate(people):
-        graph.slots[person, graph.types[members]] = members
-        graph.owner[members] = person
-    graph.measure()
 
 
 def _solve(
@@ -103,7 +99,7 @@ def _solve(
     if len(members) == 1:
         return [members], float(graph.responses[members[0]] - graph.settings.person_cost)
     trial = graph.copy()
-    _hold(trial, start)
+    hold(trial, start)
     best, value, bound = start, trial.objective(), np.inf
     program = Program(trial, members)
     end = None if time_limit is None else time.monotonic() + time_limit
@@ -111,12 +107,12 @@ def _solve(
         people, limit = program.solve(None if end is None else max(end - time.monotonic(), 1e-3))
         bound = min(bound, limit)
         parts = _allowed(trial, people)
-        _hold(trial, parts)
+        hold(trial, parts)
         if trial.objective() > value:
             best, value = parts, trial.objective()
         if value >= bound - TOLERANCE:
             return best, value
-        _hold(trial, people)
+        hold(trial, people)
         if not program.refine(people):
             break  # the time was up while solving, or what is left is rounding
     return best, max(bound, value)
