@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bottomup import _cli_report
-from bottomup._cli_common import INTERRUPTED, WRONG_USAGE, stop
+from bottomup._cli_common import read_numbers
 
 if TYPE_CHECKING:
     from bottomup.benchmarks.cases import Case
-    from bottomup.benchmarks.decode import Measured
 
 app = typer.Typer(
     help="Measure how fast and how good the decoder is, on crowds made by code.",
@@ -33,10 +29,13 @@ SkeletonOption = Annotated[str, typer.Option(metavar="NAME", help="A built-in sk
 NoiseOption = Annotated[str, typer.Option(metavar="LEVEL", help="clean, mild, hard or severe.")]
 OverlapOption = Annotated[float, typer.Option(metavar="INDEX", help="Overlap, as CrowdPose's crowd index.")]
 DtypeOption = Annotated[str, typer.Option(metavar="TYPE", help="float32 or float16.")]
+BatchOption = Annotated[int, typer.Option(metavar="N", help="Images in one call.")]
+DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="Where the fields lie: cpu, cuda or cuda:N.")]
 SeedOption = Annotated[int, typer.Option(metavar="N", help="Of the crowds and their noise.")]
 RepeatsOption = Annotated[int, typer.Option(metavar="N", help="Rounds to measure.")]
 SecondsOption = Annotated[float, typer.Option(metavar="S", help="After so long a case begins no further round.")]
 ThreadsOption = Annotated[int, typer.Option(metavar="N", help="CPU threads of the kernels.")]
+ModelOption = Annotated[str, typer.Option(metavar="NAME|FILE", help="The network, as in `bottomup detect`.")]
 CsvOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write every figure as a table.")]
 JsonOption = Annotated[Path | None, typer.Option(metavar="FILE", help="The same, with machine, versions and settings.")]
 PlotOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw a plot (.png, .svg, .pdf).")]
@@ -50,6 +49,8 @@ def kernels(
     noise: NoiseOption = "mild",
     crowd_index: OverlapOption = 0.5,
     dtype: DtypeOption = "float32",
+    batch: BatchOption = 1,
+    device: DeviceOption = "cpu",
     seed: SeedOption = 0,
     repeats: RepeatsOption = 100,
     seconds: SecondsOption = 60.0,
@@ -59,19 +60,15 @@ def kernels(
     plot: PlotOption = None,
 ) -> None:
     """Time find_peaks and score_limbs, each beside a copy of the fields that it reads."""
-    with _failures():
-        from bottomup.benchmarks.decode import measure_kernels
-        from bottomup.settings import Settings
+    from bottomup import _cli_bench_work as work
 
-        _check_plot(plot)
-        cases = _cases(people, size, skeleton=skeleton, noise=noise, crowd_index=crowd_index, dtype=dtype, seed=seed)
-        settings = Settings(threads=threads)
-        results = _measure(
-            cases, lambda case: measure_kernels(case, settings=settings, repeats=repeats, seconds=seconds)
-        )
-        columns = ("people", "map", "candidates", "pairs", "copy", "peaks", "p95", "x copy", "limbs", "p95 ", "x copy ")
-        _cli_report.print_table(columns, [_kernel_cells(m) for m in results], footer=_KERNELS_NOTE, numbers=columns)
-        _write(results, csv, json, plot, "find_peaks and score_limbs", settings=settings)
+    with work.failures():
+        cases = _cases(
+            people, size, skeleton=skeleton, noise=noise, crowd_index=crowd_index,
+            dtype=dtype, batch=batch, device=device, seed=seed,
+        )  # fmt: skip
+        how = work.How(repeats, seconds, threads)
+        work.run_kernels(cases, how, work.Files(csv, json, plot))
 
 
 @app.command()
@@ -82,6 +79,8 @@ def decode(
     noise: NoiseOption = "mild",
     crowd_index: OverlapOption = 0.5,
     dtype: DtypeOption = "float32",
+    batch: BatchOption = 1,
+    device: DeviceOption = "cpu",
     seed: SeedOption = 0,
     repeats: RepeatsOption = 100,
     seconds: SecondsOption = 60.0,
@@ -92,49 +91,115 @@ def decode(
     plot: PlotOption = None,
 ) -> None:
     """Time everything from fields to people, by stage, beside a copy of the fields."""
-    with _failures():
-        from bottomup.benchmarks.decode import measure_decode
-        from bottomup.settings import Settings
+    from bottomup import _cli_bench_work as work
 
-        _check_plot(plot)
-        cases = _cases(people, size, skeleton=skeleton, noise=noise, crowd_index=crowd_index, dtype=dtype, seed=seed)
-        settings = Settings(threads=threads)
-        how: dict[str, Any] = {"settings": settings, "repeats": repeats, "seconds": seconds, "memory": memory}
-        results = _measure(cases, lambda case: measure_decode(case, **how))
-        columns = ["people", "map", "found", "copy", "peaks", "limbs", "grouping", "results", "total", "p95", "x copy"]
-        columns += ["MB", "process MB"] if memory else []
-        _cli_report.print_table(columns, [_decode_cells(m) for m in results], footer=_DECODE_NOTE, numbers=columns)
-        _write(results, csv, json, plot, "from fields to people", settings=settings)
+    with work.failures():
+        cases = _cases(
+            people, size, skeleton=skeleton, noise=noise, crowd_index=crowd_index,
+            dtype=dtype, batch=batch, device=device, seed=seed,
+        )  # fmt: skip
+        how = work.How(repeats, seconds, threads)
+        work.run_decode(cases, how, work.Files(csv, json, plot), memory=memory)
 
 
-_KERNELS_NOTE = (
-    "\nMedian milliseconds on one image; x copy is the time over that of np.copyto of the maps which the kernel reads."
-)
-_DECODE_NOTE = (
-    "\nMedian milliseconds of one image; x copy is total over np.copyto of all fields into a warm array, same rounds."
-    "\nMB: what NumPy and Python held at the peak beyond the fields; process MB: growth of a fresh process's peak."
-)
+@app.command()
+def end_to_end(
+    model: ModelOption = "default",
+    photo: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A photo; without one, 640 x 480 pixels of noise.")
+    ] = None,
+    people: PeopleOption = "1,200",
+    size: SizeOption = None,
+    noise: NoiseOption = "mild",
+    pairs: Annotated[int, typer.Option(metavar="N", help="Interleaved pairs to measure.")] = 60,
+    seed: SeedOption = 0,
+    threads: ThreadsOption = 1,
+    csv: CsvOption = None,
+    json: JsonOption = None,
+) -> None:
+    """Time one photo through a network plus the decode of few people, against the same with many."""
+    from bottomup import _cli_bench_work as work
+
+    with work.failures():
+        cases = _cases(people, size, noise=noise, seed=seed)
+        if len(cases) != 2:
+            raise ValueError(f"--people must be two numbers, few and many, but is {people!r}")
+        work.run_end_to_end(model, photo, cases, pairs, threads, work.Files(csv, json))
 
 
-@contextmanager
-def _failures() -> Iterator[None]:
-    """Errors of the kind that a user can mend, told in a sentence."""
-    try:
-        yield
-    except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
-        stop(str(error), WRONG_USAGE)
-    except KeyboardInterrupt:
-        stop("interrupted; nothing was written", INTERRUPTED)
+@app.command()
+def crowd(
+    people: PeopleOption = "20",
+    crowd_index: Annotated[
+        str, typer.Option(metavar="LIST", help="Overlaps, as crowd indices.")
+    ] = "0.1,0.3,0.5,0.7,0.9",
+    noise: Annotated[
+        str, typer.Option(metavar="LIST", help="Of clean, mild, hard and severe.")
+    ] = "clean,mild,hard,severe",
+    images: Annotated[int, typer.Option(metavar="N", help="Crowds for each figure.")] = 20,
+    size: Annotated[str, typer.Option(metavar="HxW", help="Cells of the fields.")] = "92x164",
+    skeleton: SkeletonOption = "openpose18",
+    seed: SeedOption = 0,
+    threads: ThreadsOption = 1,
+    annotations: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Take the people of a COCO or CrowdPose file instead.", show_default=False),
+    ] = None,
+    photos: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="With --annotations: send these photos through --model.", show_default=False),
+    ] = None,
+    model: ModelOption = "default",
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", help="With --annotations: only the first N by id.", show_default=False)
+    ] = None,
+    long_side: Annotated[int, typer.Option(metavar="PIXELS", help="With --annotations: of the drawn pictures.")] = 640,
+    stride: Annotated[int, typer.Option(metavar="PIXELS", help="With --annotations: of the drawn fields.")] = 4,
+    csv: CsvOption = None,
+    json: JsonOption = None,
+    plots: Annotated[Path | None, typer.Option(metavar="DIR", help="Draw plots into this folder.")] = None,
+) -> None:
+    """Measure AP, swapped joints, missed and invented people, and times, against overlap, noise and people.
+
+    Without --annotations on procedural crowds, which need no data.
+    """
+    from bottomup import _cli_bench_work as work
+
+    with work.failures():
+        files, noises = work.Files(csv, json, plots), noise.split(",")
+        if annotations is not None and photos is not None:
+            work.run_photos(annotations, photos, model, limit, threads, files)
+        elif photos is not None:
+            raise ValueError("--photos must come with the --annotations that say who is in them")
+        elif annotations is not None:
+            work.run_file(annotations, noises, limit, long_side, stride, seed, threads, files)
+        else:
+            from bottomup.benchmarks.cases import Case
+
+            base = Case(0, *read_size(size), skeleton=skeleton, seed=seed)
+            indices = read_numbers("--crowd-index", crowd_index)
+            work.run_crowds(base, whole_numbers("--people", people), indices, noises, images, threads, files)
+
+
+@app.command("all")
+def everything(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for tables and plots.")],
+    seed: SeedOption = 0,
+    repeats: RepeatsOption = 100,
+    images: Annotated[int, typer.Option(metavar="N", help="Crowds for each figure of accuracy.")] = 20,
+) -> None:
+    """Measure every figure of the README's Benchmarks section: tables, CSV, JSON and plots. Needs no data."""
+    from bottomup import _cli_bench_work as work
+
+    with work.failures():
+        work.run_all(out, seed, repeats, images)
 
 
 def _cases(people: str, size: str | None, **options: Any) -> list[Case]:
     from bottomup.benchmarks.cases import make_cases
-    from bottomup.benchmarks.noise import get_level
-    from bottomup.skeletons import get_skeleton
 
-    get_skeleton(options["skeleton"])
-    get_level(options["noise"])
-    return make_cases(whole_numbers("--people", people), size=_size(size), **options)
+    sides = None if size is None else read_size(size)
+    return make_cases(whole_numbers("--people", people), size=sides, **options)
 
 
 def whole_numbers(option: str, text: str) -> list[int]:
@@ -148,62 +213,9 @@ def whole_numbers(option: str, text: str) -> list[int]:
     return numbers
 
 
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
+def read_size(text: str) -> tuple[int, int]:
+    """ "184x328" as (184, 328); ValueError says what a size is."""
     sides = text.lower().split("x")
     if len(sides) != 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
         raise ValueError(f"--size must be HEIGHTxWIDTH in cells, as 184x328, but is {text!r}")
     return int(sides[0]), int(sides[1])
-
-
-def _check_plot(path: Path | None) -> None:
-    if path is not None:
-        from bottomup.benchmarks.plots import require_matplotlib
-
-        require_matplotlib()
-
-
-def _measure(cases: Sequence[Case], measure: Callable[[Case], Measured]) -> list[Measured]:
-    results = []
-    with _cli_report.progress(len(cases), "measuring") as advance:
-        for case in cases:
-            results.append(measure(case))
-            advance()
-    return results
-
-
-def _kernel_cells(measured: Measured) -> list[str]:
-    case, timings = measured.case, measured.timings
-    cells = [str(case.people), f"{case.height}x{case.width}", str(measured.candidates), str(measured.pairs)]
-    cells.append(f"{timings['copy'].median:.3f}")
-    for stage in ("peaks", "limbs"):
-        timing = timings[stage]
-        cells += [f"{timing.median:.3f}", f"{timing.p95:.3f}", f"{measured.ratio(stage):.2f}"]
-    return cells
-
-
-def _decode_cells(measured: Measured) -> list[str]:
-    case, timings = measured.case, measured.timings
-    cells = [str(case.people), f"{case.height}x{case.width}", str(measured.found)]
-    cells += [f"{timings[stage].median:.2f}" for stage in ("copy", "peaks", "limbs", "grouping", "people", "total")]
-    cells += [f"{timings['total'].p95:.2f}", f"{measured.ratio():.1f}"]
-    if measured.memory:
-        cells += [f"{measured.memory.python_mb:.2f}", f"{measured.memory.process_mb:.1f}"]
-    return cells
-
-
-def _write(
-    results: Sequence[Measured], csv: Path | None, json: Path | None, plot: Path | None, title: str, **about: Any
-) -> None:
-    from dataclasses import asdict
-
-    from bottomup.benchmarks import plots, report
-
-    rows = [row for measured in results for row in measured.rows()]
-    if csv is not None:
-        report.write_csv(csv, rows)
-    if json is not None:
-        report.write_json(json, rows, settings=asdict(about["settings"]))
-    if plot is not None:
-        plots.plot_times(results, plot, title)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bottomup.benchmarks.bodies import random_bodies
+from bottomup.evaluation.labels import AREA_OF_BOX, LabelledPeople
 from bottomup.skeleton import Skeleton
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-# Of a picture that nobody's box overlaps: the boxes' share of its area, with room for the differences in size.
-_FILLED = 0.5
+# The boxes' share of the picture at which people of these shapes can still stand apart (a crowd index below 0.1), so
+# that more overlap than that comes from standing closer and not from being larger.
+_FILLED = 0.3
 _ASPECT = 0.4  # mean width of a body's box over its height
 _TALLEST = 0.85  # of the picture's height, so that one person alone is inside it
 # The nearest people are this many times as tall as the farthest (the picture's lower and upper edge).
@@ -26,10 +27,11 @@ _MARGIN = 0.05  # a box reaches beyond the outermost joints by this share of the
 # How likely a joint that lies behind the torso of somebody nearer has no label: annotators guess about half of them.
 _COVERED = 0.5
 _LEGLESS = 0.1  # share of people whose legs are behind a table, a counter, a fence
+# What hides an elbow mostly hides the wrist too: joints that go with the one further in, this often.
+_BEYOND = {"elbow": "shoulder", "wrist": "elbow", "knee": "hip", "ankle": "knee",
+           "heel": "ankle", "big_toe": "ankle", "small_toe": "ankle"}  # fmt: skip
+_ALONG = 0.7
 _SEARCH = 24  # halvings of the interval in which the tightness is searched
-
-# CrowdPose takes this share of the box as the area of a person in object keypoint similarity.
-AREA_OF_BOX = 0.53
 
 
 @dataclass(frozen=True)
@@ -56,22 +58,16 @@ class Crowd:
         """CrowdPose's measure of overlap; see `crowd_index`."""
         return crowd_index(self.keypoints, self.visible, self.boxes)
 
-    def to_coco(self, image_id: int, first_id: int = 1) -> list[dict[str, Any]]:
-        """Annotations in COCO's form, numbered from `first_id`; area is 0.53 of the box, as CrowdPose has it."""
-        annotations = []
-        for number in range(len(self)):
-            x1, y1, x2, y2 = self.boxes[number].tolist()
-            seen = self.visible[number]
-            points = np.where(seen[:, None], self.keypoints[number], 0.0)
-            annotations.append(
-                {
-                    "id": first_id + number, "image_id": image_id, "category_id": 1, "iscrowd": 0,
-                    "bbox": [x1, y1, x2 - x1, y2 - y1], "area": AREA_OF_BOX * (x2 - x1) * (y2 - y1),
-                    "num_keypoints": int(seen.sum()),
-                    "keypoints": np.column_stack([points, 2 * seen]).ravel().tolist(),
-                }
-            )  # fmt: skip
-        return annotations
+    def labels(self) -> LabelledPeople:
+        """What an annotation file would say of these people; area is 0.53 of the box, as CrowdPose has it."""
+        sides = self.boxes[:, 2:] - self.boxes[:, :2]
+        return LabelledPeople(
+            np.where(self.visible[..., None], self.keypoints, np.nan),
+            AREA_OF_BOX * sides.prod(axis=1),
+            np.concatenate([self.boxes[:, :2], sides], axis=1),
+            np.full((len(self), 4), np.nan),
+            np.zeros(len(self), bool),
+        )
 
 
 def crowd_index(keypoints: npt.ArrayLike, visible: npt.ArrayLike, boxes: npt.ArrayLike) -> float:
@@ -112,7 +108,7 @@ def make_crowd(
     height: int,
     width: int,
     crowd_index: float = 0.5,
-    hidden: float = 0.1,
+    hidden: float = 0.05,
     seed: int = 0,
 ) -> Crowd:
     """A crowd of `count` people; the same arguments give the same crowd.
@@ -133,8 +129,8 @@ def make_crowd(
         The overlap wanted; see the function of that name. It is met as closely as the poses allow, which for a
         handful of people is within a few hundredths; one person alone has 0.
     hidden:
-        Chance of each joint to have no label. On top of that, joints behind nearer people and some people's legs
-        have none; 0 turns all three off.
+        Chance of each joint to have no label; the joints beyond it in its arm or leg mostly have none then either.
+        On top of that, joints behind nearer people and some people's legs have none; 0 turns all of this off.
     seed:
         Of all that is random.
 
@@ -225,4 +221,9 @@ def _unlabelled(points: Floats, near: Floats, luck: Floats, hidden: float, skele
     for front in np.argsort(-near, kind="stable"):
         behind = (near < near[front])[:, None] & unlucky
         out |= behind & ((points >= low[front]) & (points <= high[front])).all(axis=2)
+    for outer, inner in _BEYOND.items():
+        for side in ("left_", "right_"):
+            if side + outer in skeleton.joints and side + inner in skeleton.joints:
+                far, near_by = skeleton.index(side + outer), skeleton.index(side + inner)
+                out[:, far] |= out[:, near_by] & (luck[:, far] * 13 % 1 < _ALONG)
     return out

@@ -11,12 +11,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bottomup.benchmarks.cases import Case
+from bottomup.benchmarks.devices import DEVICE, open_device
 from bottomup.benchmarks.memory import Memory, decode_memory
-from bottomup.benchmarks.timing import Stopwatch, Task, Timing, copy_task, interleave
+from bottomup.benchmarks.timing import Stopwatch, Task, Timing, interleave
 from bottomup.decoder import decode_fields, find_candidates, find_pairs, group_image, to_people
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
+from bottomup.skeletons import get_skeleton
 
 STAGES = ("peaks", "limbs", "grouping", "people")
 
@@ -61,21 +63,23 @@ def measure_kernels(
 ) -> Measured:
     """Time `find_peaks` and `score_limbs`, each beside the copy of the fields that it reads.
 
-    `settings` give the thresholds and the threads; `repeats` and `seconds` are those of `interleave`.
+    `settings` give the thresholds and the threads; `repeats` and `seconds` are those of `interleave`. On a GPU the
+    times are those between events on its stream, so they include what the kernels copy back, but no grouping.
     """
     settings = Settings() if settings is None else settings
-    fields = case.draw()
-    heatmaps, pafs = case.arrays(fields)
+    skeleton, device = get_skeleton(case.skeleton), open_device(case.device)
+    heatmaps, pafs = map(device.upload, case.arrays())
     candidates = find_candidates(heatmaps, settings)
-    pairs = find_pairs(pafs, candidates, fields.skeleton, settings)
-    tasks: dict[str, Task] = {
-        "copy": copy_task(heatmaps, pafs),
-        "copy heatmaps": copy_task(heatmaps),
-        "copy pafs": copy_task(pafs),
-        "peaks": lambda: find_candidates(heatmaps, settings),
-        "limbs": lambda: find_pairs(pafs, candidates, fields.skeleton, settings),
+    pairs = find_pairs(pafs, candidates, skeleton, settings)
+    tasks = {
+        "copy": device.copy(heatmaps, pafs),
+        "copy heatmaps": device.copy(heatmaps),
+        "copy pafs": device.copy(pafs),
+        "peaks": device.timed(lambda: find_candidates(heatmaps, settings)),
+        "limbs": device.timed(lambda: find_pairs(pafs, candidates, skeleton, settings)),
     }
     taken = interleave(tasks, repeats=repeats, seconds=seconds)
+    taken |= {task: taken[f"{task}/{DEVICE}"] for task in tasks if f"{task}/{DEVICE}" in taken}
     timings = {name: Timing.of(taken[name]) for name in ("copy", "peaks", "limbs")}
     timings["total"] = Timing.of(taken["peaks"] + taken["limbs"])
     floors = {"peaks": Timing.of(taken["copy heatmaps"]), "limbs": Timing.of(taken["copy pafs"])}
@@ -93,45 +97,46 @@ def measure_decode(
     """Time everything from fields to People, by stage, beside the copy of all fields.
 
     "total" is `decode_fields` as a user calls it. The stages come from runs of their own, taken in turns with it,
-    that call the decoder's steps one by one; grouping includes building the graph.
+    that call the decoder's steps one by one; grouping includes building the graph. `memory` is measured for fields
+    in CPU memory only.
     """
     settings = Settings() if settings is None else settings
-    fields = case.draw()
-    heatmaps, pafs = case.arrays(fields)
-    skeleton, stride = fields.skeleton, fields.stride
+    skeleton, device = get_skeleton(case.skeleton), open_device(case.device)
+    arrays = case.arrays()
+    heatmaps, pafs = map(device.upload, arrays)
 
     def staged() -> dict[str, float]:
         watch = Stopwatch()
-        staged_decode(heatmaps, pafs, skeleton, stride, settings, watch)
+        staged_decode(heatmaps, pafs, skeleton, case.stride, settings, watch)
         return watch.seconds
 
     tasks: dict[str, Task] = {
-        "copy": copy_task(heatmaps, pafs),
+        "copy": device.copy(heatmaps, pafs),
         "staged": staged,
-        "total": lambda: decode_fields(heatmaps, pafs, skeleton, stride=stride, settings=settings),
+        "total": lambda: decode_fields(heatmaps, pafs, skeleton, stride=case.stride, settings=settings),
     }
     taken = interleave(tasks, repeats=repeats, seconds=seconds)
-    timings = {"copy": Timing.of(taken["copy"])}
+    timings = {"copy": Timing.of(taken.get(f"copy/{DEVICE}", taken["copy"]))}
     timings |= {stage: Timing.of(taken[f"staged/{stage}"]) for stage in STAGES}
     timings["total"] = Timing.of(taken["total"])
-    people, candidates, pairs = staged_decode(heatmaps, pafs, skeleton, stride, settings, Stopwatch())
-    peak = decode_memory(heatmaps, pafs, skeleton, stride, settings) if memory else None
-    return Measured(case, candidates, pairs, len(people), timings, memory=peak)
+    people, candidates, pairs = staged_decode(heatmaps, pafs, skeleton, case.stride, settings, Stopwatch())
+    peak = decode_memory(*arrays, skeleton, case.stride, settings) if memory and case.device == "cpu" else None
+    return Measured(case, candidates, pairs, sum(map(len, people)), timings, memory=peak)
 
 
 def staged_decode(
     heatmaps: Any, pafs: Any, skeleton: Skeleton, stride: float, settings: Settings, watch: Stopwatch
-) -> tuple[People, int, int]:
-    """The steps of `decode_fields` on one image, a lap for each of `STAGES`.
+) -> tuple[list[People], int, int]:
+    """The steps of `decode_fields`, a lap for each of `STAGES`.
 
-    Returns the people and the numbers of candidates and pairs.
+    Returns the people of each image and the numbers of candidates and pairs.
     """
     candidates = find_candidates(heatmaps, settings)
     watch.lap("peaks")
     pairs = find_pairs(pafs, candidates, skeleton, settings)
     watch.lap("limbs")
-    graph = group_image(candidates, pairs, 0, skeleton, settings)
+    graphs = [group_image(candidates, pairs, image, skeleton, settings) for image in range(candidates.batch)]
     watch.lap("grouping")
-    people = to_people(graph, stride)
+    people = [to_people(graph, stride) for graph in graphs]
     watch.lap("people")
     return people, len(candidates), len(pairs)

@@ -11,6 +11,7 @@ from bottomup.benchmarks.cases import Case
 from bottomup.benchmarks.timing import Stopwatch, Task, Timing, interleave
 from bottomup.decoder import decode_fields
 from bottomup.settings import Settings
+from bottomup.skeletons import get_skeleton
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,14 @@ def measure_end_to_end(
     settings = Settings() if settings is None else settings
 
     def side(case: Case) -> Task:
-        fields = case.draw()
-        heatmaps, pafs = case.arrays(fields)
+        heatmaps, pafs = case.arrays()
+        skeleton = get_skeleton(case.skeleton)
 
         def run() -> dict[str, float]:
             watch = Stopwatch()
             network()
             watch.lap("network")
-            decode_fields(heatmaps, pafs, fields.skeleton, stride=fields.stride, settings=settings)
+            decode_fields(heatmaps, pafs, skeleton, stride=case.stride, settings=settings)
             watch.lap("decode")
             return watch.seconds
 

@@ -53,9 +53,9 @@ class Noise:
 LEVELS: Mapping[str, Noise] = MappingProxyType(
     {
         "clean": Noise(),
-        "mild": Noise(jitter=0.15, blur=0.4, faintest=0.5, noise=0.02, false_peaks=0.02),
-        "hard": Noise(missing=0.05, jitter=0.3, blur=0.7, faintest=0.4, noise=0.04, false_peaks=0.05),
-        "severe": Noise(missing=0.12, jitter=0.5, blur=1.0, faintest=0.3, noise=0.06, false_peaks=0.15),
+        "mild": Noise(jitter=0.1, blur=0.2, faintest=0.5, noise=0.017, false_peaks=0.01),
+        "hard": Noise(missing=0.05, jitter=0.2, blur=0.4, faintest=0.4, noise=0.034, false_peaks=0.03),
+        "severe": Noise(missing=0.1, jitter=0.3, blur=0.5, faintest=0.35, noise=0.045, false_peaks=0.1),
     }
 )
 

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -41,16 +39,27 @@ def plot_times(results: Sequence[Measured], path: str | Path, title: str) -> Non
 
 
 def plot_lines(
-    rows: Sequence[Mapping[str, Any]], path: str | Path, *, x: str, y: str, line: str, percent: bool = False
+    rows: Sequence[Mapping[str, Any]], path: str | Path, *, x: str, y: str, line: str, title: str = ""
 ) -> None:
-    """One line for each value of `line`, of column `y` against column `x`; rows without a value are left out."""
-    with _axes(path, "", x.replace("_", " "), y.replace("_", " ") + (" [%]" if percent else "")) as axes:
+    """Column `y` against column `x`, a line for each value of column `line`; rows without a value are left out."""
+    with _axes(path, title, x.replace("_", " "), y.replace("_", " ")) as axes:
         for value in dict.fromkeys(row[line] for row in rows):
-            chosen = [row for row in rows if row[line] == value and row.get(y) is not None]
-            values = np.array([row[y] for row in chosen], float) * (100 if percent else 1)
-            axes.plot([row[x] for row in chosen], values, "o-", markersize=3, label=str(value))
+            chosen = [row for row in rows if row[line] == value and row[y] is not None]
+            axes.plot([row[x] for row in chosen], [row[y] for row in chosen], "o-", markersize=3, label=str(value))
         axes.set_ylim(bottom=0)
-        axes.legend(title=line.replace("_", " "))
+        axes.legend(title=line)
+
+
+def plot_bars(rows: Sequence[Mapping[str, Any]], path: str | Path, *, x: str, y: str, line: str) -> None:
+    """Column `y` in a group of bars for each value of `x`, one bar for each value of `line`."""
+    groups, kinds = list(dict.fromkeys(row[x] for row in rows)), list(dict.fromkeys(row[line] for row in rows))
+    with _axes(path, "", x, y.replace("_", " ")) as axes:
+        for number, kind in enumerate(kinds):
+            chosen = [row for row in rows if row[line] == kind and row[y] is not None]
+            places = [groups.index(row[x]) + number / (len(kinds) + 1) for row in chosen]
+            axes.bar(places, [row[y] for row in chosen], 1 / (len(kinds) + 1), label=str(kind))
+        axes.set_xticks([place + (len(kinds) - 1) / (len(kinds) + 1) / 2 for place in range(len(groups))], groups)
+        axes.legend(title=line)
 
 
 @contextmanager

@@ -84,6 +84,7 @@ def evaluate_results(
     *,
     ids: Collection[int],
     skeleton: Skeleton = COCO_17,
+    max_people: int = 20,
 ) -> dict[str, float]:
     """The statistics of finished results.
 
@@ -97,6 +98,8 @@ def evaluate_results(
         Ids of the photos that count; results of others are left out.
     skeleton:
         The joints of both.
+    max_people:
+        Only so many results of a photo count, the best. COCO's rule is 20.
 
     A label that says `num_keypoints: 0` is ignored even if joints of it are labelled, as COCO's and CrowdPose's own
     evaluations do. It makes a difference for CrowdPose, whose numbers count neither head nor neck: people of whom
@@ -121,10 +124,29 @@ def evaluate_results(
         evaluation = COCOeval(labels, found, "keypoints")
         evaluation.params.imgIds = sorted(ids)
         evaluation.params.kpt_oks_sigmas = np.array(skeleton.sigmas)
+        evaluation.params.maxDets = [max_people]
         evaluation.evaluate()
         evaluation.accumulate()
-        evaluation.summarize()
-    return {name: float(value) for name, value in zip(STATISTICS, evaluation.stats, strict=True)}
+    return dict(zip(STATISTICS, _summarise(evaluation.eval, evaluation.params.iouThrs), strict=True))
+
+
+def _summarise(figures: Mapping[str, Any], thresholds: Any) -> list[float]:
+    """What `COCOeval.summarize` makes of the accumulated figures; its own takes 20 people a photo for granted."""
+    half, three_quarters = (int(np.abs(np.asarray(thresholds) - value).argmin()) for value in (0.5, 0.75))
+    everybody, medium, large = range(3)
+
+    def mean(table: Any) -> float:
+        return float(table[table > -1].mean()) if (table > -1).any() else -1.0
+
+    # precision is (thresholds, recalls, categories, areas, 1), recall the same without recalls.
+    return [
+        mean(figures[name][rows, ..., area, 0])
+        for name in ("precision", "recall")
+        for rows, area in (
+            (slice(None), everybody), (slice(half, half + 1), everybody),
+            (slice(three_quarters, three_quarters + 1), everybody), (slice(None), medium), (slice(None), large),
+        )
+    ]  # fmt: skip
 
 
 def _label(annotation: Mapping[str, Any], skeleton: Skeleton) -> dict[str, Any]:

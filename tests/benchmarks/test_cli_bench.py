@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bottomup.cli import app
+from bottomup.weights import find_weights
 
 QUICK = ["--people", "1,5", "--size", "46x82", "--repeats", "2"]
 
@@ -48,6 +49,43 @@ def test_kernels() -> None:
     assert len(table(output)) == 3
 
 
+def test_crowd_prints_and_writes_every_figure(tmp_path: Path) -> None:
+    pytest.importorskip("pycocotools")
+    pytest.importorskip("matplotlib")
+    code, output, _ = run(
+        "crowd", "--people", "2,4", "--size", "46x82", "--images", "2", "--crowd-index", "0.1,0.4",
+        "--noise", "clean,mild", "--csv", str(tmp_path / "crowd.csv"), "--json", str(tmp_path / "crowd.json"),
+        "--plots", str(tmp_path / "plots"),
+    )  # fmt: skip
+    assert code == 0
+    header, *rows = table(output)
+    assert header[:5] == ["people", "crowd index", "noise", "images", "AP"]
+    assert len(rows) == 8
+    with (tmp_path / "crowd.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert [line["people_per_image"] for line in lines] == ["2"] * 4 + ["4"] * 4
+    assert all(0 <= float(line["ap"]) <= 1 for line in lines)
+    assert len(json.loads((tmp_path / "crowd.json").read_text())["results"]) == 8
+    names = {f"crowd_{name}.png" for name in ("ap", "swapped_joints", "mixed_limbs", "missed", "invented", "times")}
+    assert {path.name for path in (tmp_path / "plots").iterdir()} == names
+
+
+def test_end_to_end_compares_few_and_many(tmp_path: Path) -> None:
+    if find_weights("default") is None:
+        pytest.skip("the built-in network is not in this source tree")
+    code, output, _ = run(
+        "end-to-end", "--people", "1,3", "--size", "46x82", "--pairs", "2", "--csv", str(tmp_path / "pairs.csv")
+    )
+    assert code == 0
+    assert [row[0] for row in table(output)[1:3]] == ["1", "3"]
+    assert "3 people take" in output
+    with (tmp_path / "pairs.csv").open() as file:
+        few, many = csv.DictReader(file)
+    assert few["people"] == "1"
+    assert float(many["difference_ms"]) == float(few["difference_ms"])
+    assert float(few["total_ms"]) > float(few["decode_ms"]) > 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -58,6 +96,14 @@ def test_kernels() -> None:
         (["decode", "--skeleton", "starfish"], "skeleton must be one of"),
         (["decode", "--dtype", "int8", "--people", "1"], "dtype must be float32 or float16 but is 'int8'"),
         (["decode", "--threads", "0"], "threads must be at least 1 but is 0"),
+        (["kernels", "--batch", "0", "--people", "1"], "batch must be at least 1 but is 0"),
+        (["kernels", "--device", "tpu", "--people", "1"], "device must be cpu or cuda but is 'tpu'"),
+        (["end-to-end", "--people", "1,2,3"], "--people must be two numbers, few and many, but is '1,2,3'"),
+        (["crowd", "--noise", "clean,loud"], "noise must be one of"),
+        (["crowd", "--images", "0"], "images must be at least 1 but is 0"),
+        (["crowd", "--crowd-index", "much"], "--crowd-index must be numbers with commas between them but is 'much'"),
+        (["crowd", "--photos", "."], "--photos must come with the --annotations that say who is in them"),
+        (["crowd", "--annotations", "nowhere.json"], "nowhere.json"),
         (["kernels", "--repeats", "0", "--people", "1"], "repeats must be at least 1 but is 0"),
     ],
 )

@@ -53,7 +53,7 @@ def test_hidden_joints() -> None:
     shown = make_crowd(60, COCO_17, height=480, width=640, crowd_index=0.3, hidden=0, seed=1)
     some = make_crowd(60, COCO_17, height=480, width=640, crowd_index=0.3, hidden=0.3, seed=1)
     assert shown.visible.mean() > 0.97  # what is missing lies outside the picture
-    assert 0.5 < some.visible.mean() < 0.72
+    assert 0.35 < some.visible.mean() < 0.7
 
 
 def test_nearer_people_are_larger() -> None:
@@ -123,17 +123,21 @@ def test_crowd_index_agrees_with_the_published_ones() -> None:
     assert np.median(apart) < 0.005
 
 
-def test_annotations() -> None:
+def test_labels_say_what_is_visible() -> None:
     crowd = make_crowd(5, CROWDPOSE_14, height=480, width=640, seed=1)
-    rows = crowd.to_coco(7, first_id=30)
-    assert [row["id"] for row in rows] == [30, 31, 32, 33, 34]
-    assert {row["image_id"] for row in rows} == {7}
-    for row, points, seen in zip(rows, crowd.keypoints, crowd.visible, strict=True):
-        table = np.array(row["keypoints"]).reshape(-1, 3)
-        assert row["num_keypoints"] == seen.sum()
-        np.testing.assert_allclose(table[seen, :2], points[seen])
-        assert (table[~seen] == 0).all()
-        assert row["area"] == pytest.approx(0.53 * row["bbox"][2] * row["bbox"][3])
+    labels = crowd.labels()
+    np.testing.assert_array_equal(labels.visible, crowd.visible)
+    np.testing.assert_array_equal(labels.keypoints[crowd.visible], crowd.keypoints[crowd.visible])
+    np.testing.assert_allclose(labels.boxes[:, :2] + labels.boxes[:, 2:], crowd.boxes[:, 2:])
+    np.testing.assert_allclose(labels.areas, 0.53 * labels.boxes[:, 2] * labels.boxes[:, 3])
+    assert not labels.ignored.any()
+
+
+def test_what_hides_an_elbow_mostly_hides_the_wrist() -> None:
+    crowd = make_crowd(400, COCO_17, height=1472, width=2624, crowd_index=0.1, hidden=0.1, seed=1)
+    elbow, wrist = (crowd.visible[:, COCO_17.index(f"left_{joint}")] for joint in ("elbow", "wrist"))
+    assert wrist[elbow].mean() > 0.8
+    assert wrist[~elbow].mean() < 0.5
 
 
 @pytest.mark.parametrize(

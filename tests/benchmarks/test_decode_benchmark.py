@@ -8,7 +8,9 @@ from bottomup.benchmarks.decode import STAGES, measure_decode, measure_kernels, 
 from bottomup.benchmarks.end_to_end import measure_end_to_end
 from bottomup.benchmarks.timing import Stopwatch
 from bottomup.decoder import decode_fields
+from bottomup.people import People
 from bottomup.settings import Settings
+from bottomup.skeletons import get_skeleton
 
 SMALL = Case(4, 46, 82)
 
@@ -17,11 +19,24 @@ SMALL = Case(4, 46, 82)
 @pytest.mark.parametrize("people", [0, 1, 12])
 def test_the_stages_are_the_decode(people: int, noise: str) -> None:
     case = Case(people, 60, 100, noise=noise)
-    fields = case.draw()
-    settings, watch = Settings(), Stopwatch()
-    staged, _, _ = staged_decode(*case.arrays(fields), fields.skeleton, fields.stride, settings, watch)
-    assert staged == decode_fields(*case.arrays(fields), fields.skeleton, stride=fields.stride, settings=settings)
+    heatmaps, pafs = case.arrays()
+    settings, watch, skeleton = Settings(), Stopwatch(), get_skeleton(case.skeleton)
+    (staged,), _, _ = staged_decode(heatmaps, pafs, skeleton, case.stride, settings, watch)
+    assert staged == decode_fields(heatmaps, pafs, skeleton, stride=case.stride, settings=settings)
     assert tuple(watch.seconds) == STAGES
+
+
+def test_a_batch_is_its_images() -> None:
+    heatmaps, pafs = Case(4, 46, 82, batch=3, seed=5).arrays()
+    assert heatmaps.shape == (3, 18, 46, 82)
+    for number in range(3):
+        alone = Case(4, 46, 82, seed=5 + number).arrays()
+        np.testing.assert_array_equal(heatmaps[number], alone[0])
+        np.testing.assert_array_equal(pafs[number], alone[1])
+    measured = measure_decode(Case(4, 46, 82, batch=3, seed=5), repeats=1, memory=False)
+    people = [_people(Case(4, 46, 82, seed=5 + number)) for number in range(3)]
+    assert measured.found == sum(map(len, people))
+    assert measured.memory is None
 
 
 def test_cases_choose_the_larger_map_for_more_people() -> None:
@@ -32,10 +47,9 @@ def test_cases_choose_the_larger_map_for_more_people() -> None:
 
 
 def test_a_case_draws_the_same_fields_again_with_so_many_people() -> None:
-    first, again = SMALL.draw(), SMALL.draw()
-    np.testing.assert_array_equal(first.heatmaps, again.heatmaps)
-    assert first.heatmaps.shape == (18, 46, 82)
-    assert len(decode_fields(first.heatmaps, first.pafs, first.skeleton, stride=first.stride)) in (3, 4, 5)
+    for first, again in zip(SMALL.arrays(), SMALL.arrays(), strict=True):
+        np.testing.assert_array_equal(first, again)
+    assert len(_people(Case(4, 92, 164, noise="clean"))) in (4, 5)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
@@ -57,9 +71,8 @@ def test_measure_decode(dtype: str) -> None:
     assert {row["seed"] for row in rows} == {0}
 
 
-def _people(case: Case) -> object:
-    fields = case.draw()
-    return decode_fields(*case.arrays(fields), fields.skeleton, stride=fields.stride)
+def _people(case: Case) -> People:
+    return decode_fields(*case.arrays(), get_skeleton(case.skeleton), stride=case.stride)
 
 
 def test_measure_kernels_compares_each_with_the_maps_it_reads() -> None:
@@ -86,11 +99,34 @@ def test_end_to_end_counts_network_and_decode() -> None:
         ({"height": 0}, "height must be at least 1 but is 0"),
         ({"skeleton": "starfish"}, "skeleton must be one of"),
         ({"noise": "loud"}, "noise must be one of"),
-        ({"people": -1}, "count must be at least 0 but is -1"),
+        ({"people": -1}, "people must be at least 0 but is -1"),
+        ({"batch": 0}, "batch must be at least 1 but is 0"),
+        ({"dtype": "float64"}, "dtype must be float32 or float16 but is 'float64'"),
     ],
 )
 def test_bad_cases(change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Case(**{"people": 2, **change}).draw()
-    with pytest.raises(ValueError, match="dtype must be float32 or float16 but is 'float64'"):
-        measure_kernels(Case(1, 30, 40, dtype="float64"), repeats=1)
+        Case(**{"people": 2, **change})
+
+
+def test_devices() -> None:
+    with pytest.raises(ValueError, match="device must be cpu or cuda but is 'tpu'"):
+        measure_kernels(Case(1, 30, 40, device="tpu"), repeats=1)
+
+
+def test_a_gpu_that_is_not_there_is_missed() -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(ValueError, match="device must be one that torch can use but is 'cuda'"):
+        measure_decode(Case(1, 30, 40, device="cuda"), repeats=1)
+
+
+def test_on_a_gpu_the_events_are_the_times() -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    on_gpu = measure_kernels(Case(4, 46, 82, device="cuda", batch=2), repeats=2)
+    on_cpu = measure_kernels(Case(4, 46, 82, batch=2), repeats=1)
+    assert on_gpu.candidates == on_cpu.candidates
+    assert all(timing.median > 0 for timing in on_gpu.timings.values())

@@ -115,3 +115,40 @@ def test_says_what_is_wrong_with_a_folder(tmp_path: Path) -> None:
     write(tmp_path, PHOTOS)
     with pytest.raises(ValueError, match="folder must have the joints of openpose18"):
         evaluate(lambda _: People.empty(COCO_17), tmp_path, skeleton=OPENPOSE_COCO_18)
+
+
+def test_the_statistics_are_those_of_pycocotools(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pycocotools.cocoeval import COCOeval
+
+    from bottomup.evaluation.coco import evaluate_results
+
+    theirs: list[np.ndarray] = []
+    accumulate = COCOeval.accumulate
+
+    def accumulate_and_summarise(self: COCOeval) -> None:
+        accumulate(self)
+        self.summarize()
+        theirs.append(self.stats)
+
+    monkeypatch.setattr(COCOeval, "accumulate", accumulate_and_summarise)
+    rng = np.random.default_rng(3)
+    sizes = (15, 50, 90, 200, 300)  # people of all of COCO's areas and one that is too small for any
+    photos = {image: [person(*rng.uniform(0, 400, 2), size) for size in sizes] for image in range(6)}
+    annotations = [
+        {"id": 10 * image + n, "image_id": image, "bbox": [0, 0, size, size], "area": size**2, "iscrowd": 0,
+         "keypoints": np.column_stack([points, np.full(17, 2)]).ravel().tolist()}
+        for image, people in photos.items()
+        for n, (points, size) in enumerate(zip(people, sizes, strict=True), start=1)
+    ]  # fmt: skip
+    results = [
+        result
+        for image, people in photos.items()
+        for result in as_people(
+            [points + rng.normal(0, 8, points.shape) for points in people], rng.uniform(0, 1, len(people)).tolist()
+        ).to_coco(image)
+    ]
+    truth = {"images": [{"id": image} for image in photos], "annotations": annotations}
+    ours = evaluate_results(results, truth, ids=photos)
+    np.testing.assert_allclose(list(ours.values()), theirs[0])
+    assert len({round(value, 6) for value in ours.values()}) > 5
+    assert evaluate_results(results, truth, ids=photos, max_people=1)["AR"] < ours["AR"]

@@ -1,0 +1,138 @@
+"""What accuracy is measured on: crowds made by code, crowds of an annotation file, photos through a network.
+
+Each gives `Scene`s, one a picture: who is labelled in it, whom the decoder found, and how long that took.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bottomup.benchmarks.cases import Case
+from bottomup.benchmarks.crowds import Crowd, crowd_index
+from bottomup.benchmarks.decode import staged_decode
+from bottomup.benchmarks.noise import Noise, draw_crowd, get_level
+from bottomup.benchmarks.timing import Stopwatch
+from bottomup.evaluation.labels import LabelledPeople, Labels
+from bottomup.fields import Fields
+from bottomup.image import read_image
+from bottomup.people import People
+from bottomup.settings import Settings
+
+if TYPE_CHECKING:
+    from bottomup.detector import Detector
+
+_RUNS = 3  # of a decode, the fastest of which counts: what remains of the spread is that between pictures
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One picture.
+
+    labels: who is there; coordinates are pixels.
+    crowd_index: how crowded it is; see `bottomup.benchmarks.crowd_index`.
+    people: whom the decoder found, in the same pixels.
+    seconds: by stage.
+    """
+
+    labels: LabelledPeople
+    crowd_index: float
+    people: People
+    seconds: dict[str, float]
+
+
+def procedural_scenes(case: Case, count: int, *, settings: Settings) -> Iterator[Scene]:
+    """`count` crowds that differ from a case by nothing but the seed, which counts up from the case's."""
+    for number in range(count):
+        crowd = case.crowd(number)
+        yield _decoded(crowd, crowd.labels(), case.stride, get_level(case.noise), case.seed + number, settings)
+
+
+def file_scenes(
+    labels: Labels, *, noise: Noise, long_side: int = 640, stride: int = 4, seed: int = 0, settings: Settings
+) -> Iterator[Scene]:
+    """The pictures of an annotation file, drawn from their labels; no photo is needed.
+
+    Parameters
+    ----------
+    labels:
+        From `bottomup.evaluation.labels.read_labels`. People who do not count are neither drawn nor expected.
+    noise:
+        On the fields.
+    long_side:
+        Pixels to which a picture's longer side is scaled.
+    stride:
+        Pixels per cell.
+    seed:
+        With the picture's id, of the noise.
+    settings:
+        Of the decoder.
+    """
+    for image_id, everybody in labels.people().items():
+        image = labels.images[image_id]
+        height, width = int(image["height"]), int(image["width"])
+        scale = long_side / max(height, width)
+        people = _scaled(everybody.scored(), scale)
+        boxes = np.concatenate([people.boxes[:, :2], people.boxes[:, :2] + people.boxes[:, 2:]], axis=1)
+        size = max(1, round(height * scale)), max(1, round(width * scale))
+        crowd = Crowd(labels.skeleton, *size, people.keypoints, people.visible, boxes)
+        yield _decoded(crowd, people, stride, noise, image_id * 1000 + seed, settings)
+
+
+def photo_scenes(labels: Labels, folder: str | Path, detector: Detector) -> Iterator[Scene]:
+    """Photos of `folder` through a network, from the file to the people; the stage "network" includes reading it.
+
+    `labels` must have joints that the detector reports; `Labels.without` takes away those that it does not.
+
+    Raises FileNotFoundError for a photo that is missing, ValueError for one that cannot be read.
+    """
+    for image_id, people in labels.people().items():
+        path = Path(folder) / str(labels.images[image_id]["file_name"])
+        watch = Stopwatch()
+        image = read_image(path)
+        fields = detector.fields(image)
+        watch.lap("network")
+        (found,), _, _ = staged_decode(
+            fields.heatmaps, fields.pafs, fields.skeleton, fields.stride, detector.settings, watch
+        )
+        letterbox = detector.letterbox(*image.shape[:2])
+        keypoints = letterbox.to_image(found.keypoints).astype(np.float32)
+        found = People(found.skeleton, keypoints, found.keypoint_scores, found.scores).convert(labels.skeleton)
+        boxes = np.concatenate([people.boxes[:, :2], people.boxes[:, :2] + people.boxes[:, 2:]], axis=1)
+        index = crowd_index(people.keypoints, people.visible, boxes)
+        yield Scene(people, index, found[np.flatnonzero(found.keypoint_scores.any(axis=1))], watch.seconds)
+
+
+def _decoded(crowd: Crowd, labels: LabelledPeople, stride: int, noise: Noise, seed: int, settings: Settings) -> Scene:
+    fields = draw_crowd(crowd, stride=stride, noise=noise, seed=seed)
+    runs = [_timed(fields, settings) for _ in range(_RUNS)]
+    people, seconds = min(runs, key=lambda run: sum(run[1].values()))
+    return Scene(labels, crowd.crowd_index, people, seconds)
+
+
+def _timed(fields: Fields, settings: Settings) -> tuple[People, dict[str, float]]:
+    watch = Stopwatch()
+    (people,), _, _ = staged_decode(fields.heatmaps, fields.pafs, fields.skeleton, fields.stride, settings, watch)
+    return people, watch.seconds
+
+
+def _scaled(people: LabelledPeople, scale: float) -> LabelledPeople:
+    """In a picture that many times as large; pixel centres lie at integers."""
+    boxes, heads = people.boxes.copy(), people.heads.copy()
+    for table in (boxes, heads):
+        table[:, :2] = (table[:, :2] + 0.5) * scale - 0.5
+        table[:, 2:] *= scale
+    keypoints = (people.keypoints + 0.5) * scale - 0.5
+    return LabelledPeople(keypoints, people.areas * scale**2, boxes, heads, people.ignored)
+
+
+def group_scenes(scenes: Sequence[Scene]) -> dict[str, list[Scene]]:
+    """CrowdPose's groups: easy below a crowd index of 0.2, hard from 0.8 on, medium between; and all."""
+    bounds = {"easy": (0.0, 0.2), "medium": (0.2, 0.8), "hard": (0.8, np.inf), "all": (0.0, np.inf)}
+    return {
+        name: [scene for scene in scenes if low <= scene.crowd_index < high] for name, (low, high) in bounds.items()
+    }
