@@ -17,10 +17,12 @@ from bottomup.benchmarks.cases import LARGE_SIZE, Case, make_cases
 from bottomup.benchmarks.decode import Measured, measure_decode, measure_kernels
 from bottomup.benchmarks.end_to_end import measure_end_to_end
 from bottomup.benchmarks.sweeps import Row, sweep_crowds, sweep_file, sweep_photos
+from bottomup.decoder import STEPS
 from bottomup.settings import Settings
 
 _KERNELS = ("people", "map", "candidates", "pairs", "copy", "peaks", "p95", "x copy", "limbs", "p95 ", "x copy ")
 _KERNELS_NOTE = "\nMedian milliseconds; x copy: in multiples of copying the maps that the kernel reads, same rounds."
+_STEPS = (*STEPS[:-1], "results")  # "people" is how many there are
 _DECODE: tuple[str, ...] = (
     "people",
     "map",
@@ -291,7 +293,7 @@ def _kernel_cells(measured: Measured) -> list[str]:
 def _decode_cells(measured: Measured) -> list[str]:
     case, timings = measured.case, measured.timings
     cells = [str(case.people), f"{case.height}x{case.width}", str(measured.found)]
-    cells += [f"{timings[stage].median:.2f}" for stage in ("copy", "peaks", "limbs", "grouping", "people", "total")]
+    cells += [f"{timings[stage].median:.2f}" for stage in ("copy", *STEPS, "total")]
     cells += [f"{timings['total'].p95:.2f}", f"{measured.ratio():.1f}"]
     if measured.memory:
         cells += [f"{measured.memory.python_mb:.2f}", f"{measured.memory.process_mb:.1f}"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from bottomup.kernels.arrays import check_field, check_finite, find_non_finite
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
+
+STEPS = ("peaks", "limbs", "traces", "grouping", "people")
 
 
 def decode_fields(
@@ -51,15 +54,34 @@ def decode_fields(
     """
     settings = Settings() if settings is None else settings
     _check(heatmaps, pafs, skeleton, stride, settings)
+    people = decode_steps(heatmaps, pafs, skeleton, stride, settings)
+    return people if len(heatmaps.shape) == 4 else people[0]
+
+
+def decode_steps(
+    heatmaps: Any,
+    pafs: Any,
+    skeleton: Skeleton,
+    stride: float,
+    settings: Settings,
+    done: Callable[[str, Any], None] = lambda step, result: None,
+) -> list[People]:
+    """What `decode_fields` does once its arguments are checked; the people of each image of a batch.
+
+    `done` is told the name and result of each of `STEPS` as soon as it is finished.
+    """
     candidates = find_candidates(heatmaps, settings)
+    done("peaks", candidates)
     pairs = find_pairs(pafs, candidates, skeleton, settings)
+    done("limbs", pairs)
     if settings.trace:
         candidates, pairs = add_limb_ends(pafs, candidates, pairs, skeleton, settings)
-    people = [
-        to_people(group_image(candidates, pairs, image, skeleton, settings), stride)
-        for image in range(candidates.batch)
-    ]
-    return people if len(heatmaps.shape) == 4 else people[0]
+    done("traces", candidates)
+    graphs = [group_image(candidates, pairs, image, skeleton, settings) for image in range(candidates.batch)]
+    done("grouping", graphs)
+    people = [to_people(graph, stride) for graph in graphs]
+    done("people", people)
+    return people
 
 
 def find_candidates(heatmaps: Any, settings: Settings) -> Candidates:

@@ -14,13 +14,11 @@ from bottomup.benchmarks.cases import Case
 from bottomup.benchmarks.devices import DEVICE, open_device
 from bottomup.benchmarks.memory import Memory, decode_memory
 from bottomup.benchmarks.timing import Stopwatch, Task, Timing, interleave
-from bottomup.decoder import decode_fields, find_candidates, find_pairs, group_image, to_people
+from bottomup.decoder import STEPS, decode_fields, decode_steps, find_candidates, find_pairs
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import get_skeleton
-
-STAGES = ("peaks", "limbs", "grouping", "people")
 
 
 @dataclass(frozen=True)
@@ -96,8 +94,8 @@ def measure_decode(
 ) -> Measured:
     """Time everything from fields to People, by stage, beside the copy of all fields.
 
-    "total" is `decode_fields` as a user calls it. The stages come from runs of their own, taken in turns with it,
-    that call the decoder's steps one by one; grouping includes building the graph. `memory` is measured for fields
+    "total" is `decode_fields` as a user calls it. The stages come from runs of their own, taken in turns with it;
+    grouping includes building the graph. `memory` is measured for fields
     in CPU memory only.
     """
     settings = Settings() if settings is None else settings
@@ -117,7 +115,7 @@ def measure_decode(
     }
     taken = interleave(tasks, repeats=repeats, seconds=seconds)
     timings = {"copy": Timing.of(taken.get(f"copy/{DEVICE}", taken["copy"]))}
-    timings |= {stage: Timing.of(taken[f"staged/{stage}"]) for stage in STAGES}
+    timings |= {stage: Timing.of(taken[f"staged/{stage}"]) for stage in STEPS}
     timings["total"] = Timing.of(taken["total"])
     people, candidates, pairs = staged_decode(heatmaps, pafs, skeleton, case.stride, settings, Stopwatch())
     peak = decode_memory(*arrays, skeleton, case.stride, settings) if memory and case.device == "cpu" else None
@@ -127,16 +125,15 @@ def measure_decode(
 def staged_decode(
     heatmaps: Any, pafs: Any, skeleton: Skeleton, stride: float, settings: Settings, watch: Stopwatch
 ) -> tuple[list[People], int, int]:
-    """The steps of `decode_fields`, a lap for each of `STAGES`.
+    """`decode_fields` without its checks, a lap for each of the decoder's steps.
 
     Returns the people of each image and the numbers of candidates and pairs.
     """
-    candidates = find_candidates(heatmaps, settings)
-    watch.lap("peaks")
-    pairs = find_pairs(pafs, candidates, skeleton, settings)
-    watch.lap("limbs")
-    graphs = [group_image(candidates, pairs, image, skeleton, settings) for image in range(candidates.batch)]
-    watch.lap("grouping")
-    people = [to_people(graph, stride) for graph in graphs]
-    watch.lap("people")
-    return people, len(candidates), len(pairs)
+    counts: dict[str, int] = {}
+
+    def done(step: str, result: Any) -> None:
+        watch.lap(step)
+        counts[step] = len(result)
+
+    people = decode_steps(heatmaps, pafs, skeleton, stride, settings, done)
+    return people, counts["peaks"], counts["limbs"]

@@ -12,6 +12,7 @@ from bottomup.benchmarks.accuracy import measure_accuracy, measure_times
 from bottomup.benchmarks.noise import LEVELS
 from bottomup.benchmarks.scenes import Scene, file_scenes, group_scenes, photo_scenes, procedural_scenes
 from bottomup.benchmarks.sweeps import sweep_crowds, sweep_file
+from bottomup.decoder import STEPS
 from bottomup.detector import Detector
 from bottomup.evaluation.labels import read_labels
 from bottomup.fields import draw_fields
@@ -169,7 +170,7 @@ def test_photos_go_through_the_network(tmp_path: Path) -> None:
         list(photo_scenes(labels, tmp_path, Detector(backend=DrawnPeople(crowd))))
     cv2.imwrite(str(tmp_path / "7.png"), np.zeros((368, 480, 3), np.uint8))
     (only,) = photo_scenes(labels, tmp_path, Detector(backend=DrawnPeople(crowd)))
-    assert list(only.seconds) == ["network", "peaks", "limbs", "grouping", "people"]
+    assert list(only.seconds) == ["network", *STEPS]
     assert only.crowd_index == pytest.approx(crowd.crowd_index)
     assert measure_accuracy([only], COCO_17).ap > 0.9
 

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bottomup.cli import app
+from bottomup.decoder import STEPS
 from bottomup.weights import find_weights
 
 QUICK = ["--people", "1,5", "--size", "46x82", "--repeats", "2"]
@@ -34,7 +35,7 @@ def test_decode_prints_and_writes_every_figure(tmp_path: Path) -> None:
     assert [row[:2] for row in rows] == [["1", "46x82"], ["5", "46x82"]]
     with files["csv"].open() as file:
         lines = list(csv.DictReader(file))
-    assert [line["stage"] for line in lines] == 2 * ["copy", "peaks", "limbs", "grouping", "people", "total"]
+    assert [line["stage"] for line in lines] == 2 * ["copy", *STEPS, "total"]
     assert all(float(line["median_ms"]) > 0 and float(line["p95_ms"]) > 0 for line in lines)
     content = json.loads(files["json"].read_text())
     assert content["settings"]["threads"] == 1

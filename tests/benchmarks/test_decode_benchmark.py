@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from bottomup.benchmarks import Case, make_cases
-from bottomup.benchmarks.decode import STAGES, measure_decode, measure_kernels, staged_decode
+from bottomup.benchmarks.decode import measure_decode, measure_kernels, staged_decode
 from bottomup.benchmarks.end_to_end import measure_end_to_end
 from bottomup.benchmarks.timing import Stopwatch
-from bottomup.decoder import decode_fields
+from bottomup.decoder import STEPS, decode_fields
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeletons import get_skeleton
@@ -23,7 +23,7 @@ def test_the_stages_are_the_decode(people: int, noise: str) -> None:
     settings, watch, skeleton = Settings(), Stopwatch(), get_skeleton(case.skeleton)
     (staged,), _, _ = staged_decode(heatmaps, pafs, skeleton, case.stride, settings, watch)
     assert staged == decode_fields(heatmaps, pafs, skeleton, stride=case.stride, settings=settings)
-    assert tuple(watch.seconds) == STAGES
+    assert tuple(watch.seconds) == STEPS
 
 
 def test_a_batch_is_its_images() -> None:
@@ -55,7 +55,7 @@ def test_a_case_draws_the_same_fields_again_with_so_many_people() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_measure_decode(dtype: str) -> None:
     measured = measure_decode(Case(4, 46, 82, dtype=dtype), repeats=2)
-    assert set(measured.timings) == {"copy", "total", *STAGES}
+    assert set(measured.timings) == {"copy", "total", *STEPS}
     assert {timing.runs for timing in measured.timings.values()} == {2}
     assert measured.found == len(_people(measured.case))
     assert measured.memory is not None
