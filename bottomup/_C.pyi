@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,9 +18,10 @@ _Ends = tuple[
     _Place,
 ]
 
-def find_peaks(heatmaps: npt.NDArray[np.floating], threshold: float, threads: int) -> _Peaks: ...
+# A field is float32, float16 or, as uint16, the bits of bfloat16.
+def find_peaks(heatmaps: npt.NDArray[Any], threshold: float, threads: int) -> _Peaks: ...
 def score_limbs(
-    pafs: npt.NDArray[np.floating],
+    pafs: npt.NDArray[Any],
     xy: npt.NDArray[np.float32],
     offsets: npt.NDArray[np.int64],
     joints: int,

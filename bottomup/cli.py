@@ -186,10 +186,16 @@ def train(
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder that the recipe's paths start from.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for checkpoints, log and weights.")] = None,
     hours: Annotated[float | None, typer.Option(metavar="HOURS", help="Train for so long.")] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="cpu, cuda or cuda:N; a GPU if there is one, unless given.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")] = False,
 ) -> None:
-    """Train a network by a recipe. Options replace the recipe's own values."""
-    changes: dict[str, Any] = {"data": data and str(data), "out": out and str(out), "hours": hours}
+    """Train a network by a recipe. Options replace the recipe's own values.
+
+    On several GPUs: torchrun --nproc-per-node GPUS -m bottomup train CONFIG.toml
+    """
+    changes: dict[str, Any] = {"data": data and str(data), "out": out and str(out), "hours": hours, "device": device}
     try:
         from bottomup.training import TrainConfig
         from bottomup.training import train as run_training

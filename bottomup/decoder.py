@@ -29,7 +29,8 @@ def decode_fields(
     Parameters
     ----------
     heatmaps:
-        (K, h, w) or (B, K, h, w), float32 or float16, 0..1, one channel per joint of the skeleton (no background).
+        (K, h, w) or (B, K, h, w), float32, float16 or bfloat16, 0..1, one channel per joint of the skeleton (no
+        background).
     pafs:
         (2L, h, w) or (B, 2L, h, w), channels 2l and 2l+1 the x and y of the unit vector along limb l.
         Both may be in any memory order, NumPy arrays or CPU tensors, or live on a GPU.
@@ -47,7 +48,7 @@ def decode_fields(
     Raises
     ------
     TypeError
-        If a field is not float32 or float16.
+        If a field is not float32, float16 or bfloat16.
     ValueError
         If a shape does not fit the skeleton, a heatmap value is not finite, or a paf value that was sampled is not
         finite (`Settings(validate=True)` looks at all of them).

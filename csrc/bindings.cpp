@@ -14,7 +14,8 @@ namespace {
 DType dtype_of(char kind, py::ssize_t itemsize) {
     if (kind == 'f' && itemsize == 4) return DType::float32;
     if (kind == 'f' && itemsize == 2) return DType::float16;
-    throw std::invalid_argument("a field must be float32 or float16");
+    if (kind == 'u' && itemsize == 2) return DType::bfloat16;  // NumPy has no such type, so its bits come as integers
+    throw std::invalid_argument("a field must be float32, float16 or the bits of bfloat16");
 }
 
 FieldView view_of(const py::array& field) {

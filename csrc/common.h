@@ -2,18 +2,35 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #if defined(__CUDACC__)
 #include <cuda_fp16.h>
-#define BOTTOMUP_HD __host__ __device__ inline
+#define BOTTOMUP_HD static __host__ __device__ inline
+#define BOTTOMUP_HD_MEMBER __host__ __device__ inline
 #else
-#define BOTTOMUP_HD inline
+// Static, since csrc/cpu compiles some files for several instruction sets: each must use its own version.
+#define BOTTOMUP_HD static inline
+#define BOTTOMUP_HD_MEMBER inline
 #endif
 
 namespace bottomup {
 
+template <class To, class From>
+BOTTOMUP_HD To bit_cast(From from) {
+    static_assert(sizeof(To) == sizeof(From), "only the type changes, not the bits");
+    To to;
+    std::memcpy(&to, &from, sizeof(to));
+    return to;
+}
+
 // IEEE 754 binary16 held as its bits; converted by hand on the host, so that no CPU feature is needed.
 struct Half {
+    uint16_t bits;
+};
+
+// The upper half of a float's bits.
+struct BFloat16 {
     uint16_t bits;
 };
 
@@ -23,36 +40,18 @@ BOTTOMUP_HD float to_float(Half half) {
 #if defined(__CUDA_ARCH__)
     return __half2float(__ushort_as_half(half.bits));  // exact, as below, in one instruction
 #else
-    union {
-        uint32_t bits;
-        float value;
-    } out, subnormal;
+    // Without a branch, so that loops over it vectorise.
     const uint32_t magnitude = half.bits & 0x7fffu;
     const uint32_t sign = uint32_t(half.bits & 0x8000u) << 16;
     // Normal numbers move 13 bits up and change bias by 112; infinity and NaN need the full exponent.
-    out.bits = (magnitude << 13) + (112u << 23);
-    if (magnitude >= 0x7c00u) out.bits += 112u << 23;
+    const uint32_t normal = (magnitude << 13) + ((magnitude >= 0x7c00u ? 224u : 112u) << 23);
     // Subnormals are multiples of 2^-24, which a float holds exactly.
-    subnormal.value = float(magnitude) * 5.9604644775390625e-8f;
-    if (magnitude < 0x0400u) out.bits = subnormal.bits;
-    out.bits |= sign;
-    return out.value;
+    const uint32_t subnormal = bit_cast<uint32_t>(float(int32_t(magnitude)) * 5.9604644775390625e-8f);
+    return bit_cast<float>((magnitude < 0x0400u ? subnormal : normal) | sign);
 #endif
 }
 
-// The upper half of a float's bits.
-struct BFloat16 {
-    uint16_t bits;
-};
-
-BOTTOMUP_HD float to_float(BFloat16 brain) {
-    union {
-        uint32_t bits;
-        float value;
-    } out;
-    out.bits = uint32_t(brain.bits) << 16;
-    return out.value;
-}
+BOTTOMUP_HD float to_float(BFloat16 brain) { return bit_cast<float>(uint32_t(brain.bits) << 16); }
 
 enum class DType { float32, float16, bfloat16 };
 
@@ -63,7 +62,7 @@ struct FieldView {
     int64_t batch, channels, height, width;
     int64_t stride_batch, stride_channel, stride_row, stride_column;
 
-    BOTTOMUP_HD const char* plane(int64_t b, int64_t c) const { return data + b * stride_batch + c * stride_channel; }
+    BOTTOMUP_HD_MEMBER const char* plane(int64_t b, int64_t c) const { return data + b * stride_batch + c * stride_channel; }
 };
 
 template <class T>
@@ -77,10 +76,10 @@ struct Plane {
     const char* data;
     int64_t stride_row, stride_column;
 
-    BOTTOMUP_HD Plane(const FieldView& view, int64_t b, int64_t c)
+    BOTTOMUP_HD_MEMBER Plane(const FieldView& view, int64_t b, int64_t c)
         : data(view.plane(b, c)), stride_row(view.stride_row), stride_column(view.stride_column) {}
 
-    BOTTOMUP_HD float operator()(int64_t row, int64_t column) const {
+    BOTTOMUP_HD_MEMBER float operator()(int64_t row, int64_t column) const {
         return load<T>(data + row * stride_row + column * stride_column);
     }
 };

@@ -32,19 +32,34 @@ struct AxisFit {
     float curvature;  // of the logarithm; for a Gaussian 1 / sigma^2
 };
 
+// Natural logarithm of a positive normal number by the series of 2 artanh((m - 1) / (m + 1)), m the mantissa within
+// sqrt(1/2) .. sqrt(2), where five terms are exact to a float. Plain arithmetic, so that loops over it vectorise and host
+// and device agree.
+BOTTOMUP_HD float natural_log(float value) {
+    const uint32_t bits = bit_cast<uint32_t>(value);
+    const int32_t exponent = int32_t(bits - 0x3f3504f3u) >> 23;  // 0x3f3504f3 is sqrt(1/2)
+    const float mantissa = bit_cast<float>(bits - (uint32_t(exponent) << 23));
+    const float s = (mantissa - 1.0f) / (mantissa + 1.0f), q = s * s;
+    const float series = 1.0f + q * (1.0f / 3 + q * (1.0f / 5 + q * (1.0f / 7 + q * (1.0f / 9))));
+    return float(exponent) * 0.69314718f + 2.0f * s * series;
+}
+
 // By how much the logarithm falls from a cell to the one beside it. Values below a hundredth of the cell's (networks
 // produce even negative ones) count as a hundredth.
 constexpr float kMaxFall = 4.6051702f;
 
 BOTTOMUP_HD float log_fall(float here, float beside) {
-    return beside > here * 0.01f ? logf(here) - logf(beside) : kMaxFall;
+    const bool within = beside > here * 0.01f;
+    const float fall = natural_log(here / (within ? beside : here));
+    return within ? fall : kMaxFall;
 }
 
 // Fits a parabola to the logarithm of three values in a row, which is exact for a Gaussian.
 BOTTOMUP_HD AxisFit fit_axis(float before, float here, float after) {
     const float fall_before = log_fall(here, before), fall_after = log_fall(here, after);
     const float curvature = fall_before + fall_after;
-    return {curvature > 1e-12f ? 0.5f * (fall_before - fall_after) / curvature : 0.0f, curvature};
+    const bool bent = curvature > 1e-12f;
+    return {bent ? 0.5f * (fall_before - fall_after) / (bent ? curvature : 1.0f) : 0.0f, curvature};
 }
 
 struct CellFit {
@@ -82,10 +97,9 @@ constexpr float kMinExtent = 0.25f;
 constexpr float kMaxExtent = 8.0f;
 
 BOTTOMUP_HD float extent_from_curvature(float curvature) {
-    const float lowest = 1.0f / (kMaxExtent * kMaxExtent);
-    if (!(curvature > lowest)) return kMaxExtent;
-    const float extent = 1.0f / sqrtf(curvature);
-    return extent < kMinExtent ? kMinExtent : extent;
+    const bool bent = curvature > 1.0f / (kMaxExtent * kMaxExtent);
+    const float extent = 1.0f / sqrtf(bent ? curvature : 1.0f);
+    return !bent ? kMaxExtent : (extent < kMinExtent ? kMinExtent : extent);
 }
 
 BOTTOMUP_HD bool is_finite(float value) { return value >= -FLT_MAX && value <= FLT_MAX; }

@@ -183,8 +183,8 @@ def test_min_joints_leaves_out_fragments() -> None:
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"heatmaps": np.zeros((3, 8, 8))}, TypeError, "heatmaps must be float32 or float16 but is float64"),
-        ({"pafs": np.zeros((4, 8, 8), np.int32)}, TypeError, "pafs must be float32 or float16 but is int32"),
+        ({"heatmaps": np.zeros((3, 8, 8))}, TypeError, "heatmaps must be float32, float16 or bfloat16 but is float64"),
+        ({"pafs": np.zeros((4, 8, 8), np.int32)}, TypeError, "pafs must be float32, float16 or bfloat16 but is int32"),
         (
             {"heatmaps": np.zeros((4, 8, 8), "f4")},
             ValueError,
@@ -195,8 +195,8 @@ def test_min_joints_leaves_out_fragments() -> None:
         ({"pafs": np.zeros((1, 4, 8, 8), "f4")}, ValueError, r"same batch and size .* and \(1, 4, 8, 8\)"),
         ({"heatmaps": np.zeros((8, 8), "f4")}, ValueError, r"heatmaps must have shape \(3, h, w\) .* but has \(8, 8\)"),
         ({"heatmaps": np.zeros((3, 0, 8), "f4")}, ValueError, "heatmaps must not be empty"),
-        ({"heatmaps": None}, TypeError, "heatmaps must be float32 or float16"),
-        ({"pafs": [[[0.0]]]}, TypeError, "pafs must be float32 or float16 but is float64"),
+        ({"heatmaps": None}, TypeError, "heatmaps must be float32, float16 or bfloat16"),
+        ({"pafs": [[[0.0]]]}, TypeError, "pafs must be float32, float16 or bfloat16 but is float64"),
         ({"skeleton": "trio"}, TypeError, "skeleton must be a Skeleton but is a str"),
         ({"settings": {"flip": True}}, TypeError, "settings must be a Settings but is a dict"),
         ({"settings": {}}, TypeError, "settings must be a Settings but is a dict"),

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bottomup import _C
 from bottomup.kernels.gpu_arrays import GpuArray, gpu_array
 
+_CPU = 1  # DLPack's number for ordinary memory
 
-def check_field(name: str, field: Any, channels: int | None = None) -> npt.NDArray[np.floating] | GpuArray:
+
+def check_field(name: str, field: Any, channels: int | None = None) -> npt.NDArray[Any] | GpuArray:
     """A field as a (B, C, h, w) array, without copying it; (C, h, w) becomes a batch of one.
 
     Parameters
@@ -19,26 +22,75 @@ def check_field(name: str, field: Any, channels: int | None = None) -> npt.NDArr
     name:
         The argument's name, for messages.
     field:
-        Array-like on the CPU, float32 or float16, or anything on a GPU with DLPack or `__cuda_array_interface__`,
-        bfloat16 too; any memory order.
+        Array-like on the CPU or anything with DLPack, or on a GPU with DLPack or `__cuda_array_interface__`; float32,
+        float16 or bfloat16, any memory order.
     channels:
         How many channels it must have; None allows any number.
+
+    NumPy has no bfloat16: on the CPU such a field comes back as uint16, the upper halves of the floats.
 
     Raises TypeError for a wrong dtype, ValueError for a wrong shape.
     """
     on_gpu = gpu_array(name, field)
     if on_gpu is not None:
         return _check_gpu_array(name, on_gpu, channels)
-    try:
-        array = np.asarray(field)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"{name} must be a float32 or float16 array but is {type(field).__name__}: {error}") from error
-    if array.dtype not in (np.dtype(np.float32), np.dtype(np.float16)):
-        raise TypeError(f"{name} must be float32 or float16 but is {array.dtype}")
+    array = _cpu_array(name, field)
     _check_shape(name, array.shape, channels)
     if not array.flags.aligned:
         array = array.copy()
     return array if array.ndim == 4 else array[None]
+
+
+def as_floats(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """What `check_field` returned for a field on the CPU as float32."""
+    if array.dtype == np.uint16:
+        bits: npt.NDArray[np.uint32] = np.left_shift(array, 16, dtype=np.uint32)
+        return bits.view(np.float32)
+    return array.astype(np.float32, copy=False)
+
+
+def _cpu_array(name: str, field: Any) -> npt.NDArray[Any]:
+    try:
+        array = np.asarray(field)
+    except (TypeError, ValueError, RuntimeError) as error:
+        bits = _bfloat16_bits(field)  # which torch does not pass to NumPy
+        if bits is None:
+            raise TypeError(
+                f"{name} must be a float32, float16 or bfloat16 array but is {type(field).__name__}: {error}"
+            ) from error
+        return bits
+    if array.dtype.name == "bfloat16":  # a NumPy type that the package ml_dtypes adds
+        return array.view(np.uint16)
+    if array.dtype not in (np.float32, np.float16):
+        raise TypeError(f"{name} must be float32, float16 or bfloat16 but is {array.dtype}")
+    return array
+
+
+class _Lent:
+    """Memory of another library, for NumPy to look at; the array that it makes keeps this object and so the owner."""
+
+    def __init__(
+        self, address: int, typestr: str, shape: tuple[int, ...], strides: tuple[int, ...], owner: Any
+    ) -> None:
+        self.owner = owner
+        self.__array_interface__ = {
+            "version": 3,
+            "data": (address, True),
+            "typestr": typestr,
+            "shape": shape,
+            "strides": strides,
+        }
+
+
+def _bfloat16_bits(field: Any) -> npt.NDArray[np.uint16] | None:
+    """The bits of a bfloat16 array in CPU memory, without a copy; None if it is none or is not given away."""
+    try:
+        device, _, address, dtype, shape, strides, owner = _C.take_dlpack(field.__dlpack__())
+    except Exception:  # whatever another library raises: the caller's own error says more
+        return None
+    if device != _CPU or dtype != "bfloat16":
+        return None
+    return np.asarray(_Lent(address, "=u2", shape, strides, owner))
 
 
 def _check_gpu_array(name: str, array: GpuArray, channels: int | None) -> GpuArray:
@@ -75,9 +127,9 @@ def check_finite(name: str, place: tuple[int, int, int, int] | None) -> None:
     raise ValueError(f"{name} must be finite but holds NaN or infinity, or overflows, at {where} or the next")
 
 
-def find_non_finite(array: npt.NDArray[np.floating]) -> tuple[int, int, int, int] | None:
-    """The first place of a (B, C, h, w) array that is NaN or infinite."""
-    bad = ~np.isfinite(array)
+def find_non_finite(array: npt.NDArray[Any]) -> tuple[int, int, int, int] | None:
+    """The first place of a (B, C, h, w) array, as `check_field` returns it, that is NaN or infinite."""
+    bad = ~np.isfinite(as_floats(array) if array.dtype == np.uint16 else array)
     if not bad.any():
         return None
     b, c, r, w = np.unravel_index(int(bad.argmax()), array.shape)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup import _C
-from bottomup.kernels.arrays import check_field, check_finite, check_number
+from bottomup.kernels.arrays import as_floats, check_field, check_finite, check_number
 from bottomup.kernels.gpu_arrays import GpuArray
 from bottomup.kernels.peaks import Candidates
 from bottomup.settings import Settings
@@ -60,7 +60,7 @@ def score_limbs(
     Parameters
     ----------
     pafs:
-        (2L, h, w) or (B, 2L, h, w), float32 or float16, in any memory order, on the CPU or a GPU.
+        (2L, h, w) or (B, 2L, h, w), float32, float16 or bfloat16, in any memory order, on the CPU or a GPU.
     candidates:
         Of the same images, from `find_peaks`.
     skeleton:
@@ -97,7 +97,7 @@ def score_limbs(
 
 def check_limb_call(
     pafs: Any, candidates: Candidates, skeleton: Skeleton
-) -> tuple[npt.NDArray[np.floating] | GpuArray, npt.NDArray[np.int32]]:
+) -> tuple[npt.NDArray[Any] | GpuArray, npt.NDArray[np.int32]]:
     if skeleton.num_joints != candidates.joints:
         raise ValueError(
             f"skeleton must have the candidates' {candidates.joints} joints but {skeleton.name!r} "
@@ -123,14 +123,14 @@ def score_limbs_numpy(
     max_samples: int = Settings.max_samples,
 ) -> LimbPairs:
     """`score_limbs` in plain NumPy, one pair at a time: the reference that the kernels are held to."""
-    field, limbs = check_limb_call(np.asarray(pafs), candidates, skeleton)
+    field, limbs = check_limb_call(pafs, candidates, skeleton)
     assert isinstance(field, np.ndarray)
     rows: list[tuple[int, int, float]] = []
     offsets = [0]
     for b in range(field.shape[0]):
         starts = candidates.offsets[b * candidates.joints : (b + 1) * candidates.joints + 1]
         for limb, (a, z) in enumerate(limbs):
-            paf = field[b, 2 * limb : 2 * limb + 2].astype(np.float32)
+            paf = as_floats(field[b, 2 * limb : 2 * limb + 2])
             for i in range(starts[a], starts[a + 1]):
                 for j in range(starts[z], starts[z + 1]):
                     samples = _samples(paf, candidates.xy[i], candidates.xy[j], max_length, max(max_samples, 3))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup import _C
-from bottomup.kernels.arrays import check_field, check_finite, check_number, find_non_finite
+from bottomup.kernels.arrays import as_floats, check_field, check_finite, check_number, find_non_finite
 from bottomup.kernels.gpu_arrays import GpuArray
 from bottomup.settings import Settings
 
@@ -62,8 +62,8 @@ def find_peaks(heatmaps: Any, *, threshold: float = Settings.peak_threshold, thr
     Parameters
     ----------
     heatmaps:
-        (K, h, w) or (B, K, h, w), float32 or float16, in any memory order, on the CPU or (through
-        `__cuda_array_interface__`) on a GPU.
+        (K, h, w) or (B, K, h, w), float32, float16 or bfloat16, in any memory order: NumPy or, through DLPack, whatever
+        lies in CPU memory or (also through `__cuda_array_interface__`) on a GPU.
     threshold:
         Lowest value of a peak.
     threads:
@@ -84,11 +84,11 @@ def find_peaks(heatmaps: Any, *, threshold: float = Settings.peak_threshold, thr
 
 def find_peaks_numpy(heatmaps: Any, *, threshold: float = Settings.peak_threshold) -> Candidates:
     """`find_peaks` in plain NumPy, one plane at a time: the reference that the kernels are held to."""
-    field = check_field("heatmaps", np.asarray(heatmaps))
+    field = check_field("heatmaps", heatmaps)
     assert isinstance(field, np.ndarray)
     check_finite("heatmaps", find_non_finite(field))
     offsets, rows = [0], []
-    for image in field.astype(np.float32):
+    for image in as_floats(field):
         for plane in image:
             found = sorted(_plane_peaks(plane, np.float32(threshold)), key=lambda peak: (-peak[2], peak[4]))
             rows += [peak[:4] for peak in found]
@@ -166,7 +166,7 @@ def _fit_axis(plane: FloatPlane, axis: int) -> tuple[FloatPlane, FloatPlane]:
 
 def _log_fall(here: FloatPlane, beside: FloatPlane) -> FloatPlane:
     within = beside > here * np.float32(0.01)
-    fall: FloatPlane = np.where(within, np.log(here) - np.log(np.where(within, beside, 1)), _MAX_FALL)
+    fall: FloatPlane = np.where(within, np.log(here / np.where(within, beside, here)), _MAX_FALL)
     return fall
 
 

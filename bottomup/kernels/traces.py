@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup import _C
-from bottomup.kernels.arrays import check_finite
+from bottomup.kernels.arrays import as_floats, check_finite
 from bottomup.kernels.limbs import LimbPairs, _bilinear, check_limb_call
 from bottomup.kernels.peaks import Candidates
 from bottomup.skeleton import Skeleton
@@ -80,7 +80,7 @@ def trace_limbs(
     Parameters
     ----------
     pafs:
-        (2L, h, w) or (B, 2L, h, w), float32 or float16, in any memory order.
+        (2L, h, w) or (B, 2L, h, w), float32, float16 or bfloat16, in any memory order.
     candidates, pairs:
         Of the same images, from `find_peaks` and `score_limbs`.
     skeleton:
@@ -136,14 +136,14 @@ def trace_limbs_numpy(
     pafs: Any, candidates: Candidates, pairs: LimbPairs, skeleton: Skeleton, typical: Floats, rule: TraceRule
 ) -> tuple[Candidates, LimbPairs]:
     """`trace_limbs` in plain NumPy, one limb at a time: the reference that the kernel is held to."""
-    field, _ = check_limb_call(np.asarray(pafs), candidates, skeleton)
+    field, _ = check_limb_call(pafs, candidates, skeleton)
     assert isinstance(field, np.ndarray)
     joints: list[tuple[int, Floats, float, float]] = []
     links: list[tuple[int, int, int, float]] = []
     for image in range(candidates.batch):
         ends: list[_End] = []
         for start in _starts(candidates, pairs, skeleton, image, rule, float(typical[image])):
-            paf = field[image, 2 * start.limb : 2 * start.limb + 2].astype(np.float32)
+            paf = as_floats(field[image, 2 * start.limb : 2 * start.limb + 2])
             threshold = max(np.float32(rule.sample) * typical[image], np.float32(rule.sample_threshold))
             trace = _walk(paf, candidates.xy[start.candidate], start.sign, threshold, rule.max_steps)
             if trace is None:

@@ -65,9 +65,12 @@ class TrainConfig:
     batch, learning_rate, weight_decay, warmup, clip, ema: the usual; `warmup` in steps, `clip` of the gradient's norm.
     foreground: how much more a cell counts where the target is 1 than where it is 0.
     rotation: degrees to either side.  flip: share of mirrored crops.  colour: 0 leaves the colours alone.
+    tensorboard: also write curves for TensorBoard, to `tensorboard/`.
+    device: `cpu`, `cuda` or `cuda:N`; empty takes a GPU if there is one.
     bfloat16: compute in bfloat16 where it is safe.
-    threads: how many parts of a batch are computed at a time, 0 for torch's own choice. A run repeats exactly with 1.
-    micro_batch: crops in such a part.
+    threads: how many parts of a batch are computed at a time on the CPU, 0 for torch's own choice. A run repeats
+        exactly with 1.
+    micro_batch: crops in such a part; a GPU, or a process of several, takes the batch in one piece.
     workers: processes that make crops (forks, so not on Windows); 0 makes them in between.
     checkpoint_minutes: how often the run is saved.
     validate_minutes: how often the average precision on the photos held out is measured; 0: only at the end.
@@ -95,6 +98,8 @@ class TrainConfig:
     rotation: float = 40.0
     flip: float = 0.5
     colour: float = 1.0
+    tensorboard: bool = False
+    device: str = ""
     bfloat16: bool = True
     threads: int = 0
     micro_batch: int = 8

@@ -151,13 +151,17 @@ class CropMaker(Dataset[Batch]):
 
 
 class BatchNumbers(Sampler[tuple[int, int, int]]):
-    """Asks a `CropMaker` for the batches from step `first` on, without end, each in the size `crop_size(step)`."""
+    """Asks a `CropMaker` for the batches from step `first` on, without end, each in the size `crop_size(step)`.
 
-    def __init__(self, first: int, batch: int, crop_size: Callable[[int], int]) -> None:
+    Of `world` processes, each asks for its own part of every batch.
+    """
+
+    def __init__(self, first: int, batch: int, crop_size: Callable[[int], int], rank: int = 0, world: int = 1) -> None:
         self._first, self._batch, self._crop_size = first, batch, crop_size
+        self._part, self._offset = batch // world, rank * (batch // world)
 
     def __iter__(self) -> Iterator[tuple[int, int, int]]:
         step = self._first
         while True:
-            yield step * self._batch, self._batch, self._crop_size(step)
+            yield step * self._batch + self._offset, self._part, self._crop_size(step)
             step += 1

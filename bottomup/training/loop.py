@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import dataclasses
-import math
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +18,25 @@ from bottomup.networks.field_network import save_network
 from bottomup.skeletons import get_skeleton
 from bottomup.training.config import Source, TrainConfig
 from bottomup.training.crops import Batch, BatchNumbers, CropMaker, Example, load_examples, read_source
-from bottomup.training.replicas import Replicas
+from bottomup.training.devices import Computer, Place, make_computer, take_place
+from bottomup.training.report import Log, Say
 from bottomup.training.state import TrainState
 from bottomup.training.teacher import Teacher
 from bottomup.training.validation import validate
 
-_COLUMNS = ("step", "crops", "elapsed", "crop_size", "learning_rate", "loss", "heatmaps", "pafs", "gradient")
-_LOG_EVERY = 50
 # Seconds; a first step compiles kernels and waits for the first crops.
 _PATIENCE = 10.0
-
-Say = Callable[[str], None]
 
 
 def train(config: TrainConfig, *, resume: bool = False, say: Say = print) -> Path:
     """Train a field network as a recipe says.
 
     Writes to `config.out`: `config.toml`, `log.csv`, `checkpoint.pt` (everything that a resumed run needs),
-    `weights.safetensors` (the averaged weights, float16) and `validation.csv` (step, folder and the statistics of
-    `bottomup.evaluation`). The teacher's maps are kept in `teacher/` beside that folder.
+    `weights.safetensors` (the averaged weights, float16), `validation.csv` (step, folder and what was measured there)
+    and `pictures/` (what the network makes of held-out photos). The teacher's maps are kept in `teacher/` beside that
+    folder.
+
+    In a process that `torchrun` started it trains together with the others; the first one writes and reports.
 
     Parameters
     ----------
@@ -56,20 +54,30 @@ def train(config: TrainConfig, *, resume: bool = False, say: Say = print) -> Pat
     checkpoint = out / "checkpoint.pt"
     if checkpoint.is_file() and not resume:
         raise ValueError(f"out must be a new folder, or resume be set, but {checkpoint} is there")
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "config.toml").write_text(config.to_toml())
-    sets = load_sets(config, say)
-    state = TrainState(config)
-    if checkpoint.is_file():
-        state.load(checkpoint)
-        say(f"going on at step {state.step}")
-    crops = CropMaker(config, get_skeleton(config.network.skeleton), sets)
-    with (
-        contextlib.closing(Replicas(state.network, config, config.threads or torch.get_num_threads())) as replicas,
-        _one_thread_each(),
-    ):
-        _run(state, replicas, crops, out, say)
+    with take_place(config.device) as place:
+        if config.batch % place.world:
+            raise ValueError(f"batch must be a multiple of the {place.world} processes but is {config.batch}")
+        if not place.is_first:
+            say = _say_nothing
+            place.wait()  # for the teacher's maps
+        out.mkdir(parents=True, exist_ok=True)
+        sets = load_sets(config, say)
+        if place.is_first:
+            (out / "config.toml").write_text(config.to_toml())
+            place.wait()
+        state = TrainState(config, place.device, fresh=not checkpoint.is_file())
+        if checkpoint.is_file():
+            state.load(checkpoint)
+            say(f"going on at step {state.step}")
+        crops = CropMaker(config, get_skeleton(config.network.skeleton), sets)
+        with contextlib.closing(make_computer(state.network, config, place)) as computer, _one_thread_each():
+            _run(state, computer, crops, place, say)
+        place.wait()
     return out / "weights.safetensors"
+
+
+def _say_nothing(_: str) -> None:
+    pass
 
 
 def load_sets(config: TrainConfig, say: Say) -> list[tuple[Source, Sequence[Example]]]:
@@ -87,33 +95,40 @@ def load_sets(config: TrainConfig, say: Say) -> list[tuple[Source, Sequence[Exam
     return sets
 
 
-def _run(state: TrainState, replicas: Replicas, crops: CropMaker, out: Path, say: Say) -> None:
-    config = state.config
+def _run(state: TrainState, computer: Computer, crops: CropMaker, place: Place, say: Say) -> None:
+    config, out = state.config, Path(state.config.out)
     with warnings.catch_warnings():
         # Python 3.12 warns of every fork of a process that has threads; the workers use none of them.
         warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-        batches = iter(_loader(state, crops))
-    log = _Log(out / "log.csv", say)
-    saved = validated = state.elapsed
-    stopwatch = _Stopwatch()
-    clock = time.monotonic()
-    while state.progress < 1:
-        rate = state.set_learning_rate()
-        batch = next(batches)
-        losses = train_step(state, replicas, batch)
-        now = time.monotonic()
-        state.elapsed, clock = state.elapsed + stopwatch.counted(now - clock), now
-        log.add(state, rate, batch[0].shape[-1], losses)
-        if state.elapsed - saved >= 60 * config.checkpoint_minutes and state.progress < 1:
-            saved = state.elapsed
+        batches = iter(_loader(state, crops, place))
+    with contextlib.ExitStack() as stack:
+        log = Log(out, say, tensorboard=config.tensorboard) if place.is_first else None
+        if log is not None:
+            stack.callback(log.close)
+        stopwatch = _Stopwatch()
+        saved = validated = state.elapsed
+        clock = time.monotonic()
+        while state.progress < 1:
+            rate = state.set_learning_rate()
+            batch = next(batches)
+            losses = train_step(state, computer, batch)
+            now = time.monotonic()
+            # All processes must agree on how far they are.
+            state.elapsed, clock = place.share(state.elapsed + stopwatch.counted(now - clock)), now
+            if log is None:
+                continue
+            log.add(state, rate, batch[0].shape[-1], losses)
+            if state.elapsed - saved >= 60 * config.checkpoint_minutes and state.progress < 1:
+                saved = state.elapsed
+                state.save(out / "checkpoint.pt")
+                weights = _export(state, out)
+                if config.validate_minutes and state.elapsed - validated >= 60 * config.validate_minutes:
+                    validated = state.elapsed
+                    log.validated(state.step, validate(weights, config, out / "pictures"))
+                    clock = time.monotonic()  # the schedule is for training
+        if log is not None:
             state.save(out / "checkpoint.pt")
-            weights = _export(state, out)
-            if config.validate_minutes and state.elapsed - validated >= 60 * config.validate_minutes:
-                validated = state.elapsed
-                _validate(weights, state, out, say)
-                clock = time.monotonic()  # the schedule is for training
-    state.save(out / "checkpoint.pt")
-    _validate(_export(state, out), state, out, say)
+            log.validated(state.step, validate(_export(state, out), config, out / "pictures"))
 
 
 class _Stopwatch:
@@ -132,40 +147,9 @@ class _Stopwatch:
         return seconds
 
 
-class _Log:
-    """Means of the losses, a row and a line now and then."""
-
-    def __init__(self, path: Path, say: Say) -> None:
-        self._path, self._say = path, say
-        self._recent: list[list[float]] = []
-        if not path.is_file():
-            self._append(_COLUMNS)
-
-    def add(self, state: TrainState, rate: float, crop_size: int, losses: list[float]) -> None:
-        """Note one step. ValueError once the loss is no longer finite."""
-        if not math.isfinite(losses[0]):
-            raise ValueError(f"learning_rate must keep the loss finite but at step {state.step} it is {losses[0]}")
-        self._recent.append(losses)
-        if state.step % _LOG_EVERY and state.progress < 1:
-            return
-        means = [sum(column) / len(self._recent) for column in zip(*self._recent, strict=True)]
-        self._recent.clear()
-        crops = state.step * state.config.batch
-        self._append([f"{v:.6g}" for v in (state.step, crops, state.elapsed, crop_size, rate, *means)])
-        self._say(
-            f"{100 * state.progress:5.1f} %  step {state.step}  loss {means[0]:.3f}"
-            f" (heatmaps {means[1]:.3f}, pafs {means[2]:.3f})  gradient {means[3]:.2f}"
-            f"  rate {rate:.1e}  {crops / max(state.elapsed, 1e-9):.0f} crops/s"
-        )
-
-    def _append(self, row: Sequence[str]) -> None:
-        with self._path.open("a", newline="") as file:
-            csv.writer(file).writerow(row)
-
-
-def train_step(state: TrainState, replicas: Replicas, batch: Batch) -> list[float]:
+def train_step(state: TrainState, computer: Computer, batch: Batch) -> list[float]:
     """One step on one batch; returns loss, loss of the heatmaps, loss of the pafs, norm of the gradient."""
-    heat_loss, paf_loss = replicas.backward(batch)
+    heat_loss, paf_loss = computer.backward(batch)
     norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), state.config.clip)
     state.optimizer.step()
     state.step += 1
@@ -173,16 +157,17 @@ def train_step(state: TrainState, replicas: Replicas, batch: Batch) -> list[floa
     return [heat_loss + paf_loss, heat_loss, paf_loss, norm.item()]
 
 
-def _loader(state: TrainState, crops: CropMaker) -> DataLoader[Batch]:
+def _loader(state: TrainState, crops: CropMaker, place: Place) -> DataLoader[Batch]:
     config = state.config
 
     def crop_size(step: int) -> int:
         # Batches are asked for a little ahead; with `steps` their size must not depend on how far ahead.
         return config.crop_size(step / config.steps if config.steps else state.progress)
 
-    numbers = BatchNumbers(state.step, config.batch, crop_size)
+    numbers = BatchNumbers(state.step, config.batch, crop_size, place.rank, place.world)
     # Forked workers share the photos in memory with this process.
     extra: dict[str, Any] = {"multiprocessing_context": "fork", "prefetch_factor": 3} if config.workers else {}
+    extra["pin_memory"] = place.device.type == "cuda"
     return DataLoader(crops, batch_size=None, sampler=numbers, num_workers=config.workers, **extra)
 
 
@@ -213,10 +198,3 @@ def _export(state: TrainState, out: Path) -> Path:
     save_network(state.average, unfinished, metadata=facts)
     unfinished.replace(path)
     return path
-
-
-def _validate(weights: Path, state: TrainState, out: Path, say: Say) -> None:
-    for folder, found in validate(weights, state.config).items():
-        say(f"{folder}: " + "  ".join(f"{name} {value:.4f}" for name, value in found.items()))
-        with (out / "validation.csv").open("a", newline="") as file:
-            csv.writer(file).writerow([state.step, folder, *(f"{value:.4f}" for value in found.values())])

@@ -15,14 +15,13 @@ from bottomup.training.config import TrainConfig
 from bottomup.training.pretrained import imagenet_weights
 
 
-def _start_from(network: FieldNetwork, config: TrainConfig) -> list[nn.Parameter]:
-    """Load the pretrained weights, freeze the first parts; returns the pretrained parameters that still learn."""
+def _freeze(network: FieldNetwork, config: TrainConfig) -> list[nn.Parameter]:
+    """Freeze the first parts of a pretrained backbone; returns the parameters of the parts that still learn."""
     backbone = network.backbone
     if not hasattr(backbone, "load_imagenet"):
         raise ValueError(
             f"initial_weights must be empty for backbone {config.network.backbone!r}, there are none for it"
         )
-    backbone.load_imagenet(imagenet_weights(config.initial_weights))
     parts = backbone.pretrained_parts()
     for part in parts[: config.frozen_parts]:
         part.requires_grad_(False)
@@ -50,13 +49,18 @@ class TrainState:
     """Network, its averaged twin, optimiser, and how far the run is.
 
     step: steps done.  elapsed: seconds of training, over all the times it was resumed.
+
+    Begins with the recipe's initial weights, unless they are going to be loaded anyway: `fresh` is False then.
     """
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, device: torch.device | None = None, *, fresh: bool = True) -> None:
         torch.manual_seed(config.seed)
         self.config = config
-        self.network = FieldNetwork(config.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        pretrained = _start_from(self.network, config) if config.initial_weights else []
+        self.network = FieldNetwork(config.network)
+        pretrained = _freeze(self.network, config) if config.initial_weights else []
+        if config.initial_weights and fresh:
+            self.network.backbone.load_imagenet(imagenet_weights(config.initial_weights))
+        self.network.to(device or torch.device("cpu"), memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network.train()
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         groups = _parameter_groups(self.network, config, pretrained)
@@ -105,7 +109,7 @@ class TrainState:
     def load(self, path: Path) -> None:
         """Take up the state in a file. ValueError names the file if it is of another network or damaged."""
         try:
-            content = torch.load(path, weights_only=True)
+            content = torch.load(path, map_location="cpu", weights_only=True)
             self.network.load_state_dict(content["network"])
             self.average.load_state_dict(content["average"])
             self.optimizer.load_state_dict(content["optimizer"])

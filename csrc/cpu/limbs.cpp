@@ -36,11 +36,13 @@ Pairs score_limbs(const FieldView& pafs, const float* xy, const int64_t* offsets
     const int64_t total = pafs.batch * limb_count;
     std::vector<Found> found{size_t(total)};
     std::vector<NonFinite> non_finite{size_t(total)};
-    parallel_for(total, threads, [&](int64_t n) {
+    parallel_for(total, threads, [&](int, int64_t n) {
         const int64_t b = n / limb_count, limb = n % limb_count;
         const int64_t* from = offsets + b * joints + limbs[2 * limb];
         const int64_t* to = offsets + b * joints + limbs[2 * limb + 1];
-        const auto scan = pafs.dtype == DType::float32 ? scan_limb<float> : scan_limb<Half>;
+        const auto scan = pafs.dtype == DType::float32   ? scan_limb<float>
+                          : pafs.dtype == DType::float16 ? scan_limb<Half>
+                                                         : scan_limb<BFloat16>;
         if (!scan(pafs, b, limb, xy, from[0], from[1], to[0], to[1], rule, found[size_t(n)]))
             non_finite[size_t(n)] = {b, 2 * limb, -1, -1};
     });

@@ -270,7 +270,7 @@ def test_names_what_does_not_fit() -> None:
         score_limbs(np.zeros((4, 9, 40), np.float32), candidates, THREE)
     with pytest.raises(ValueError, match="pafs must hold the candidates' 1 images but has shape"):
         score_limbs(np.stack([pafs, pafs]), candidates, STICK)
-    with pytest.raises(TypeError, match="pafs must be float32 or float16 but is float64"):
+    with pytest.raises(TypeError, match="pafs must be float32, float16 or bfloat16 but is float64"):
         score_limbs(pafs.astype(np.float64), candidates, STICK)
     with pytest.raises(ValueError, match=r"coverage must be from 0 to 1 but is 1\.5"):
         score_limbs(pafs, candidates, STICK, coverage=1.5)

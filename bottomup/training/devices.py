@@ -1,0 +1,129 @@
+"""Where a batch is computed: on the CPU in several threads, on a GPU, or in several processes of `torchrun`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+import torch
+from torch import distributed, nn
+
+from bottomup.networks.field_network import FieldNetwork
+from bottomup.networks.torch_backend import choose_device
+from bottomup.training.config import TrainConfig
+from bottomup.training.crops import Batch
+from bottomup.training.loss import field_loss
+from bottomup.training.replicas import Replicas
+
+# How long processes wait for each other: the first one lets the teacher look at all photos meanwhile, or validates.
+_WAIT = timedelta(hours=3)
+
+
+@dataclass(frozen=True)
+class Place:
+    """This process: its device, its number, and how many there are."""
+
+    device: torch.device
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is this process that writes files and reports."""
+        return self.rank == 0
+
+    def wait(self) -> None:
+        """Go on when all processes are here."""
+        if self.world > 1:
+            distributed.barrier()
+
+    def share(self, value: float) -> float:
+        """The first process's value, in all of them."""
+        if self.world == 1:
+            return value
+        shared = torch.tensor([value], dtype=torch.float64, device=self.device)
+        distributed.broadcast(shared, 0)
+        return float(shared.item())
+
+
+@contextlib.contextmanager
+def take_place(device: str) -> Iterator[Place]:
+    """Join the processes that `torchrun` started, if it did; each takes a GPU of its own, if there are any.
+
+    device: `cpu`, `cuda` or `cuda:N`; empty takes a GPU if there is one. ValueError if it is not there.
+    """
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    chosen = choose_device(device or None)
+    if chosen.type == "cuda" and world > 1:
+        chosen = choose_device(f"cuda:{os.environ['LOCAL_RANK']}")
+    if chosen.type == "cuda":
+        torch.cuda.set_device(chosen)
+    if world == 1:
+        yield Place(chosen)
+        return
+    distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=_WAIT)
+    try:
+        yield Place(chosen, distributed.get_rank(), world)
+    finally:
+        distributed.destroy_process_group()
+
+
+class Computer(Protocol):
+    """What computes a batch."""
+
+    def backward(self, batch: Batch) -> tuple[float, float]:
+        """Set the network's gradients and statistics from one batch; returns the losses of heatmaps and pafs."""
+        ...
+
+    def close(self) -> None:
+        """Give back what was taken."""
+        ...
+
+
+def make_computer(network: FieldNetwork, config: TrainConfig, place: Place) -> Computer:
+    """The computer for a place."""
+    if place.device.type == "cpu" and place.world == 1:
+        return Replicas(network, config, config.threads or torch.get_num_threads())
+    return WholeBatch(network, config, place)
+
+
+class WholeBatch:
+    """Computes a batch in one piece on the place's device; gradients are the mean over all processes."""
+
+    def __init__(self, network: FieldNetwork, config: TrainConfig, place: Place) -> None:
+        self._network, self._config, self._place = network, config, place
+        self._loss: nn.Module = _Loss(network, config)
+        if place.world > 1:
+            # Every process counts batch statistics of its own; those of the first are the ones that are kept.
+            self._loss = nn.parallel.DistributedDataParallel(self._loss)
+
+    def close(self) -> None:
+        """Nothing was taken."""
+
+    def backward(self, batch: Batch) -> tuple[float, float]:
+        """See `Computer.backward`; the losses are those of this process."""
+        images, heatmaps, pafs, weights = (part.to(self._place.device, non_blocking=True) for part in batch)
+        self._network.zero_grad(set_to_none=True)
+        heat_loss, paf_loss = self._loss(images, heatmaps, pafs, weights)
+        (heat_loss + paf_loss).backward()
+        return heat_loss.item(), paf_loss.item()
+
+
+class _Loss(nn.Module):
+    """The losses as the output of a module, which is what DistributedDataParallel wraps."""
+
+    def __init__(self, network: FieldNetwork, config: TrainConfig) -> None:
+        super().__init__()
+        self.network, self._config = network, config
+
+    def forward(
+        self, images: torch.Tensor, heatmaps: torch.Tensor, pafs: torch.Tensor, weights: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        pixels = images.to(memory_format=torch.channels_last).float() / 255
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self._config.bfloat16):
+            stages = self.network.logits(pixels)
+        return field_loss(stages, heatmaps, pafs, weights, self._config.foreground)

@@ -1,0 +1,93 @@
+// A few floats at once, and comparisons of them, for the instruction set that this file is compiled for.
+#pragma once
+
+#include <cstdint>
+
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__SSE2__) || defined(_M_X64)
+#include <emmintrin.h>
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+namespace bottomup::cpu {
+namespace {  // each instruction set has its own
+
+#if defined(__AVX512F__)
+struct Floats {
+    static constexpr int kCount = 16;
+    __m512 values;
+    static Floats load(const float* from) { return {_mm512_loadu_ps(from)}; }
+    static Floats all(float value) { return {_mm512_set1_ps(value)}; }
+};
+struct Mask {  // a truth value for each
+    __mmask16 mask;
+    uint32_t bits() const { return mask; }
+};
+inline Mask operator&(Mask a, Mask b) { return {__mmask16(a.mask & b.mask)}; }
+inline Floats operator*(Floats a, Floats b) { return {_mm512_mul_ps(a.values, b.values)}; }
+inline Mask operator>=(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.values, b.values, _CMP_GE_OQ)}; }
+#elif defined(__AVX2__)
+struct Floats {
+    static constexpr int kCount = 8;
+    __m256 values;
+    static Floats load(const float* from) { return {_mm256_loadu_ps(from)}; }
+    static Floats all(float value) { return {_mm256_set1_ps(value)}; }
+};
+struct Mask {
+    __m256 mask;
+    uint32_t bits() const { return uint32_t(_mm256_movemask_ps(mask)); }
+};
+inline Mask operator&(Mask a, Mask b) { return {_mm256_and_ps(a.mask, b.mask)}; }
+inline Floats operator*(Floats a, Floats b) { return {_mm256_mul_ps(a.values, b.values)}; }
+inline Mask operator>=(Floats a, Floats b) { return {_mm256_cmp_ps(a.values, b.values, _CMP_GE_OQ)}; }
+#elif defined(__SSE2__) || defined(_M_X64)
+struct Floats {
+    static constexpr int kCount = 4;
+    __m128 values;
+    static Floats load(const float* from) { return {_mm_loadu_ps(from)}; }
+    static Floats all(float value) { return {_mm_set1_ps(value)}; }
+};
+struct Mask {
+    __m128 mask;
+    uint32_t bits() const { return uint32_t(_mm_movemask_ps(mask)); }
+};
+inline Mask operator&(Mask a, Mask b) { return {_mm_and_ps(a.mask, b.mask)}; }
+inline Floats operator*(Floats a, Floats b) { return {_mm_mul_ps(a.values, b.values)}; }
+inline Mask operator>=(Floats a, Floats b) { return {_mm_cmpge_ps(a.values, b.values)}; }
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+struct Floats {
+    static constexpr int kCount = 4;
+    float32x4_t values;
+    static Floats load(const float* from) { return {vld1q_f32(from)}; }
+    static Floats all(float value) { return {vdupq_n_f32(value)}; }
+};
+struct Mask {
+    uint32x4_t mask;
+    uint32_t bits() const {
+        const uint32x4_t places = {1, 2, 4, 8};
+        return vaddvq_u32(vandq_u32(mask, places));
+    }
+};
+inline Mask operator&(Mask a, Mask b) { return {vandq_u32(a.mask, b.mask)}; }
+inline Floats operator*(Floats a, Floats b) { return {vmulq_f32(a.values, b.values)}; }
+inline Mask operator>=(Floats a, Floats b) { return {vcgeq_f32(a.values, b.values)}; }
+#else
+struct Floats {
+    static constexpr int kCount = 1;
+    float values;
+    static Floats load(const float* from) { return {*from}; }
+    static Floats all(float value) { return {value}; }
+};
+struct Mask {
+    bool mask;
+    uint32_t bits() const { return mask; }
+};
+inline Mask operator&(Mask a, Mask b) { return {a.mask && b.mask}; }
+inline Floats operator*(Floats a, Floats b) { return {a.values * b.values}; }
+inline Mask operator>=(Floats a, Floats b) { return {a.values >= b.values}; }
+#endif
+
+}  // namespace
+}  // namespace bottomup::cpu
