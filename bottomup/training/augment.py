@@ -104,3 +104,9 @@ def jitter_colours(image: npt.NDArray[np.uint8], rng: np.random.Generator, stren
         noise = rng.integers(-12, 13, image.shape, np.int16)
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
     return image
+
+
+def compress(image: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """As it comes back from a JPEG file of low to middling quality."""
+    _, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 70))])
+    return np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR), np.uint8)

@@ -64,7 +64,12 @@ class TrainConfig:
         first: they teach what a joint looks like at half the cost.
     batch, learning_rate, weight_decay, warmup, clip, ema: the usual; `warmup` in steps, `clip` of the gradient's norm.
     foreground: how much more a cell counts where the target is 1 than where it is 0.
+    joint_weights: (name, weight) pairs of joints whose heatmaps count more, or less, than 1; "wrist" is both wrists.
+    hard_joints: above 0, only so many joints of a crop count in the last stage, those that are seen worst.
     rotation: degrees to either side.  flip: share of mirrored crops.  colour: 0 leaves the colours alone.
+    jpeg: share of crops that go through a strong JPEG compression.
+    half_body: share of crops around the upper or the lower half of a person, enlarged.
+    crowd: share of crops in which a person of another photo stands in front.
     tensorboard: also write curves for TensorBoard, to `tensorboard/`.
     device: `cpu`, `cuda` or `cuda:N`; empty takes a GPU if there is one.
     bfloat16: compute in bfloat16 where it is safe.
@@ -95,9 +100,14 @@ class TrainConfig:
     clip: float = 5.0
     ema: float = 0.999
     foreground: float = 4.0
+    joint_weights: tuple[tuple[str, float], ...] = ()
+    hard_joints: int = 0
     rotation: float = 40.0
     flip: float = 0.5
     colour: float = 1.0
+    jpeg: float = 0.0
+    half_body: float = 0.0
+    crowd: float = 0.0
     tensorboard: bool = False
     device: str = ""
     bfloat16: bool = True
@@ -110,6 +120,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         sizes = tuple((float(start), int(size)) for start, size in self.crop_sizes)
         object.__setattr__(self, "crop_sizes", sizes)
+        object.__setattr__(self, "joint_weights", tuple((str(n), float(w)) for n, w in self.joint_weights))
         _require(len(self.sources) > 0, "sources", "at least one folder", self.sources)
         _require(
             bool(sizes) and sizes[0][0] == 0 and list(sizes) == sorted(sizes), "crop_sizes", "rising from 0", sizes
@@ -132,6 +143,11 @@ class TrainConfig:
         _require(0 <= self.ema < 1, "ema", "from 0 to below 1", self.ema)
         _require(self.checkpoint_minutes >= 0, "checkpoint_minutes", "at least 0", self.checkpoint_minutes)
         _require(self.validate_minutes >= 0, "validate_minutes", "at least 0", self.validate_minutes)
+        weights = [weight for _, weight in self.joint_weights]
+        _require(all(w > 0 and math.isfinite(w) for w in weights), "joint_weights", "positive", self.joint_weights)
+        _require(self.hard_joints >= 0, "hard_joints", "at least 0", self.hard_joints)
+        for name in ("flip", "jpeg", "half_body", "crowd"):
+            _require(0 <= getattr(self, name) <= 1, name, "from 0 to 1", getattr(self, name))
         _require(self.clip > 0, "clip", "positive", self.clip)
         _require(self.workers >= 0, "workers", "at least 0", self.workers)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,64 +10,14 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from bottomup.datasets import Photo, read_coco, read_plain, validation_ids
 from bottomup.fields import LIMB_WIDTH, SIGMA, cell_centres, draw_heatmaps, draw_pafs
 from bottomup.skeleton import Skeleton
 from bottomup.training import augment
 from bottomup.training.config import Source, TrainConfig
-from bottomup.training.teacher import Teacher, TeacherMaps
+from bottomup.training.crowd import find_donors, half_body, person_mask, place_donor
+from bottomup.training.examples import Example
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
-# The longest side in pixels to which a photo is enlarged for its person's sake.
-_LONGEST = 640
-
-
-@dataclass(frozen=True)
-class Example:
-    """A photo in memory: (H, W, 3) uint8 BGR, its labels, its teacher's maps, the scale that counts as 1."""
-
-    image: npt.NDArray[np.uint8]
-    photo: Photo
-    maps: Sequence[TeacherMaps]
-    unit: float
-
-
-def read_source(source: Source, root: Path, skeleton: Skeleton) -> tuple[list[Photo], list[Photo]]:
-    """The photos of a source for training, and those that it holds out."""
-    folder = root / source.folder
-    if not (folder / "annotations.json").is_file():
-        plain = read_plain(folder, skeleton)
-        return plain[source.held_out :], plain[: source.held_out]
-    photos = read_coco(folder, skeleton, skip_joints=source.skip_joints)
-    held = (
-        validation_ids(photos, split=source.held_out_split, count=source.held_out) if source.held_out else frozenset()
-    )
-    return [p for p in photos if p.id not in held], [p for p in photos if p.id in held]
-
-
-def load_examples(source: Source, photos: Sequence[Photo], teacher: Teacher | None, cache: Path) -> list[Example]:
-    """Read a source's photos into memory and let the teacher look at those it has not seen yet."""
-    examples = []
-    for photo in photos:
-        decoded = cv2.imread(str(photo.path), cv2.IMREAD_COLOR)
-        if decoded is None:
-            raise ValueError(f"source {source.folder} must hold readable photos but {photo.path} is none")
-        image: npt.NDArray[np.uint8] = decoded.astype(np.uint8, copy=False)
-        unit = _unit(photo, image.shape[:2], source.person_size)
-        maps: list[TeacherMaps] = []
-        if teacher is not None and source.teacher_scales:
-            kept = cache / re.sub(r"\W+", "-", source.folder).strip("-") / f"{photo.id}.npz"
-            maps = teacher.maps(image, [unit * scale for scale in source.teacher_scales], kept)
-        examples.append(Example(image, photo, maps, unit))
-    return examples
-
-
-def _unit(photo: Photo, shape: tuple[int, ...], person_size: float) -> float:
-    if not person_size or not photo.visible.any():
-        return 1.0
-    extents = [np.ptp(person[seen], axis=0).max() for person, seen in zip(photo.keypoints, photo.visible, strict=True)]
-    wanted = float(np.clip(person_size / max(float(np.median(extents)), 1.0), 0.5, 3.0))
-    return min(wanted, _LONGEST / max(shape))
 
 
 class CropMaker(Dataset[Batch]):
@@ -86,6 +33,7 @@ class CropMaker(Dataset[Batch]):
         self._config, self._skeleton, self._sets = config, skeleton, sets
         shares = np.array([source.weight for source, _ in sets], np.float64)
         self._shares = shares / shares.sum()
+        self._donors = find_donors(sets) if config.crowd else []
 
     def __getitem__(self, item: tuple[int, int, int]) -> Batch:
         first, count, size = item
@@ -98,11 +46,33 @@ class CropMaker(Dataset[Batch]):
         source, examples = self._sets[rng.choice(len(self._sets), p=self._shares)]
         example = examples[int(rng.integers(len(examples)))]
         matrix = self._random_matrix(source, example, size, rng)
-        image = augment.jitter_colours(augment.warp_photo(example.image, matrix, size), rng, self._config.colour)
+        image = augment.warp_photo(example.image, matrix, size)
         fields = self.target(source, example, matrix, size)
+        if self._donors and rng.random() < self._config.crowd:
+            image, fields = self._crowd(image, fields, rng)
+        image = augment.jitter_colours(image, rng, self._config.colour)
+        if self._config.jpeg and rng.random() < self._config.jpeg:
+            image = augment.compress(image, rng)
         return np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1)), *fields
 
     def _random_matrix(self, source: Source, example: Example, size: int, rng: np.random.Generator) -> augment.Matrix:
+        degrees = float(np.clip(rng.normal(0, 0.5), -1, 1)) * self._config.rotation
+        mirror = bool(rng.random() < self._config.flip)
+        half = None
+        if self._config.half_body and rng.random() < self._config.half_body:
+            half = half_body(example.photo, self._skeleton, rng)
+        if half is None:
+            centre, scale = self._random_part(source, example, size, rng)
+        else:
+            centre, extent = half
+            smallest, largest = example.unit * np.array(source.scale) * (1.0, 1.5)
+            scale = float(np.clip(rng.uniform(0.5, 0.8) * size / max(extent, 1.0), smallest, largest))
+        return augment.crop_matrix(centre, scale, degrees, mirror, size)
+
+    def _random_part(
+        self, source: Source, example: Example, size: int, rng: np.random.Generator
+    ) -> tuple[npt.NDArray[np.float64], float]:
+        """The middle of a crop in photo pixels, mostly near somebody's joint, and its scale."""
         scale = example.unit * float(np.exp(rng.uniform(*np.log(source.scale))))
         people, joints = np.nonzero(example.photo.visible)
         if len(people) and rng.random() < 0.85:
@@ -112,9 +82,24 @@ class CropMaker(Dataset[Batch]):
             centre = rng.uniform(0, 1, 2) * example.image.shape[1::-1]
         # Nothing is learnt beyond the photo's edge, so most of the crop lies within it.
         sides, inner = np.array(example.image.shape[1::-1]), 0.38 * size / scale
-        centre = np.where(sides > 2 * inner, np.clip(centre, inner, np.maximum(sides - inner, inner)), sides / 2)
-        degrees = float(np.clip(rng.normal(0, 0.5), -1, 1)) * self._config.rotation
-        return augment.crop_matrix(centre, scale, degrees, bool(rng.random() < self._config.flip), size)
+        within = np.clip(centre, inner, np.maximum(sides - inner, inner))
+        return np.where(sides > 2 * inner, within, sides / 2), scale
+
+    def _crowd(
+        self, image: npt.NDArray[np.uint8], fields: Sequence[npt.NDArray[np.float32]], rng: np.random.Generator
+    ) -> tuple[npt.NDArray[np.uint8], tuple[npt.NDArray[np.float32], ...]]:
+        """Another photo's person in front: picture and fields are covered alike, what is hidden is not asked for."""
+        donor = self._donors[int(rng.integers(len(self._donors)))]
+        size = image.shape[0]
+        matrix = place_donor(donor, size, rng)
+        points = augment.warp_keypoints(donor.example.photo.keypoints[[donor.person]], matrix, self._skeleton)[0]
+        cover = person_mask(points, self._skeleton, size)
+        photo = augment.warp_photo(donor.example.image, matrix, size)
+        mixed = image + cover[..., None] * (photo.astype(np.float32) - image)
+        over = cv2.resize(cover, fields[0].shape[1:], interpolation=cv2.INTER_AREA)
+        theirs = self.target(donor.source, donor.example, matrix, size)
+        covered = (own + over * (their - own) for own, their in zip(fields, theirs, strict=True))
+        return np.rint(mixed).astype(np.uint8), tuple(np.asarray(part, np.float32) for part in covered)
 
     def target(
         self, source: Source, example: Example, matrix: augment.Matrix, size: int

@@ -16,7 +16,7 @@ from bottomup.networks.field_network import FieldNetwork
 from bottomup.networks.torch_backend import choose_device
 from bottomup.training.config import TrainConfig
 from bottomup.training.crops import Batch
-from bottomup.training.loss import field_loss
+from bottomup.training.loss import FieldLoss
 from bottomup.training.replicas import Replicas
 
 # How long processes wait for each other: the first one lets the teacher look at all photos meanwhile, or validates.
@@ -95,7 +95,7 @@ class WholeBatch:
     """Computes a batch in one piece on the place's device; gradients are the mean over all processes."""
 
     def __init__(self, network: FieldNetwork, config: TrainConfig, place: Place) -> None:
-        self._network, self._config, self._place = network, config, place
+        self._network, self._place = network, place
         self._loss: nn.Module = _Loss(network, config)
         if place.world > 1:
             # Every process counts batch statistics of its own; those of the first are the ones that are kept.
@@ -118,12 +118,14 @@ class _Loss(nn.Module):
 
     def __init__(self, network: FieldNetwork, config: TrainConfig) -> None:
         super().__init__()
-        self.network, self._config = network, config
+        self.network, self._bfloat16 = network, config.bfloat16
+        self.compare = FieldLoss(config, network.skeleton).to(network.mean.device)
 
     def forward(
         self, images: torch.Tensor, heatmaps: torch.Tensor, pafs: torch.Tensor, weights: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         pixels = images.to(memory_format=torch.channels_last).float() / 255
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=self._config.bfloat16):
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self._bfloat16):
             stages = self.network.logits(pixels)
-        return field_loss(stages, heatmaps, pafs, weights, self._config.foreground)
+        losses: tuple[torch.Tensor, torch.Tensor] = self.compare(stages, heatmaps, pafs, weights)
+        return losses

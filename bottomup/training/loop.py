@@ -17,8 +17,9 @@ from torch.utils.data import DataLoader
 from bottomup.networks.field_network import save_network
 from bottomup.skeletons import get_skeleton
 from bottomup.training.config import Source, TrainConfig
-from bottomup.training.crops import Batch, BatchNumbers, CropMaker, Example, load_examples, read_source
+from bottomup.training.crops import Batch, BatchNumbers, CropMaker
 from bottomup.training.devices import Computer, Place, make_computer, take_place
+from bottomup.training.examples import Example, load_examples, read_source
 from bottomup.training.report import Log, Say
 from bottomup.training.state import TrainState
 from bottomup.training.teacher import Teacher

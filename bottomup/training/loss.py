@@ -5,7 +5,49 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch import nn
 from torch.nn import functional
+
+from bottomup.skeleton import Skeleton
+from bottomup.training.config import TrainConfig
+
+
+class FieldLoss(nn.Module):
+    """`field_loss` as a recipe wants it."""
+
+    joint_weights: torch.Tensor
+
+    def __init__(self, config: TrainConfig, skeleton: Skeleton) -> None:
+        super().__init__()
+        self._foreground, self._hard_joints = config.foreground, config.hard_joints
+        self.register_buffer("joint_weights", joint_weights(config.joint_weights, skeleton), persistent=False)
+
+    def forward(
+        self,
+        stages: Sequence[tuple[torch.Tensor, torch.Tensor]],
+        heatmaps: torch.Tensor,
+        pafs: torch.Tensor,
+        weights: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return field_loss(
+            stages, heatmaps, pafs, weights, self._foreground, self.joint_weights, hard_joints=self._hard_joints
+        )
+
+
+def joint_weights(named: Sequence[tuple[str, float]], skeleton: Skeleton) -> torch.Tensor:
+    """(K,) how much each joint counts: 1, or what stands beside its name, with or without left_ and right_.
+
+    Raises ValueError that lists the names which no joint of the skeleton has.
+    """
+    weights = torch.ones(skeleton.num_joints)
+    unknown = []
+    for name, weight in named:
+        fitting = [n for n, joint in enumerate(skeleton.joints) if name in (joint, joint.partition("_")[2])]
+        weights[fitting] = weight
+        unknown += [] if fitting else [name]
+    if unknown:
+        raise ValueError(f"joint_weights must name joints of {skeleton.name} but has {unknown}")
+    return weights
 
 
 def field_loss(
@@ -14,6 +56,9 @@ def field_loss(
     pafs: torch.Tensor,
     weights: torch.Tensor,
     foreground: float,
+    joint_weights: torch.Tensor | None = None,
+    *,
+    hard_joints: int = 0,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Summed over channels and stages, averaged over cells.
 
@@ -32,17 +77,27 @@ def field_loss(
         (B, 1, h, w), 0 where the target is not known.
     foreground:
         How much more a cell counts where its target is 1.
+    joint_weights:
+        (K,) how much each joint's heatmap counts; None: all the same.
+    hard_joints:
+        Above 0: of each crop, only so many joints count in the last stage, those with the largest loss (online hard
+        keypoint mining, Chen et al., Cascaded Pyramid Network, arXiv:1711.07319, section 3.2); scaled up, so that
+        the loss does not get smaller for it.
 
     Returns the (scalar) losses of heatmaps and pafs.
     """
     cells = weights.sum().clamp(min=1)
     heat_weights = weights * (1 + foreground * heatmaps)
+    if joint_weights is not None:
+        heat_weights = heat_weights * joint_weights.view(1, -1, 1, 1)
     paf_weights = weights * (1 + foreground * pafs.abs())
-    entropy = functional.binary_cross_entropy(heatmaps, heatmaps, heat_weights, reduction="sum")
-    heat_loss, paf_loss = -len(stages) * entropy, torch.zeros(())
-    for logits, predicted in stages:
-        heat_loss = heat_loss + functional.binary_cross_entropy_with_logits(
-            logits.float(), heatmaps, heat_weights, reduction="sum"
-        )
+    entropy = functional.binary_cross_entropy(heatmaps, heatmaps, heat_weights, reduction="none").sum((2, 3))
+    heat_loss = paf_loss = torch.zeros((), device=heatmaps.device)
+    for number, (logits, predicted) in enumerate(stages, start=1):
+        cross = functional.binary_cross_entropy_with_logits(logits.float(), heatmaps, heat_weights, reduction="none")
+        of_joints = cross.sum((2, 3)) - entropy  # (B, K)
+        if 0 < hard_joints < of_joints.shape[1] and number == len(stages):
+            of_joints = of_joints.topk(hard_joints, dim=1).values * (of_joints.shape[1] / hard_joints)
+        heat_loss = heat_loss + of_joints.sum()
         paf_loss = paf_loss + (paf_weights * (predicted.float() - pafs) ** 2).sum()
     return heat_loss / cells, paf_loss / cells

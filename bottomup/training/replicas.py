@@ -16,7 +16,7 @@ import torch
 from bottomup.networks.field_network import FieldNetwork
 from bottomup.training.config import TrainConfig
 from bottomup.training.crops import Batch
-from bottomup.training.loss import field_loss
+from bottomup.training.loss import FieldLoss
 
 
 class Replicas:
@@ -28,6 +28,7 @@ class Replicas:
 
     def __init__(self, network: FieldNetwork, config: TrainConfig, threads: int) -> None:
         self._network, self._config = network, config
+        self._loss = FieldLoss(config, network.skeleton)
         self._replicas = [copy.deepcopy(network) for _ in range(threads)]
         for replica in self._replicas:
             for own, shared in zip(replica.parameters(), network.parameters(), strict=True):
@@ -61,9 +62,9 @@ class Replicas:
             pixels = images.to(memory_format=torch.channels_last).float() / 255
             with torch.autocast("cpu", torch.bfloat16, enabled=self._config.bfloat16):
                 stages = replica.logits(pixels)
-            heat_loss, paf_loss = field_loss(stages, heatmaps, pafs, weights, self._config.foreground)
+            heat_loss, paf_loss = self._loss(stages, heatmaps, pafs, weights)
             part = share * len(images)
-            (part * (heat_loss + paf_loss)).backward()  # type: ignore[no-untyped-call]
+            (part * (heat_loss + paf_loss)).backward()
             heat_sum += part * heat_loss.item()
             paf_sum += part * paf_loss.item()
 

@@ -14,7 +14,7 @@ from bottomup.evaluation import evaluate
 from bottomup.image import read_image
 from bottomup.skeletons import COCO_17, get_skeleton
 from bottomup.training.config import TrainConfig
-from bottomup.training.crops import read_source
+from bottomup.training.examples import read_source
 
 # How many held-out photos of a source are drawn.
 _PICTURES = 8

@@ -21,7 +21,13 @@ def test_the_recipe_in_the_package_can_be_loaded_and_names_no_machine() -> None:
 
 
 def test_a_config_survives_toml(tmp_path: Path) -> None:
-    config = dataclasses.replace(TrainConfig.load(DEFAULT), data='a "quoted" \\ path', seed=3, bfloat16=False)
+    config = dataclasses.replace(
+        TrainConfig.load(DEFAULT),
+        data='a "quoted" \\ path',
+        seed=3,
+        bfloat16=False,
+        joint_weights=(("wrist", 1.5), ("left_knee", 1.2)),
+    )
     (tmp_path / "a.toml").write_text(config.to_toml())
     assert TrainConfig.load(tmp_path / "a.toml") == config
 
@@ -44,6 +50,9 @@ def test_crops_grow_along_the_schedule() -> None:
         ("crop_sizes = [[0.2, 64]]\n[[sources]]\nfolder = 'a'", "crop_sizes must be rising from 0"),
         ("hours = -1\n[[sources]]\nfolder = 'a'", "hours must be positive but is -1"),
         ("batch = 0\n[[sources]]\nfolder = 'a'", "batch must be at least 1 but is 0"),
+        ("crowd = 1.5\n[[sources]]\nfolder = 'a'", "crowd must be from 0 to 1 but is 1.5"),
+        ("joint_weights = [['wrist', -1]]\n[[sources]]\nfolder = 'a'", "joint_weights must be positive"),
+        ("hard_joints = -1\n[[sources]]\nfolder = 'a'", "hard_joints must be at least 0 but is -1"),
         ("frozen_parts = 1\n[[sources]]\nfolder = 'a'", "frozen_parts must be 0 without initial_weights but is 1"),
         ("pretrained_rate = 0\n[[sources]]\nfolder = 'a'", "pretrained_rate must be above 0 and at most 1"),
         ("[network]\nstride = 7\n[[sources]]\nfolder = 'a'", "stride must be 4 or 8 but is 7"),

@@ -12,7 +12,8 @@ from bottomup.fields import draw_fields
 from bottomup.skeletons import OPENPOSE_COCO_18
 from bottomup.training import Source, TrainConfig
 from bottomup.training.augment import crop_matrix
-from bottomup.training.crops import BatchNumbers, CropMaker, Example, load_examples, read_source
+from bottomup.training.crops import BatchNumbers, CropMaker
+from bottomup.training.examples import Example, load_examples, read_source
 from bottomup.training.teacher import TeacherMaps, pack
 
 

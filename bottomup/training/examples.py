@@ -1,0 +1,68 @@
+"""The photos of a run in memory, with their labels and their teacher's maps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from bottomup.datasets import Photo, read_coco, read_plain, validation_ids
+from bottomup.skeleton import Skeleton
+from bottomup.training.config import Source
+from bottomup.training.teacher import Teacher, TeacherMaps
+
+# The longest side in pixels to which a photo is enlarged for its person's sake.
+_LONGEST = 640
+
+
+@dataclass(frozen=True)
+class Example:
+    """A photo in memory: (H, W, 3) uint8 BGR, its labels, its teacher's maps, the scale that counts as 1."""
+
+    image: npt.NDArray[np.uint8]
+    photo: Photo
+    maps: Sequence[TeacherMaps]
+    unit: float
+
+
+def read_source(source: Source, root: Path, skeleton: Skeleton) -> tuple[list[Photo], list[Photo]]:
+    """The photos of a source for training, and those that it holds out."""
+    folder = root / source.folder
+    if not (folder / "annotations.json").is_file():
+        plain = read_plain(folder, skeleton)
+        return plain[source.held_out :], plain[: source.held_out]
+    photos = read_coco(folder, skeleton, skip_joints=source.skip_joints)
+    held = (
+        validation_ids(photos, split=source.held_out_split, count=source.held_out) if source.held_out else frozenset()
+    )
+    return [p for p in photos if p.id not in held], [p for p in photos if p.id in held]
+
+
+def load_examples(source: Source, photos: Sequence[Photo], teacher: Teacher | None, cache: Path) -> list[Example]:
+    """Read a source's photos into memory and let the teacher look at those it has not seen yet."""
+    examples = []
+    for photo in photos:
+        decoded = cv2.imread(str(photo.path), cv2.IMREAD_COLOR)
+        if decoded is None:
+            raise ValueError(f"source {source.folder} must hold readable photos but {photo.path} is none")
+        image: npt.NDArray[np.uint8] = decoded.astype(np.uint8, copy=False)
+        unit = _unit(photo, image.shape[:2], source.person_size)
+        maps: list[TeacherMaps] = []
+        if teacher is not None and source.teacher_scales:
+            kept = cache / re.sub(r"\W+", "-", source.folder).strip("-") / f"{photo.id}.npz"
+            maps = teacher.maps(image, [unit * scale for scale in source.teacher_scales], kept)
+        examples.append(Example(image, photo, maps, unit))
+    return examples
+
+
+def _unit(photo: Photo, shape: tuple[int, ...], person_size: float) -> float:
+    if not person_size or not photo.visible.any():
+        return 1.0
+    extents = [np.ptp(person[seen], axis=0).max() for person, seen in zip(photo.keypoints, photo.visible, strict=True)]
+    wanted = float(np.clip(person_size / max(float(np.median(extents)), 1.0), 0.5, 3.0))
+    return min(wanted, _LONGEST / max(shape))
