@@ -20,6 +20,7 @@ _Ends = tuple[
 
 # A field is float32, float16 or, as uint16, the bits of bfloat16.
 def find_peaks(heatmaps: npt.NDArray[Any], threshold: float, threads: int) -> _Peaks: ...
+def find_upsampled_peaks(heatmaps: npt.NDArray[Any], threshold: float, upsample: int, threads: int) -> _Peaks: ...
 def score_limbs(
     pafs: npt.NDArray[Any],
     xy: npt.NDArray[np.float32],
@@ -49,20 +50,14 @@ def trace_limbs(
     rule: dict[str, float],
 ) -> _Ends: ...
 
-# Present only where the extension was built with a CUDA toolkit.
+# Present only where the extension was built with a CUDA toolkit. A field is (address, dtype, shape, strides in bytes).
+_GpuField = tuple[int, str, tuple[int, ...], tuple[int, ...]]
+
 def find_peaks_cuda(
-    address: int,
-    dtype: str,
-    shape: tuple[int, ...],
-    strides: tuple[int, ...],
-    threshold: float,
-    stream: int,
+    heatmaps: _GpuField, threshold: float, upsample: int, stream: int, timings: dict[str, float] | None = None
 ) -> _Peaks: ...
 def score_limbs_cuda(
-    address: int,
-    dtype: str,
-    shape: tuple[int, ...],
-    strides: tuple[int, ...],
+    pafs: _GpuField,
     xy: npt.NDArray[np.float32],
     offsets: npt.NDArray[np.int64],
     joints: int,
@@ -73,7 +68,40 @@ def score_limbs_cuda(
     max_length: float,
     max_samples: int,
     stream: int,
+    timings: dict[str, float] | None = None,
 ) -> _Pairs: ...
+def find_peaks_and_limbs_cuda(
+    heatmaps: _GpuField,
+    pafs: _GpuField,
+    peak_threshold: float,
+    upsample: int,
+    limbs: npt.NDArray[np.int32],
+    threshold: float,
+    coverage: float,
+    sample_threshold: float,
+    max_length: float,
+    max_samples: int,
+    stream: int,
+    pafs_stream: int,
+    timings: dict[str, float] | None = None,
+) -> tuple[_Peaks, _Pairs]: ...
+def trace_limbs_cuda(
+    pafs: _GpuField,
+    xy: npt.NDArray[np.float32],
+    scores: npt.NDArray[np.float32],
+    extents: npt.NDArray[np.float32],
+    offsets: npt.NDArray[np.int64],
+    joints: int,
+    pair_offsets: npt.NDArray[np.int64],
+    first: npt.NDArray[np.int32],
+    second: npt.NDArray[np.int32],
+    affinities: npt.NDArray[np.float32],
+    limbs: npt.NDArray[np.int32],
+    typical: npt.NDArray[np.float32],
+    rule: dict[str, float],
+    stream: int,
+) -> _Ends: ...
+def release_cuda_memory() -> None: ...
 def take_dlpack(
     capsule: object,
 ) -> tuple[int, int, int, str, tuple[int, ...], tuple[int, ...], object]: ...

@@ -2,11 +2,15 @@
 // messages for people; the checks here only keep a wrong call from reading foreign memory.
 #include "bindings.h"
 
+#include <algorithm>
 #include <map>
 #include <stdexcept>
 #include <string>
 
 #include "dlpack.h"
+#if defined(BOTTOMUP_CUDA)
+#include "cuda/kernels.h"
+#endif
 
 namespace bottomup {
 namespace {
@@ -31,6 +35,20 @@ py::tuple find_peaks(const py::array& heatmaps, float threshold, int threads) {
     {
         const py::gil_scoped_release release;
         peaks = cpu::find_peaks(view, threshold, threads);
+    }
+    return to_python(std::move(peaks));
+}
+
+py::tuple find_upsampled_peaks(const py::array& heatmaps, float threshold, int64_t factor, int threads) {
+    const FieldView view = view_of(heatmaps);
+    constexpr int64_t kMost = (int64_t(1) << 30) - 1;
+    if (factor < 1 || factor > kMost / std::max<int64_t>({1, view.height, view.width}) ||
+        view.height * factor > kMost / std::max<int64_t>(1, view.width * factor))
+        throw std::invalid_argument("heatmaps must have fewer than 2^30 cells per channel, once upsampled");
+    Peaks peaks;
+    {
+        const py::gil_scoped_release release;
+        peaks = cpu::find_upsampled_peaks(view, threshold, factor, threads);
     }
     return to_python(std::move(peaks));
 }
@@ -91,6 +109,8 @@ int cuda_device_count() {
 PYBIND11_MODULE(_C, m) {
     m.doc() = "Kernels of bottomup: peak extraction and limb scoring.";
     m.def("find_peaks", &find_peaks, py::arg("heatmaps"), py::arg("threshold"), py::arg("threads"));
+    m.def("find_upsampled_peaks", &find_upsampled_peaks, py::arg("heatmaps"), py::arg("threshold"), py::arg("upsample"),
+          py::arg("threads"));
     m.def("score_limbs", &score_limbs, py::arg("pafs"), py::arg("xy").noconvert(), py::arg("offsets").noconvert(),
           py::arg("joints"), py::arg("limbs").noconvert(), py::arg("threshold"), py::arg("coverage"),
           py::arg("sample_threshold"), py::arg("max_length"), py::arg("max_samples"), py::arg("threads"));

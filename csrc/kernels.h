@@ -1,4 +1,4 @@
-// The entry points of the kernels; csrc/cpu and csrc/cuda implement them name for name.
+// The results and the entry points of the CPU kernels; csrc/cuda/kernels.h has those of the same names for GPUs.
 #pragma once
 
 #include <vector>
@@ -73,20 +73,13 @@ void collect_ends(const CandidateView& candidates, const int32_t* limbs, int64_t
 
 namespace cpu {
 Peaks find_peaks(const FieldView& heatmaps, float threshold, int threads);
+// The same on heatmaps upsampled by a whole factor; positions and extents are in cells of the heatmaps.
+Peaks find_upsampled_peaks(const FieldView& heatmaps, float threshold, int64_t factor, int threads);
 Pairs score_limbs(const FieldView& pafs, const float* xy, const int64_t* offsets, int64_t joints, const int32_t* limbs,
                   int64_t limb_count, const LimbRule& rule, int threads);
 LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs,
                      const int32_t* limbs, const TraceRule& rule);
 const char* instruction_set();
 }  // namespace cpu
-
-#if defined(BOTTOMUP_CUDA)
-namespace cuda {
-Peaks find_peaks(const FieldView& heatmaps, float threshold, void* stream);
-Pairs score_limbs(const FieldView& pafs, const float* xy, const int64_t* offsets, int64_t joints, const int32_t* limbs,
-                  int64_t limb_count, const LimbRule& rule, void* stream);
-int device_count();
-}  // namespace cuda
-#endif
 
 }  // namespace bottomup

@@ -43,6 +43,11 @@ class GpuArray:
     stream: int
     owner: Any
 
+    @property
+    def layout(self) -> tuple[int, str, tuple[int, ...], tuple[int, ...]]:
+        """Address, dtype, shape and strides: what the compiled kernels are told of the array."""
+        return self.address, self.dtype, self.shape, self.strides
+
 
 def gpu_array(name: str, field: Any) -> GpuArray | None:
     """The array as it lies in GPU memory, without a copy; None if it is not on a GPU.

@@ -79,13 +79,11 @@ def score_limbs(
     field, limbs = check_limb_call(pafs, candidates, skeleton)
     for name, value in (("threshold", threshold), ("sample_threshold", sample_threshold), ("max_length", max_length)):
         check_number(name, value)
-    if not 0 <= coverage <= 1:
-        raise ValueError(f"coverage must be from 0 to 1 but is {coverage}")
+    check_coverage(coverage)
     rule = (threshold, coverage, sample_threshold, max_length, max_samples)
     if isinstance(field, GpuArray):
-        shape, strides = field.shape, field.strides
         call = (candidates.xy, candidates.offsets, candidates.joints, limbs, *rule, field.stream)
-        result = _C.score_limbs_cuda(field.address, field.dtype, shape, strides, *call)
+        result = _C.score_limbs_cuda(field.layout, *call)
     else:
         result = _C.score_limbs(
             field, candidates.xy, candidates.offsets, candidates.joints, limbs, *rule, threads=threads
@@ -93,6 +91,12 @@ def score_limbs(
     offsets, first, second, scores, place = result
     check_finite("pafs", place)
     return LimbPairs(offsets, first, second, scores)
+
+
+def check_coverage(coverage: float) -> None:
+    """Raise ValueError unless it is a share."""
+    if not 0 <= coverage <= 1:
+        raise ValueError(f"coverage must be from 0 to 1 but is {coverage}")
 
 
 def check_limb_call(

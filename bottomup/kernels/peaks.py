@@ -13,6 +13,7 @@ import numpy.typing as npt
 from bottomup import _C
 from bottomup.kernels.arrays import as_floats, check_field, check_finite, check_number, find_non_finite
 from bottomup.kernels.gpu_arrays import GpuArray
+from bottomup.kernels.upsample import check_upsample, upsample_numpy
 from bottomup.settings import Settings
 
 FloatPlane = npt.NDArray[np.float32]
@@ -51,7 +52,9 @@ class Candidates:
         return len(self.scores)
 
 
-def find_peaks(heatmaps: Any, *, threshold: float = Settings.peak_threshold, threads: int = 1) -> Candidates:
+def find_peaks(
+    heatmaps: Any, *, threshold: float = Settings.peak_threshold, upsample: int = 1, threads: int = 1
+) -> Candidates:
     """Find every local maximum of every heatmap.
 
     A peak is a cell, or a plateau of touching equal cells, of at least `threshold` that none of the (8-connected)
@@ -66,6 +69,10 @@ def find_peaks(heatmaps: Any, *, threshold: float = Settings.peak_threshold, thr
         lies in CPU memory or (also through `__cuda_array_interface__`) on a GPU.
     threshold:
         Lowest value of a peak.
+    upsample:
+        Look for peaks on the heatmaps upsampled bicubically by this whole factor, as OpenPose does, which tells peaks
+        apart that are fewer cells from each other. On a GPU no upsampled map is ever written to memory. Positions and
+        extents are in cells of the heatmaps all the same.
     threads:
         CPU threads; the work is split by channel.
 
@@ -73,8 +80,11 @@ def find_peaks(heatmaps: Any, *, threshold: float = Settings.peak_threshold, thr
     """
     field = check_field("heatmaps", heatmaps)
     check_number("threshold", threshold)
+    check_upsample(upsample)
     if isinstance(field, GpuArray):
-        result = _C.find_peaks_cuda(field.address, field.dtype, field.shape, field.strides, threshold, field.stream)
+        result = _C.find_peaks_cuda(field.layout, threshold, upsample, field.stream)
+    elif upsample > 1:
+        result = _C.find_upsampled_peaks(field, threshold, upsample, threads)
     else:
         result = _C.find_peaks(field, threshold, threads)
     offsets, xy, scores, extents, place = result
@@ -82,15 +92,20 @@ def find_peaks(heatmaps: Any, *, threshold: float = Settings.peak_threshold, thr
     return Candidates(field.shape[0], field.shape[1], offsets, xy.reshape(-1, 2), scores, extents)
 
 
-def find_peaks_numpy(heatmaps: Any, *, threshold: float = Settings.peak_threshold) -> Candidates:
+def find_peaks_numpy(heatmaps: Any, *, threshold: float = Settings.peak_threshold, upsample: int = 1) -> Candidates:
     """`find_peaks` in plain NumPy, one plane at a time: the reference that the kernels are held to."""
     field = check_field("heatmaps", heatmaps)
+    check_upsample(upsample)
     assert isinstance(field, np.ndarray)
     check_finite("heatmaps", find_non_finite(field))
+    maps = upsample_numpy(as_floats(field), upsample)
+    overflow = find_non_finite(maps)
+    if overflow is not None:
+        check_finite("heatmaps", (*overflow[:2], overflow[2] // upsample, overflow[3] // upsample))
     offsets, rows = [0], []
-    for image in as_floats(field):
+    for image in maps:
         for plane in image:
-            found = sorted(_plane_peaks(plane, np.float32(threshold)), key=lambda peak: (-peak[2], peak[4]))
+            found = sorted(_plane_peaks(plane, np.float32(threshold), upsample), key=lambda peak: (-peak[2], peak[4]))
             rows += [peak[:4] for peak in found]
             offsets.append(len(rows))
     table = np.array(rows, np.float32).reshape(-1, 4)
@@ -98,15 +113,24 @@ def find_peaks_numpy(heatmaps: Any, *, threshold: float = Settings.peak_threshol
     return Candidates(field.shape[0], field.shape[1], np.array(offsets, np.int64), xy, scores, extents)
 
 
-def _plane_peaks(plane: FloatPlane, threshold: np.float32) -> Iterator[tuple[float, float, float, float, int]]:
-    """Yield (x, y, score, extent, index of the first cell) of each peak."""
+def _plane_peaks(
+    plane: FloatPlane, threshold: np.float32, factor: int
+) -> Iterator[tuple[float, float, float, float, int]]:
+    """Yield (x, y, score, extent, index of the first cell) of each peak of a plane that was upsampled by a factor."""
+    for x, y, score, curvature, index in _upsampled_peaks(plane, threshold):
+        extent = _extent(curvature * factor**2)
+        yield (x + 0.5) / factor - 0.5, (y + 0.5) / factor - 0.5, score, extent, index
+
+
+def _upsampled_peaks(plane: FloatPlane, threshold: np.float32) -> Iterator[tuple[float, float, float, float, int]]:
+    """Yield (x, y, score, log-curvature, index of the first cell) in cells of the plane as it is."""
     height, width = plane.shape
     padded = np.pad(plane, 1, constant_values=-np.inf)
     shifts = [(dr, dc) for dr in (0, 1, 2) for dc in (0, 1, 2) if (dr, dc) != (1, 1)]
     around = np.stack([padded[dr : dr + height, dc : dc + width] for dr, dc in shifts]).max(axis=0)
     x, y, curvature = _fit(plane)
     for row, column in np.argwhere((plane >= threshold) & (plane > around)):
-        yield x[row, column], y[row, column], plane[row, column], _extent(curvature[row, column]), row * width + column
+        yield x[row, column], y[row, column], plane[row, column], curvature[row, column], row * width + column
     seen = np.zeros(plane.shape, bool)
     for row, column in np.argwhere((plane >= threshold) & (plane == around)):
         if seen[row, column]:
@@ -120,7 +144,7 @@ def _plane_peaks(plane: FloatPlane, threshold: np.float32) -> Iterator[tuple[flo
             float(x[rows, columns].mean(dtype=np.float64)),
             float(y[rows, columns].mean(dtype=np.float64)),
             plane[row, column],
-            _extent(curvature[rows, columns].mean(dtype=np.float64)),
+            float(curvature[rows, columns].mean(dtype=np.float64)),
             int((rows * width + columns).min()),
         )
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from bottomup import _C
 from bottomup.kernels.arrays import as_floats, check_finite
+from bottomup.kernels.gpu_arrays import GpuArray
 from bottomup.kernels.limbs import LimbPairs, _bilinear, check_limb_call
 from bottomup.kernels.peaks import Candidates
 from bottomup.skeleton import Skeleton
@@ -80,7 +81,7 @@ def trace_limbs(
     Parameters
     ----------
     pafs:
-        (2L, h, w) or (B, 2L, h, w), float32, float16 or bfloat16, in any memory order.
+        (2L, h, w) or (B, 2L, h, w), float32, float16 or bfloat16, in any memory order, on the CPU or a GPU.
     candidates, pairs:
         Of the same images, from `find_peaks` and `score_limbs`.
     skeleton:
@@ -95,10 +96,12 @@ def trace_limbs(
     Raises TypeError for another dtype, ValueError for another shape or a sampled value that is not finite.
     """
     field, limbs = check_limb_call(pafs, candidates, skeleton)
-    assert isinstance(field, np.ndarray)
     arrays = (candidates.xy, candidates.scores, candidates.extents, candidates.offsets, candidates.joints)
     links = (pairs.offsets, pairs.first, pairs.second, pairs.scores)
-    result = _C.trace_limbs(field, *arrays, *links, limbs, typical, asdict(rule))
+    if isinstance(field, GpuArray):
+        result = _C.trace_limbs_cuda(field.layout, *arrays, *links, limbs, typical, asdict(rule), field.stream)
+    else:
+        result = _C.trace_limbs(field, *arrays, *links, limbs, typical, asdict(rule))
     check_finite("pafs", result[-1])
     return insert_ends(candidates, pairs, LimbEnds(*result[:-1]))
 

@@ -1,109 +1,97 @@
-// score_limbs on the GPU: one thread integrates one candidate pair; those that pass are appended and put in order.
+// score_limbs on the GPU: one thread integrates one candidate pair at a time; those that pass are collected by limb and
+// sorted as the CPU finds them. How many pairs there are is known on the GPU only, so each limb gets a fixed share.
 #include <algorithm>
 
-#include "../kernels.h"
-#include "memory.cuh"
+#include "layout.h"
+#include "stages.cuh"
 
 namespace bottomup::cuda {
 namespace {
 
-// The candidate pairs of one limb of one image: every one of [a0, a0 + rows) with every one of [b0, b0 + columns).
-struct Block {
-    int64_t begin;  // number of its first pair among all pairs
-    int64_t batch, limb, a0, b0, columns;
+// Blocks at least, over all limbs of all images: enough to fill any GPU, so that one picture is not left to a few.
+constexpr int64_t kBlocks = 2048;
+
+// The ends of some limbs, small enough for a kernel's arguments; skeletons with more take more launches.
+constexpr int kLimbsPerLaunch = 128;
+struct LimbEnds {
+    int32_t from[kLimbsPerLaunch], to[kLimbsPerLaunch];
 };
 
-struct Found {
-    int32_t block, first, second;
-    float score;
-};
-
-struct Counters {
-    unsigned found;
-    int non_finite;  // a block that sampled a value that is not finite, the lowest one; INT_MAX if none
+struct Work {
+    FieldView pafs;
+    LimbRule rule;
+    int64_t joints, limbs;  // of the skeleton
+    int64_t first, count;   // limbs of this launch
+    int64_t shares;         // blocks of each limb
+    const int64_t* offsets;
+    const Candidate* candidates;
+    Segments<float> found;
+    Header* header;
 };
 
 template <class T>
-__global__ void score(FieldView pafs, const float* xy, const Block* blocks, int block_count, int64_t pairs, LimbRule rule,
-                      Found* found, unsigned capacity, Counters* counters) {
-    for (int64_t pair = blockIdx.x * int64_t(blockDim.x) + threadIdx.x; pair < pairs; pair += int64_t(gridDim.x) * blockDim.x) {
-        int low = 0, high = block_count;  // the last block that begins at or before this pair
-        while (high - low > 1) {
-            const int middle = (low + high) / 2;
-            (blocks[middle].begin <= pair ? low : high) = middle;
-        }
-        const Block block = blocks[low];
-        const int64_t i = block.a0 + (pair - block.begin) / block.columns, j = block.b0 + (pair - block.begin) % block.columns;
-        const Plane<T> paf_x(pafs, block.batch, 2 * block.limb);
-        const Plane<T> paf_y(pafs, block.batch, 2 * block.limb + 1);
-        float value = 0;
-        const PairResult result = score_pair(paf_x, paf_y, pafs.height, pafs.width, xy[2 * i], xy[2 * i + 1], xy[2 * j],
-                                             xy[2 * j + 1], rule, &value);
-        if (result == PairResult::non_finite) atomicMin(&counters->non_finite, low);
-        if (result != PairResult::accepted) continue;
-        const unsigned slot = atomicAdd(&counters->found, 1u);
-        if (slot < capacity) found[slot] = {low, int32_t(i), int32_t(j), value};
-    }
+__device__ void score(const Work& work, const Plane<T>& paf_x, const Plane<T>& paf_y, int64_t segment, int64_t i, int64_t j) {
+    const Candidate from = work.candidates[i], to = work.candidates[j];
+    float value = 0;
+    const PairResult result = score_pair(paf_x, paf_y, work.pafs.height, work.pafs.width, from.x, from.y, to.x, to.y,
+                                         work.rule, &value);
+    if (result == PairResult::accepted) work.found.add(segment, uint64_t(i) << 32 | uint64_t(j), value);
+    if (result == PairResult::non_finite) atomicMax(&work.header->non_finite_limb, ~Count(segment));
 }
 
 template <class T>
-std::vector<Found> collect(const FieldView& pafs, const float* xy, int64_t candidates, const std::vector<Block>& blocks,
-                           int64_t pairs, const LimbRule& rule, cudaStream_t stream, int& non_finite) {
-    const DeviceArray<float> points(std::vector<float>(xy, xy + 2 * candidates), stream);
-    const DeviceArray<Block> device_blocks(blocks, stream);
-    for (unsigned capacity = 1u << 16;;) {  // again with a larger buffer if it overflowed
-        const DeviceArray<Found> found(capacity);
-        const DeviceArray<Counters> counters(std::vector<Counters>{{0, INT32_MAX}}, stream);
-        score<T><<<blocks_for(pairs), kThreads, 0, stream>>>(pafs, points.get(), device_blocks.get(), int(blocks.size()), pairs,
-                                                             rule, found.get(), capacity, counters.get());
-        check(cudaGetLastError(), "launch the limb scoring");
-        const Counters seen = counters.to_host(1, stream)[0];
-        non_finite = seen.non_finite;
-        if (seen.found <= capacity) return found.to_host(seen.found, stream);
-        capacity = seen.found;
+__global__ void __launch_bounds__(kThreads)
+    score_limbs(const __grid_constant__ Work work, const __grid_constant__ LimbEnds ends) {
+    const int64_t one = blockIdx.x / work.shares, share = blockIdx.x - one * work.shares;
+    const int64_t image = one / work.count, limb = one - image * work.count;
+    const int64_t segment = image * work.limbs + work.first + limb;
+    const int64_t* const from = work.offsets + image * work.joints + ends.from[limb];
+    const int64_t* const to = work.offsets + image * work.joints + ends.to[limb];
+    const int64_t a0 = from[0], b0 = to[0], columns = to[1] - b0, pairs = (from[1] - a0) * columns;
+    const Plane<T> paf_x(work.pafs, image, 2 * (work.first + limb));
+    const Plane<T> paf_y(work.pafs, image, 2 * (work.first + limb) + 1);
+    for (int64_t pair = share * kThreads + threadIdx.x; pair < pairs; pair += work.shares * kThreads) {
+        const int64_t row = quotient(pair, columns);
+        score(work, paf_x, paf_y, segment, a0 + row, b0 + pair - row * columns);
     }
 }
+
+// Writes pairs in their final order.
+struct PairList {
+    Output output;
+
+    __device__ int64_t* offsets() const { return output.pair_offsets; }
+    __device__ Count* total() const { return &output.header->pairs; }
+    __device__ Count* most() const { return &output.header->most_pairs; }
+    __device__ Count* lost() const { return &output.header->pairs_lost; }
+    __device__ void write(int64_t place, uint64_t key, float score) const {
+        output.pairs()[place] = {int32_t(key >> 32), int32_t(key & 0xffffffffu), score};
+    }
+};
 
 }  // namespace
 
-Pairs score_limbs(const FieldView& pafs, const float* xy, const int64_t* offsets, int64_t joints, const int32_t* limbs,
-                  int64_t limb_count, const LimbRule& rule, void* stream) {
-    std::vector<Block> blocks;
-    int64_t total = 0;
-    for (int64_t b = 0; b < pafs.batch; ++b) {
-        for (int64_t limb = 0; limb < limb_count; ++limb) {
-            const int64_t* from = offsets + b * joints + limbs[2 * limb];
-            const int64_t* to = offsets + b * joints + limbs[2 * limb + 1];
-            const int64_t pairs = (from[1] - from[0]) * (to[1] - to[0]);
-            if (pairs > 0) blocks.push_back({total, b, limb, from[0], to[0], to[1] - to[0]});
-            total += pairs;
+void score_pairs(const FieldView& pafs, const LimbTask& task, const LimbRule& rule, const Output& output,
+                 const Segments<float>& found, cudaStream_t stream) {
+    for (int64_t first = 0; first < task.limbs; first += kLimbsPerLaunch) {
+        const int64_t count = std::min<int64_t>(kLimbsPerLaunch, task.limbs - first);
+        LimbEnds ends{};
+        for (int64_t limb = 0; limb < count; ++limb) {
+            ends.from[limb] = task.ends[2 * (first + limb)];
+            ends.to[limb] = task.ends[2 * (first + limb) + 1];
         }
+        const int64_t shares = blocks_of(kBlocks, pafs.batch * task.limbs);
+        const Work work{pafs, rule, task.joints, task.limbs, first, count, shares, output.peak_offsets, output.candidates,
+                        found, output.header};
+        with_type(pafs.dtype, [&](auto zero) {
+            launch("score limbs", score_limbs<decltype(zero)>, pafs.batch * count * shares, stream, work, ends);
+        });
     }
-    Pairs pairs;
-    pairs.offsets.assign(size_t(pafs.batch * limb_count) + 1, 0);
-    if (total == 0) return pairs;
-    const DeviceGuard guard(pafs.data);
-    const auto handle = static_cast<cudaStream_t>(stream);
-    const int64_t candidates = offsets[pafs.batch * joints];
-    int non_finite = INT32_MAX;
-    std::vector<Found> found =
-        pafs.dtype == DType::float32 ? collect<float>(pafs, xy, candidates, blocks, total, rule, handle, non_finite)
-                                     : collect<Half>(pafs, xy, candidates, blocks, total, rule, handle, non_finite);
-    if (non_finite != INT32_MAX) {
-        pairs.non_finite = {blocks[size_t(non_finite)].batch, 2 * blocks[size_t(non_finite)].limb, -1, -1};
-        return pairs;
-    }
-    std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
-        if (a.block != b.block) return a.block < b.block;
-        return a.first != b.first ? a.first < b.first : a.second < b.second;
-    });
-    for (const Found& pair : found) {
-        const Block& block = blocks[size_t(pair.block)];
-        ++pairs.offsets[size_t(block.batch * limb_count + block.limb) + 1];
-        pairs.first.push_back(pair.first), pairs.second.push_back(pair.second), pairs.score.push_back(pair.score);
-    }
-    for (size_t n = 1; n < pairs.offsets.size(); ++n) pairs.offsets[n] += pairs.offsets[n - 1];
-    return pairs;
+}
+
+void sort_pairs(const Segments<float>& found, const Segments<float>& sorted, const Output& output, int64_t most,
+                cudaStream_t stream) {
+    sort_segments(found, sorted, PairList{output}, most, stream);
 }
 
 }  // namespace bottomup::cuda

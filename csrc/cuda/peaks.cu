@@ -1,196 +1,185 @@
-// find_peaks on the GPU. One thread looks at one cell. Isolated peaks are written at once; cells that tie with a
-// neighbour are joined into plateaus by union-find and each plateau that nothing overlooks gives one peak.
-#include <algorithm>
-
-#include "../kernels.h"
-#include "memory.cuh"
+// find_peaks on the GPU: one pass over the heatmaps in the order of memory. A thread reads 16 bytes at a time, several
+// times before it looks at the first, and has done with nearly all of them after a comparison with the threshold.
+#include "layout.h"
+#include "visit.cuh"
 
 namespace bottomup::cuda {
 namespace {
 
-struct Found {
-    int64_t plane, index;
-    float x, y, score, extent;
+// Reads of a thread that are under way together.
+constexpr int kReads = 4;
+
+template <class T>
+struct Pack {
+    static constexpr int kValues = 16 / int(sizeof(T));
+    union {
+        uint4 raw;
+        T values[kValues];
+    };
 };
 
-// One cell of a plateau; the sums are those of the whole plateau in the slot that is its root.
-struct PlateauCell {
-    int64_t cell;  // over all planes
-    unsigned long long first;
-    double x, y, curvature;
-    unsigned count;
-    int overlooked;
-    int parent;
+// Values [first, first + kValues) of a run; some of the run's first and last pack may lie outside it.
+template <class T>
+struct Stretch {
+    int64_t first, low, high;
+
+    __device__ Stretch(int64_t first_value, int64_t run)
+        : first(first_value), low(first_value > 0 ? first_value : 0),
+          high(first_value + Pack<T>::kValues < run ? first_value + Pack<T>::kValues : run) {}
+    __device__ bool whole() const { return high - low == Pack<T>::kValues; }
+    __device__ bool holds(int value) const { return first + value >= low && first + value < high; }
 };
 
-struct Counters {
-    unsigned found, tied;
-    unsigned long long non_finite;  // lowest cell, over all planes
+template <class T>
+__device__ Pack<T> read_whole(const char* run, int64_t value) {
+    Pack<T> pack;
+    pack.raw = __ldg(reinterpret_cast<const uint4*>(run + value * int64_t(sizeof(T))));
+    return pack;
+}
+
+template <class T>
+__device__ Pack<T> read_pack(const char* run, const Stretch<T>& part) {
+    if (part.whole()) return read_whole<T>(run, part.first);
+    Pack<T> pack;
+    pack.raw = make_uint4(0, 0, 0, 0);
+    for (int j = 0; j < Pack<T>::kValues; ++j)
+        if (part.holds(j)) pack.values[j] = *reinterpret_cast<const T*>(run + (part.first + j) * int64_t(sizeof(T)));
+    return pack;
+}
+
+// Not certain to be below the threshold and finite.
+__device__ bool of_interest(float value, float threshold) { return !(value < threshold) | !(value >= -FLT_MAX); }
+
+template <class T>
+__device__ void visit_number(const Layout& layout, int64_t number, const PeakSink& sink) {
+    const FieldView& view = layout.view;
+    const Cell at = layout.locate(number);
+    const int64_t image = quotient(at.plane, view.channels);
+    const Plane<T> plane(view, image, at.plane - image * view.channels);
+    if (!is_finite(plane(at.row, at.column))) {
+        const int64_t cell = (at.plane * view.height + at.row) * view.width + at.column;
+        PeakSink::report(&sink.header->non_finite_cell, cell);
+        return;
+    }
+    visit_cell(plane, plane, at.plane, at.row, at.column, view.height, view.width, 1, sink);
+}
+
+// The few packs that get here: most values of interest have a higher one beside them in the same pack, which spares a
+// look at their neighbours in memory.
+template <class T>
+__device__ void look_closer(const Layout& layout, int64_t begin, const Pack<T>& pack, const Stretch<T>& part,
+                            float threshold, const PeakSink& sink) {
+    // How many of the values lie on the line of the first; those after it are not compared with each other.
+    int64_t line = 0;
+    if (layout.axis[3] == 3) line = part.low - part.first + layout.view.width - layout.locate(begin + part.low).column;
+    unsigned left = 0;
+#pragma unroll
+    for (int j = 0; j < Pack<T>::kValues; ++j) {
+        const float value = to_float(pack.values[j]);
+        if (!part.holds(j) || !of_interest(value, threshold)) continue;
+        const bool after = j > 0 && part.holds(j - 1) && j < line && to_float(pack.values[j > 0 ? j - 1 : 0]) > value;
+        const int next = j + 1 < Pack<T>::kValues ? j + 1 : j;
+        const bool before = next > j && part.holds(next) && next < line && to_float(pack.values[next]) > value;
+        if (is_finite(value) && (after || before)) continue;
+        left |= 1u << j;
+    }
+    for (int j = 0; j < Pack<T>::kValues; ++j)
+        if (left >> j & 1u) visit_number<T>(layout, begin + part.first + j, sink);
+}
+
+// The packs of interest, few and in clusters, are put on a list first and then shared out among the block's threads.
+template <class T>
+__global__ void __launch_bounds__(kThreads, 4)
+    scan_packs(const __grid_constant__ Layout layout, int64_t tiles, float threshold, const __grid_constant__ PeakSink sink) {
+    __shared__ unsigned short list[kThreads * kReads];
+    __shared__ unsigned listed;
+    constexpr int kValues = Pack<T>::kValues;
+    const int64_t run = layout.runs == 1 ? 0 : quotient(blockIdx.x, tiles), tile = blockIdx.x - run * tiles;
+    const char* const start = layout.runs == 1 ? layout.view.data : layout.address(run * layout.run);
+    // Reads are aligned to 16 bytes; the first of them may begin before the run.
+    const int64_t skew = int64_t(reinterpret_cast<uintptr_t>(start) % 16 / sizeof(T));
+    const int64_t first = tile * (kThreads * kReads * kValues) - skew;
+    const bool inside = first >= 0 && first + kThreads * kReads * kValues <= layout.run;
+    Pack<T> packs[kReads];
+#pragma unroll
+    for (int r = 0; r < kReads; ++r) {
+        const int64_t value = first + int(r * kThreads + threadIdx.x) * kValues;
+        packs[r] = inside ? read_whole<T>(start, value) : read_pack<T>(start, Stretch<T>(value, layout.run));
+    }
+    if (threadIdx.x == 0) listed = 0;
+    __syncthreads();
+#pragma unroll
+    for (int r = 0; r < kReads; ++r) {
+        bool interesting = false;
+#pragma unroll
+        for (int j = 0; j < kValues; ++j)
+            interesting = interesting | of_interest(to_float(packs[r].values[j]), threshold);
+        if (interesting) list[atomicAdd(&listed, 1u)] = static_cast<unsigned short>(r * kThreads + threadIdx.x);
+    }
+    __syncthreads();
+    for (unsigned n = threadIdx.x; n < listed; n += kThreads) {
+        const Stretch<T> part(first + int(list[n]) * kValues, layout.run);
+        look_closer<T>(layout, run * layout.run, read_pack<T>(start, part), part, threshold, sink);
+    }
+}
+
+// For fields whose values do not follow each other in memory for long.
+template <class T>
+__global__ void __launch_bounds__(kThreads, 4)
+    scan_values(const __grid_constant__ Layout layout, float threshold, const __grid_constant__ PeakSink sink) {
+    const int64_t first = int64_t(blockIdx.x) * kReads * kThreads + threadIdx.x, cells = layout.cells();
+    float values[kReads];
+#pragma unroll
+    for (int r = 0; r < kReads; ++r) {
+        const int64_t number = first + r * kThreads;
+        values[r] = number < cells ? load<T>(layout.address(number)) : 0.0f;
+    }
+#pragma unroll
+    for (int r = 0; r < kReads; ++r) {
+        const int64_t number = first + r * kThreads;
+        if (number < cells && of_interest(values[r], threshold)) visit_number<T>(layout, number, sink);
+    }
+}
+
+template <class T>
+void scan(const FieldView& heatmaps, float threshold, const PeakSink& sink, cudaStream_t stream) {
+    constexpr int64_t kTile = int64_t(kThreads) * kReads * Pack<T>::kValues;
+    const Layout layout = layout_of(heatmaps, sizeof(T));
+    if (2 * layout.run < kTile && layout.runs > 1) {
+        const int64_t blocks = blocks_of(layout.cells(), int64_t(kThreads) * kReads);
+        launch("look for peaks", scan_values<T>, blocks, stream, layout, threshold, sink);
+        return;
+    }
+    const int64_t tiles = blocks_of(layout.run + Pack<T>::kValues - 1, kTile);
+    launch("look for peaks", scan_packs<T>, layout.runs * tiles, stream, layout, tiles, threshold, sink);
+}
+
+// Writes candidates in their final order.
+struct PeakList {
+    Output output;
+
+    __device__ int64_t* offsets() const { return output.peak_offsets; }
+    __device__ Count* total() const { return &output.header->candidates; }
+    __device__ Count* most() const { return &output.header->most_peaks; }
+    __device__ Count* lost() const { return &output.header->peaks_lost; }
+    __device__ void write(int64_t place, uint64_t, const Candidate& candidate) const {
+        output.candidates[place] = candidate;
+    }
 };
-
-struct Cell {
-    int64_t plane, row, column;
-};
-
-__device__ Cell locate(const FieldView& view, int64_t cell) {
-    const int64_t area = view.height * view.width, index = cell % area;
-    return {cell / area, index / view.width, index % view.width};
-}
-
-template <class T>
-__device__ Plane<T> plane_of(const FieldView& view, int64_t plane) {
-    return Plane<T>(view, plane / view.channels, plane % view.channels);
-}
-
-__device__ void emit(Found* found, unsigned capacity, Counters* counters, const Found& peak) {
-    const unsigned slot = atomicAdd(&counters->found, 1u);
-    if (slot < capacity) found[slot] = peak;
-}
-
-template <class T>
-__global__ void scan(FieldView view, float threshold, Found* found, PlateauCell* tied, int* slots, unsigned capacity,
-                     Counters* counters) {
-    const int64_t area = view.height * view.width, cells = view.batch * view.channels * area;
-    for (int64_t cell = blockIdx.x * int64_t(blockDim.x) + threadIdx.x; cell < cells; cell += int64_t(gridDim.x) * blockDim.x) {
-        const Cell at = locate(view, cell);
-        const Plane<T> plane = plane_of<T>(view, at.plane);
-        const float score = plane(at.row, at.column);
-        if (!is_finite(score)) atomicMin(&counters->non_finite, (unsigned long long)cell);
-        if (!(score >= threshold) || !is_finite(score)) continue;
-        const CellFit fit = fit_cell(plane, at.row, at.column, view.height, view.width);
-        if (classify(plane, at.row, at.column, view.height, view.width) == CellKind::strict_peak) {
-            emit(found, capacity, counters, {at.plane, cell % area, fit.x, fit.y, score, extent_from_curvature(fit.curvature)});
-            continue;
-        }
-        bool equal = false, overlooked = false;
-        for (int64_t r = max(at.row - 1, int64_t(0)); r <= at.row + 1 && r < view.height; ++r) {
-            for (int64_t c = max(at.column - 1, int64_t(0)); c <= at.column + 1 && c < view.width; ++c) {
-                const float other = plane(r, c);
-                equal = equal || (other == score && (r != at.row || c != at.column));
-                overlooked = overlooked || other > score;
-            }
-        }
-        if (!equal) continue;
-        const unsigned slot = atomicAdd(&counters->tied, 1u);
-        if (slot >= capacity) continue;
-        slots[cell] = int(slot);
-        tied[slot] = {cell, (unsigned long long)(cell % area), fit.x, fit.y, fit.curvature, 1u, overlooked, int(slot)};
-    }
-}
-
-// Slots only ever get a smaller parent, so the chain ends at the plateau's lowest slot.
-__device__ int root_of(const PlateauCell* tied, int slot) {
-    for (int parent; (parent = *(volatile const int*)&tied[slot].parent) != slot;) slot = parent;
-    return slot;
-}
-
-__device__ void unite(PlateauCell* tied, int a, int b) {
-    for (;;) {
-        a = root_of(tied, a), b = root_of(tied, b);
-        if (a == b) return;
-        const int low = min(a, b), high = max(a, b);
-        if (atomicCAS(&tied[high].parent, high, low) == high) return;
-    }
-}
-
-template <class T>
-__global__ void join(FieldView view, PlateauCell* tied, const int* slots, unsigned count) {
-    for (unsigned slot = blockIdx.x * blockDim.x + threadIdx.x; slot < count; slot += gridDim.x * blockDim.x) {
-        const int64_t cell = tied[slot].cell;
-        const Cell at = locate(view, cell);
-        const Plane<T> plane = plane_of<T>(view, at.plane);
-        const float score = plane(at.row, at.column);
-        for (int64_t r = max(at.row - 1, int64_t(0)); r <= at.row + 1 && r < view.height; ++r)
-            for (int64_t c = max(at.column - 1, int64_t(0)); c <= at.column + 1 && c < view.width; ++c)
-                if ((r != at.row || c != at.column) && plane(r, c) == score)
-                    unite(tied, int(slot), slots[cell + (r - at.row) * view.width + (c - at.column)]);
-    }
-}
-
-__global__ void sum_up(PlateauCell* tied, unsigned count) {
-    for (unsigned slot = blockIdx.x * blockDim.x + threadIdx.x; slot < count; slot += gridDim.x * blockDim.x) {
-        const int root = root_of(tied, int(slot));
-        if (root == int(slot)) continue;  // its own values are there already
-        PlateauCell& sum = tied[root];
-        const PlateauCell& own = tied[slot];
-        atomicAdd(&sum.x, own.x), atomicAdd(&sum.y, own.y), atomicAdd(&sum.curvature, own.curvature);
-        atomicAdd(&sum.count, 1u);
-        atomicMin(&sum.first, own.first);
-        if (own.overlooked) atomicExch(&sum.overlooked, 1);
-    }
-}
-
-template <class T>
-__global__ void emit_plateaus(FieldView view, const PlateauCell* tied, unsigned count, Found* found, unsigned capacity,
-                              Counters* counters) {
-    for (unsigned slot = blockIdx.x * blockDim.x + threadIdx.x; slot < count; slot += gridDim.x * blockDim.x) {
-        const PlateauCell& sum = tied[slot];
-        if (sum.parent != int(slot) || sum.overlooked) continue;
-        const Cell at = locate(view, sum.cell);
-        const float score = plane_of<T>(view, at.plane)(at.row, at.column);
-        const double n = sum.count;
-        emit(found, capacity, counters,
-             {at.plane, int64_t(sum.first), float(sum.x / n), float(sum.y / n), score, extent_from_curvature(float(sum.curvature / n))});
-    }
-}
-
-template <class T>
-std::vector<Found> collect(const FieldView& view, float threshold, cudaStream_t stream, NonFinite& non_finite) {
-    const int64_t area = view.height * view.width, cells = view.batch * view.channels * area;
-    unsigned capacity = 1u << 16;
-    const DeviceArray<int> slots{size_t(cells)};
-    for (;;) {  // again with larger buffers if they overflowed: nothing is dropped
-        const DeviceArray<Found> found(capacity);
-        const DeviceArray<PlateauCell> tied(capacity);
-        const DeviceArray<Counters> counters(std::vector<Counters>{{0, 0, ~0ull}}, stream);
-        scan<T><<<blocks_for(cells), kThreads, 0, stream>>>(view, threshold, found.get(), tied.get(), slots.get(), capacity, counters.get());
-        check(cudaGetLastError(), "launch the peak scan");
-        Counters seen = counters.to_host(1, stream)[0];
-        if (seen.non_finite != ~0ull) {
-            const int64_t plane = int64_t(seen.non_finite) / area, index = int64_t(seen.non_finite) % area;
-            non_finite = {plane / view.channels, plane % view.channels, index / view.width, index % view.width};
-            return {};
-        }
-        if (seen.tied <= capacity && seen.tied > 0) {
-            const unsigned blocks = blocks_for(seen.tied);
-            join<T><<<blocks, kThreads, 0, stream>>>(view, tied.get(), slots.get(), seen.tied);
-            sum_up<<<blocks, kThreads, 0, stream>>>(tied.get(), seen.tied);
-            emit_plateaus<T><<<blocks, kThreads, 0, stream>>>(view, tied.get(), seen.tied, found.get(), capacity, counters.get());
-            check(cudaGetLastError(), "launch the plateau kernels");
-            seen = counters.to_host(1, stream)[0];
-        }
-        if (seen.tied <= capacity && seen.found <= capacity) return found.to_host(seen.found, stream);
-        capacity = std::max(seen.tied, seen.found);
-    }
-}
 
 }  // namespace
 
-Peaks find_peaks(const FieldView& heatmaps, float threshold, void* stream) {
-    const int64_t planes = heatmaps.batch * heatmaps.channels;
-    Peaks peaks;
-    peaks.offsets.assign(size_t(planes) + 1, 0);
-    if (planes * heatmaps.height * heatmaps.width == 0) return peaks;
-    const DeviceGuard guard(heatmaps.data);
-    const auto handle = static_cast<cudaStream_t>(stream);
-    std::vector<Found> found = heatmaps.dtype == DType::float32 ? collect<float>(heatmaps, threshold, handle, peaks.non_finite)
-                                                                : collect<Half>(heatmaps, threshold, handle, peaks.non_finite);
-    std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
-        if (a.plane != b.plane) return a.plane < b.plane;
-        return a.score != b.score ? a.score > b.score : a.index < b.index;
-    });
-    for (const Found& peak : found) {
-        ++peaks.offsets[size_t(peak.plane) + 1];
-        peaks.xy.push_back(peak.x), peaks.xy.push_back(peak.y);
-        peaks.score.push_back(peak.score), peaks.extent.push_back(peak.extent);
+void detect_peaks(const FieldView& heatmaps, const PeakRule& rule, const PeakSink& sink, cudaStream_t stream) {
+    if (rule.upsample > 1) {
+        detect_upsampled_peaks(heatmaps, rule, sink, stream);
+        return;
     }
-    for (size_t p = 0; p < size_t(planes); ++p) peaks.offsets[p + 1] += peaks.offsets[p];
-    return peaks;
+    with_type(heatmaps.dtype, [&](auto zero) { scan<decltype(zero)>(heatmaps, rule.threshold, sink, stream); });
 }
 
-int device_count() {
-    int count = 0;
-    return cudaGetDeviceCount(&count) == cudaSuccess ? count : 0;
+void sort_peaks(const PeakSink& sink, const Segments<Candidate>& sorted, const Output& output, int64_t most,
+                cudaStream_t stream) {
+    sort_segments(sink.found, sorted, PeakList{output}, most, stream);
 }
 
 }  // namespace bottomup::cuda

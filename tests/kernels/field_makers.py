@@ -25,24 +25,78 @@ DEVICES = [
 ]
 
 
+# The CUDA sources compiled for the processor (tests/cuda_on_host) take its memory for a GPU's.
+ON_HOST = _C.build_info()["cuda"] == "stand-in"
+
+
+def _device_memory(raw: bytes) -> Any:
+    if ON_HOST:
+        memory = np.empty(len(raw) + 16, np.uint8)
+        aligned = memory[-memory.ctypes.data % 16 :][: len(raw)]  # as a GPU's is, at least
+        aligned[:] = np.frombuffer(raw, np.uint8)
+        return aligned
+    torch = pytest.importorskip("torch")
+    return torch.frombuffer(bytearray(raw), dtype=torch.uint8).cuda()
+
+
+def _address(memory: Any) -> int:
+    return int(memory.ctypes.data if ON_HOST else memory.data_ptr())
+
+
 class OnGpu:
     """A copy of an array in GPU memory, byte for byte, so that it keeps any layout that NumPy can express."""
 
     def __init__(self, array: Field) -> None:
-        torch = pytest.importorskip("torch")
         spans = [stride * (side - 1) for side, stride in zip(array.shape, array.strides, strict=True)]
         low = sum(min(span, 0) for span in spans)
         high = sum(max(span, 0) for span in spans) + array.itemsize
         raw = ctypes.string_at(array.ctypes.data + low, high - low)
-        self._memory = torch.frombuffer(bytearray(raw), dtype=torch.uint8).cuda()
+        self._memory = _device_memory(raw)
         self.shape = array.shape
         self.__cuda_array_interface__ = {
             "shape": array.shape,
             "strides": array.strides,
             "typestr": array.dtype.str,
-            "data": (self._memory.data_ptr() - low, True),
+            "data": (_address(self._memory) - low, True),
             "version": 3,
         }
+
+    @classmethod
+    def empty(cls, array: Field) -> OnGpu:
+        """An array of no values, which has no memory."""
+        made = cls.__new__(cls)
+        made.shape = array.shape
+        made.__cuda_array_interface__ = {
+            "shape": array.shape, "typestr": array.dtype.str, "data": (0, True), "version": 3,
+        }  # fmt: skip
+        return made
+
+    @classmethod
+    def bfloat16(cls, array: Field) -> Any:
+        """The values, which must be bfloat16's, as such; through DLPack, since NumPy has no such type."""
+        torch = pytest.importorskip("torch")
+        tensor = torch.from_numpy(array).bfloat16()
+        return _TakenForGpu(tensor) if ON_HOST else tensor.cuda()
+
+
+class _TakenForGpu:
+    """A tensor of torch's on the CPU that says that it is on a GPU."""
+
+    def __init__(self, tensor: Any) -> None:
+        self._tensor = tensor
+        self.shape = tuple(tensor.shape)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 2, 0
+
+    def __dlpack__(self, *, stream: int) -> Any:
+        assert stream == 1
+        return self._tensor.__dlpack__()
+
+
+def rounded_to_bfloat16(array: Field) -> Field:
+    """The nearest values towards zero that bfloat16 has, as float32."""
+    return (np.ascontiguousarray(array, np.float32).view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
 
 
 def on(device: str, array: Field) -> Any:

@@ -1,0 +1,44 @@
+// The entry points of the CUDA kernels: those of csrc/kernels.h, and both in one call.
+#pragma once
+
+#include <array>
+#include <utility>
+
+#include "../kernels.h"
+
+namespace bottomup::cuda {
+
+// Milliseconds of device time of one call's stages; the last run counts if it was repeated with more memory.
+struct Timings {
+    float detect = 0, sort_peaks = 0, score = 0, sort_pairs = 0, copy = 0, total = 0;
+    int runs = 0;
+};
+
+// Joints and limbs of the skeleton, and what a pair must fulfil.
+struct LimbQuery {
+    int64_t joints, limbs;
+    const int32_t* ends;
+    LimbRule rule;
+};
+
+struct PeakQuery {
+    float threshold;
+    int64_t upsample;
+};
+
+// All work is put on the stream, which is waited for; `timings` may be null.
+Peaks find_peaks(const FieldView& heatmaps, const PeakQuery& query, void* stream, Timings* timings);
+Pairs score_limbs(const FieldView& pafs, const float* xy, const int64_t* offsets, const LimbQuery& query, void* stream,
+                  Timings* timings);
+// Does not come back to the host between the two. The pafs may belong to another stream, whose work is waited for.
+std::pair<Peaks, Pairs> find_peaks_and_limbs(const FieldView& heatmaps, const FieldView& pafs, const PeakQuery& peaks,
+                                             const LimbQuery& limbs, void* stream, void* pafs_stream, Timings* timings);
+
+LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs, const int32_t* limbs,
+                     const TraceRule& rule, void* stream);
+
+int device_count();
+// Gives the memory back that is kept between calls.
+void release_memory();
+
+}  // namespace bottomup::cuda

@@ -1,0 +1,301 @@
+"""What only the CUDA kernels do: memory that grows, sorting in chunks, large plateaus, both kernels in one call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from field_makers import (
+    DEVICES,
+    GPU_LAYOUTS,
+    LAYOUTS,
+    ON_HOST,
+    THREE,
+    OnGpu,
+    candidates_at,
+    kinds,
+    make_candidates,
+    make_field,
+    on,
+    rounded_to_bfloat16,
+    seeds,
+    sizes,
+)
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from test_limbs import as_dict
+from test_limbs import assert_agree as assert_pairs_agree
+from test_peaks import assert_agree
+
+from bottomup import _C
+from bottomup.fields import draw_fields
+from bottomup.kernels import find_peaks, find_peaks_and_limbs, find_peaks_numpy, score_limbs
+from bottomup.skeleton import Skeleton
+from bottomup.skeletons import COCO_17
+
+needs_gpu = pytest.mark.skipif(_C.cuda_device_count() == 0, reason="no GPU, or built without CUDA")
+needs_torch_gpu = pytest.mark.skipif(ON_HOST or _C.cuda_device_count() == 0, reason="no GPU for torch")
+
+
+@needs_gpu
+@hypothesis_settings(max_examples=150)
+@given(
+    kind=kinds,
+    seed=seeds,
+    shape=st.tuples(st.integers(1, 2), st.integers(1, 3), sizes),
+    dtype=st.sampled_from([np.float32, np.float16]),
+    layout=st.sampled_from(GPU_LAYOUTS),
+    threshold=st.sampled_from([0.1, 0.5, 0.0, -0.5]),
+)
+def test_peaks_agree_with_the_twin(
+    kind: str, seed: int, shape: tuple[int, int, tuple[int, int]], dtype: type, layout: str, threshold: float
+) -> None:
+    field = LAYOUTS[layout](make_field(kind, seed, (*shape[:2], *shape[2]), dtype))
+    assert_agree(find_peaks(OnGpu(field), threshold=threshold), find_peaks_numpy(field, threshold=threshold))
+
+
+@needs_gpu
+@hypothesis_settings(max_examples=60)
+@given(seed=seeds, dtype=st.sampled_from([np.float32, np.float16]), layout=st.sampled_from(GPU_LAYOUTS))
+def test_pairs_agree_with_the_cpu(seed: int, dtype: type, layout: str) -> None:
+    pafs = LAYOUTS[layout](make_field("signed noise", seed, (2, 4, 12, 31), dtype))
+    candidates = make_candidates(seed, 2, 3, 12, 31)
+    rule = {"threshold": -1.0, "coverage": 0.4, "max_length": 20.0}
+    actual, expected = score_limbs(OnGpu(pafs), candidates, THREE, **rule), score_limbs(pafs, candidates, THREE, **rule)
+    np.testing.assert_array_equal(actual.offsets, expected.offsets)
+    assert as_dict(actual).keys() == as_dict(expected).keys()
+    np.testing.assert_allclose(actual.scores, expected.scores, atol=1e-5)
+
+
+@needs_gpu
+@pytest.mark.parametrize("address", range(4))
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_fields_may_begin_anywhere(address: int, dtype: type) -> None:
+    """Reads are of 16 bytes, but neither a field nor a channel needs to begin or end at a multiple of that."""
+    spacious = make_field("blobs", 3, (1, 3, 21, 33), dtype)
+    field = spacious.reshape(-1)[address : address + 3 * 20 * 31].reshape(1, 3, 20, 31)
+    assert_agree(find_peaks(OnGpu(field)), find_peaks_numpy(field))
+
+
+@needs_gpu
+@pytest.mark.parametrize("channels", [slice(0, 4), slice(1, 5)])
+def test_channels_of_a_larger_output(channels: slice) -> None:
+    """As of a network that gives a background channel too: each image is packed, the batch is not."""
+    field = make_field("blobs", 3, (3, 5, 40, 71))[:, channels]
+    assert_agree(find_peaks(OnGpu(field)), find_peaks_numpy(field))
+
+
+@needs_gpu
+@pytest.mark.parametrize("count", [1023, 1024, 1025, 2600])
+def test_channels_of_many_peaks_are_sorted_in_chunks(count: int) -> None:
+    field = np.zeros((1, 2, 120, 120), np.float32)
+    places = np.random.default_rng(3).choice(60 * 60, count, replace=False)
+    field[0, 1, 2 * (places // 60), 2 * (places % 60)] = np.random.default_rng(4).integers(1, 90, count) / 100
+    peaks = find_peaks(OnGpu(field), threshold=0.01)
+    np.testing.assert_array_equal(peaks.offsets, [0, 0, count])
+    expected = find_peaks(field, threshold=0.01)
+    np.testing.assert_array_equal(peaks.xy, expected.xy)
+    np.testing.assert_array_equal(peaks.scores, expected.scores)
+
+
+@needs_gpu
+def test_limbs_of_many_pairs_are_sorted_in_chunks() -> None:
+    pafs = np.zeros((1, 4, 9, 40), np.float32)
+    pafs[0, 2] = 1
+    points = np.random.default_rng(3).uniform(0, 8, (200, 2)) * (4.8, 1)
+    candidates = candidates_at(points, [40, 60, 100], 1, 3)
+    expected = score_limbs(pafs, candidates, THREE, coverage=0.0, threshold=-1.0, sample_threshold=-1.0)
+    for _ in range(2):  # the second call knows what the first one needed
+        pairs = score_limbs(OnGpu(pafs), candidates, THREE, coverage=0.0, threshold=-1.0, sample_threshold=-1.0)
+        np.testing.assert_array_equal(pairs.offsets, [0, 2400, 8400])
+        np.testing.assert_array_equal(pairs.first, expected.first)
+        np.testing.assert_array_equal(pairs.second, expected.second)
+        np.testing.assert_allclose(pairs.scores, expected.scores, atol=1e-5)
+
+
+@needs_gpu
+def test_one_full_limb_among_thousands_gets_room_of_its_own() -> None:
+    """So much for each would be a waste; the second run gives each limb what it holds."""
+    limbs = tuple((joint, joint + 1) for joint in range(32))
+    chain = Skeleton("chain", tuple(f"joint {joint}" for joint in range(33)), limbs, (0.1,) * 33)
+    counts = np.zeros((96, 33), int)
+    counts[95, 30:32] = 27
+    counts[3, :3] = 2
+    pafs = np.zeros((96, 64, 2, 3), np.float32)
+    pafs[:, ::2] = 1
+    xy = np.random.default_rng(1).uniform(0, 1, (counts.sum(), 2)) * (2, 1)
+    candidates = candidates_at(xy, counts.reshape(-1), 96, 33)
+    rule = {"coverage": 0.0, "threshold": -2.0, "sample_threshold": -2.0}
+    pairs, expected = score_limbs(OnGpu(pafs), candidates, chain, **rule), score_limbs(pafs, candidates, chain, **rule)
+    assert len(pairs) == 27 * 27 + 2 * 4
+    np.testing.assert_array_equal(pairs.offsets, expected.offsets)
+    np.testing.assert_array_equal(pairs.second, expected.second)
+
+
+@needs_gpu
+def test_skeletons_of_more_limbs_than_fit_one_launch() -> None:
+    joints = 30
+    limbs = tuple((a, b) for a in range(joints) for b in range(a))[:300]
+    dense = Skeleton("dense", tuple(f"joint {joint}" for joint in range(joints)), limbs, (0.1,) * joints)
+    pafs = make_field("signed noise", 1, (2, 600, 7, 8))
+    candidates = make_candidates(1, 2, joints, 7, 8, most=2)
+    rule = {"coverage": 0.2, "threshold": -1.0}
+    assert_pairs_agree(score_limbs(OnGpu(pafs), candidates, dense, **rule), pafs, candidates, dense, **rule)
+
+
+SPIRAL = np.array([[int(cell) for cell in row] for row in (
+    "1111111111111111", "0000000000000001", "1111111111111101", "1000000000000101",
+    "1011111111110101", "1010000000010101", "1010111111010101", "1010100001010101",
+    "1010101111010101", "1010100000010101", "1010111111110101", "1010000000000101",
+    "1011111111111101", "1000000000000001", "1111111111111111",
+)], np.float32)  # fmt: skip
+
+
+@needs_gpu
+@pytest.mark.parametrize("overlooked", [False, True])
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("upsample", [1, 2])
+def test_large_plateaus_of_any_shape(overlooked: bool, turns: int, upsample: int) -> None:
+    """Larger than what one thread looks at, beside small ones and strict peaks, in some of the channels."""
+    field = make_field("five levels", 1, (2, 3, 40, 40))
+    field[0, 1] = field[1, 2] = 0
+    field[0, 1, 5:20, 5:21] = np.rot90(SPIRAL, 2) * 0.6
+    field[1, 2, 10:26, 10:26][: np.rot90(SPIRAL, turns).shape[0], : np.rot90(SPIRAL, turns).shape[1]] = (
+        np.rot90(SPIRAL, turns) * 0.5
+    )
+    if overlooked:
+        field[0, 1, 6, 6] = 0.9
+    assert_agree(find_peaks(OnGpu(field), upsample=upsample), find_peaks_numpy(field, upsample=upsample))
+
+
+@needs_gpu
+def test_a_field_of_nothing_but_plateaus() -> None:
+    field = np.full((3, 4, 25, 41), 0.25, np.float32)
+    field[1, :, ::4] = 0.5
+    assert_agree(find_peaks(OnGpu(field)), find_peaks_numpy(field))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("upsample", [1, 2])
+def test_both_kernels_in_one_call(device: str, upsample: int) -> None:
+    rng = np.random.default_rng(8)
+    points = rng.uniform(10, 90, (2, 17, 2)) + np.array([0, 100])[:, None, None] * (1, 0)
+    drawn = draw_fields(points, np.ones((2, 17)), COCO_17, height=100, width=200, stride=2, limb_width=10)
+    heatmaps = np.stack([drawn.heatmaps, np.zeros_like(drawn.heatmaps), drawn.heatmaps[:, ::-1]])
+    pafs = np.stack([drawn.pafs, drawn.pafs, drawn.pafs[:, ::-1]])
+    rule = {"threshold": 0.1, "coverage": 0.5, "max_length": 60.0}
+    candidates = find_peaks(heatmaps, upsample=upsample)
+    expected = score_limbs(pafs, candidates, COCO_17, **rule)
+    found, pairs = find_peaks_and_limbs(on(device, heatmaps), on(device, pafs), COCO_17, upsample=upsample, **rule)
+    assert_agree(found, candidates)
+    assert len(pairs) > 40
+    np.testing.assert_array_equal(pairs.offsets, expected.offsets)
+    np.testing.assert_array_equal(pairs.first, expected.first)
+    np.testing.assert_array_equal(pairs.second, expected.second)
+    np.testing.assert_allclose(pairs.scores, expected.scores, atol=1e-4)
+
+
+@needs_gpu
+def test_more_peaks_and_pairs_than_there_is_room_for_at_first() -> None:
+    """Both overflow, and more comes back than the first copy takes."""
+    heatmaps = np.zeros((1, 3, 90, 90), np.float32)
+    heatmaps[0, :, ::2, ::2] = 0.5
+    heatmaps[0, 1, 10, 10] = 0.9
+    pafs = np.ones((1, 4, 90, 90), np.float32)
+    rule = {"max_length": 3.0, "threshold": -2.0, "sample_threshold": -2.0}
+    timings: dict[str, float] = {}
+    for repeated in (True, False):
+        found, pairs = find_peaks_and_limbs(OnGpu(heatmaps), OnGpu(pafs), THREE, timings=timings, **rule)
+        assert (timings["runs"] > 1) is repeated  # the second call has learnt from the first
+        candidates = find_peaks(heatmaps)
+        expected = score_limbs(pafs, candidates, THREE, **rule)
+        np.testing.assert_array_equal(found.xy, candidates.xy)
+        np.testing.assert_array_equal(pairs.offsets, expected.offsets)
+        np.testing.assert_array_equal(pairs.second, expected.second)
+        np.testing.assert_allclose(pairs.scores, expected.scores, atol=1e-4)
+        assert len(pairs) > 10_000
+        _C.release_cuda_memory()
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_one_call_reports_what_two_do(device: str) -> None:
+    heatmaps, pafs = np.zeros((1, 3, 9, 9), np.float32), np.ones((1, 4, 9, 9), np.float32)
+    heatmaps[0, 0, 2, 2] = heatmaps[0, 1, 4, 4] = 0.5
+
+    def call(maps: Any = heatmaps, fields: Any = pafs, **rule: float) -> object:
+        return find_peaks_and_limbs(on(device, maps), on(device, fields), THREE, **rule)
+
+    broken_maps, broken_pafs = heatmaps.copy(), pafs.copy()
+    broken_maps[0, 2, 8, 8] = broken_pafs[0, 1, 3, 3] = np.nan
+    with pytest.raises(ValueError, match=r"heatmaps must be finite .* channel 2, row 8, column 8$"):
+        call(broken_maps, broken_pafs)
+    with pytest.raises(ValueError, match=r"pafs must be finite .* batch 0, channel 0 or the next$"):
+        call(heatmaps, broken_pafs)
+    with pytest.raises(ValueError, match="coverage must be from 0 to 1"):
+        call(coverage=2.0)
+    with pytest.raises(ValueError, match="threshold must be a number but is nan"):
+        call(peak_threshold=float("nan"))
+    with pytest.raises(ValueError, match="upsample must be at least 1"):
+        call(upsample=0)
+    with pytest.raises(ValueError, match=r"pafs must hold the heatmaps' 1 images"):
+        call(heatmaps, np.ones((2, 4, 9, 9), np.float32))
+    with pytest.raises(ValueError, match="pafs must have 4 channels"):
+        call(heatmaps, np.ones((1, 2, 9, 9), np.float32))
+
+
+@needs_gpu
+def test_fields_on_two_devices_are_refused() -> None:
+    heatmaps, pafs = np.zeros((1, 3, 9, 9), np.float32), np.ones((1, 4, 9, 9), np.float32)
+    with pytest.raises(ValueError, match="heatmaps and pafs must be on the same device"):
+        find_peaks_and_limbs(OnGpu(heatmaps), pafs, THREE)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_an_empty_batch_in_one_call(device: str) -> None:
+    heatmaps, pafs = np.zeros((0, 3, 9, 9), np.float32), np.zeros((0, 4, 9, 9), np.float32)
+    fields = (heatmaps, pafs) if device == "cpu" else (OnGpu.empty(heatmaps), OnGpu.empty(pafs))
+    found, pairs = find_peaks_and_limbs(*fields, THREE)
+    np.testing.assert_array_equal(found.offsets, [0])
+    np.testing.assert_array_equal(pairs.offsets, [0])
+    assert found.xy.shape == (0, 2)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_skeleton_without_limbs_in_one_call(device: str) -> None:
+    alone = Skeleton("alone", ("a",), (), (0.1,))
+    pafs = np.zeros((1, 0, 9, 9), np.float32)
+    heatmaps = on(device, make_field("blobs", 1, (1, 1, 9, 9)))
+    found, pairs = find_peaks_and_limbs(heatmaps, pafs if device == "cpu" else OnGpu.empty(pafs), alone)
+    assert len(found) > 0
+    np.testing.assert_array_equal(pairs.offsets, [0])
+
+
+@needs_gpu
+def test_bfloat16_fields() -> None:
+    field = rounded_to_bfloat16(make_field("blobs", 3, (2, 3, 20, 37)))
+    on_gpu = OnGpu.bfloat16(field)
+    assert_agree(find_peaks(on_gpu), find_peaks_numpy(field))
+    assert_agree(find_peaks(on_gpu, upsample=2), find_peaks_numpy(field, upsample=2))
+
+
+@needs_torch_gpu
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("own_stream", [False, True])
+def test_torch_tensors_on_any_stream(dtype: str, own_stream: bool) -> None:
+    """The values are written on the stream just before: only work in its order sees them."""
+    torch = pytest.importorskip("torch")
+    values = torch.rand(2, 5, 90, 130, generator=torch.Generator().manual_seed(1)).to(getattr(torch, dtype))
+    expected = find_peaks_numpy(values.float().numpy(), threshold=0.9)
+    stream = torch.cuda.Stream() if own_stream else torch.cuda.default_stream()
+    with torch.cuda.stream(stream):
+        heavy = torch.rand(4096, 4096, device="cuda")
+        for _ in range(10):
+            heavy = heavy @ heavy / 2048
+        tensor = torch.empty_like(values, device="cuda").contiguous(memory_format=torch.channels_last)
+        tensor.copy_(values.cuda(non_blocking=True))
+        assert_agree(find_peaks(tensor, threshold=0.9), expected)
+        assert_agree(
+            find_peaks(tensor[:, 1:4], threshold=0.9), find_peaks_numpy(values[:, 1:4].float().numpy(), threshold=0.9)
+        )
