@@ -31,7 +31,14 @@ from test_peaks import assert_agree
 
 from bottomup import _C
 from bottomup.fields import draw_fields
-from bottomup.kernels import find_peaks, find_peaks_and_limbs, find_peaks_numpy, score_limbs
+from bottomup.kernels import (
+    TraceRule,
+    find_peaks,
+    find_peaks_and_limbs,
+    find_peaks_numpy,
+    score_limbs,
+    trace_limbs,
+)
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17
 
@@ -243,6 +250,31 @@ def test_one_call_reports_what_two_do(device: str) -> None:
         call(heatmaps, np.ones((2, 4, 9, 9), np.float32))
     with pytest.raises(ValueError, match="pafs must have 4 channels"):
         call(heatmaps, np.ones((1, 2, 9, 9), np.float32))
+
+
+@needs_gpu
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_traces_agree_with_the_cpu(dtype: type) -> None:
+    """The rule and its bounds are what test_traces.py has; here, that the other device says the same."""
+    hidden_third = make_candidates(5, 3, 3, 30, 41, most=4)
+    pafs = np.repeat(make_field("blobs", 3, (3, 4, 30, 41)), 1, axis=0).astype(dtype) * dtype(2)
+    pairs = score_limbs(pafs, hidden_third, THREE, threshold=0.3)
+    rule = TraceRule(
+        response=0.2, weak=0.7, sample=0.1013, sample_threshold=0.0507, support=0.2011, shortest=1.0, clear=1.0,
+        merge=5.0, score=0.1, max_steps=60,
+    )  # fmt: skip
+    typical = np.full(3, 0.5, np.float32)
+    expected = trace_limbs(pafs, hidden_third, pairs, THREE, typical, rule)
+    actual = trace_limbs(OnGpu(pafs), hidden_third, pairs, THREE, typical, rule)
+    assert len(expected[0]) > len(hidden_third)
+    np.testing.assert_array_equal(actual[0].xy, expected[0].xy)
+    np.testing.assert_array_equal(actual[0].offsets, expected[0].offsets)
+    np.testing.assert_array_equal(actual[1].first, expected[1].first)
+    np.testing.assert_array_equal(actual[1].scores, expected[1].scores)
+    broken = pafs.copy()
+    broken[1] = np.nan
+    with pytest.raises(ValueError, match=r"pafs must be finite .* batch 1"):
+        trace_limbs(OnGpu(broken), hidden_third, pairs, THREE, typical, rule)
 
 
 @needs_gpu
