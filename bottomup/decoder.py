@@ -80,7 +80,8 @@ def decode_steps(
     done("traces", candidates)
     graphs = [group_image(candidates, pairs, image, skeleton, settings) for image in range(candidates.batch)]
     done("grouping", graphs)
-    people = [to_people(graph, stride) for graph in graphs]
+    longest = max(heatmaps.shape[-2:])
+    people = [to_people(graph, stride, longest) for graph in graphs]
     done("people", people)
     return people
 
@@ -159,21 +160,48 @@ def _check(heatmaps: Any, pafs: Any, skeleton: Skeleton, stride: float, settings
         check_finite("pafs", find_non_finite(second))
 
 
-def to_people(graph: PersonJointGraph, stride: float) -> People:
-    """The people of a grouped graph, best first, in pixels."""
+def to_people(graph: PersonJointGraph, stride: float, longest: int) -> People:
+    """The people of a grouped graph, best first, in pixels; `longest` is the field's longer side in cells."""
     settings, skeleton = graph.settings, graph.skeleton
     held = graph.slots >= 0
     responses = np.where(held, graph.scores[graph.slots], 0.0)
     held &= responses >= settings.joint_threshold
-    xy = np.where(held[..., None], (graph.xy[graph.slots] + 0.5) * stride - 0.5, np.nan)
+    xy = np.where(held[..., None], graph.xy[graph.slots], np.nan)
     responses[~held] = 0.0
-    scores: npt.NDArray[np.float64] = responses.sum(axis=1) / skeleton.num_joints
+    scores = person_scores(xy, responses, longest, settings)
     keep = (held.sum(axis=1) >= settings.min_joints) & (scores >= settings.person_threshold)
     keep &= responses.max(axis=1, initial=0.0) >= settings.core_threshold
     order = np.flatnonzero(keep)[np.argsort(-scores[keep], kind="stable")]
     return People(
         skeleton,
-        xy[order].astype(np.float32),
+        ((xy[order] + 0.5) * stride - 0.5).astype(np.float32),
         responses[order].astype(np.float32),
         scores[order].astype(np.float32),
     )
+
+
+def person_scores(
+    xy: npt.NDArray[np.float64], responses: npt.NDArray[np.float64], longest: int, settings: Settings
+) -> npt.NDArray[np.float64]:
+    """(N,) how sure one can be of each person, 0..1: the root mean square of the responses of all joints, 0 for those
+    that are missing, times a power of the person's size as a share of the picture's longer side.
+
+    The square lets a few clear joints count for more than many faint ones, and the joints of large people are surer.
+
+    Parameters
+    ----------
+    xy:
+        (N, K, 2) in cells, NaN where missing.
+    responses:
+        (N, K), 0 where missing.
+    longest:
+        The field's longer side in cells.
+    settings:
+        For its `size_weight`.
+    """
+    low, high = np.where(np.isnan(xy), np.inf, xy), np.where(np.isnan(xy), -np.inf, xy)
+    # The box reaches half a cell beyond the joints, so that a single joint has a size.
+    sides = np.maximum(high.max(axis=1, initial=-np.inf) - low.min(axis=1, initial=np.inf) + 1, 1)
+    size = np.minimum(np.sqrt(sides.prod(axis=1)) / longest, 1)
+    scores: npt.NDArray[np.float64] = np.sqrt(np.square(responses).mean(axis=1)) * size**settings.size_weight
+    return scores

@@ -72,8 +72,9 @@ class Settings:
         min_joints: people with fewer joints are left out.
         core_threshold: people none of whose joints scores this much are left out. What a network sees in leaves and
             folds of cloth is faint all over; on 300 COCO photos this leaves out a tenth of what was found and no AP.
-        person_threshold: people with a lower score (mean over all the skeleton's joints, 0 where missing) are left
-            out. The default leaves out one faint joint by itself.
+        size_weight: the power of a person's size (square root of the box's area over the picture's longer side) in the
+            score. With 0 a speck of faint joints ranks with a whole person; 0.2 ranks the people of COCO best.
+        person_threshold: people with a lower score are left out. The default leaves out one faint joint by itself.
         joint_threshold: joints with a lower score are reported as missing.
     Care
         validate: scan all values of fields in CPU memory for NaN and infinity, not only those that the kernels touch.
@@ -115,7 +116,8 @@ class Settings:
     exact_candidates: int = 150
     min_joints: int = 1
     core_threshold: float = 0.4
-    person_threshold: float = 0.03
+    size_weight: float = 0.2
+    person_threshold: float = 0.05
     joint_threshold: float = 0.0
     validate: bool = False
     threads: int = 1

@@ -65,7 +65,10 @@ def test_one_person_comes_back_where_they_were_drawn(stride: int, shift: tuple[f
     assert len(people) == 1
     np.testing.assert_allclose(people.keypoints[0], drawn, atol=0.02 * stride)
     assert people.keypoint_scores.min() > 0.6
-    np.testing.assert_allclose(people.scores, people.keypoint_scores.mean(axis=1), rtol=1e-5)
+    sides = np.ptp(people.keypoints[0], axis=0) / stride + 1
+    size = np.sqrt(sides.prod()) / max(draw(drawn, stride=stride).heatmaps.shape[-2:])
+    expected = np.sqrt(np.mean(people.keypoint_scores**2)) * size ** Settings().size_weight
+    np.testing.assert_allclose(people.scores, expected, rtol=1e-4)
     assert people.skeleton is COCO_17
     assert people.keypoints.dtype == people.keypoint_scores.dtype == people.scores.dtype == np.float32
 
