@@ -186,13 +186,14 @@ def everything(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for tables and plots.")],
     seed: SeedOption = 0,
     repeats: RepeatsOption = 100,
+    seconds: SecondsOption = 60.0,
     images: Annotated[int, typer.Option(metavar="N", help="Crowds for each figure of accuracy.")] = 20,
 ) -> None:
     """Measure every figure of the README's Benchmarks section: tables, CSV, JSON and plots. Needs no data."""
     from bottomup import _cli_bench_work as work
 
     with work.failures():
-        work.run_all(out, seed, repeats, images)
+        work.run_all(out, seed, work.How(repeats, seconds), images)
 
 
 def _cases(people: str, size: str | None, **options: Any) -> list[Case]:

@@ -207,13 +207,12 @@ def run_photos(annotations: Path, folder: Path, model: str, limit: int | None, t
     _finish_groups(rows, detector.settings, files)
 
 
-def run_all(out: Path, seed: int, repeats: int, images: int) -> None:
+def run_all(out: Path, seed: int, how: How, images: int) -> None:
     """`bottomup bench all`: the figures of the README, in the order in which it has them."""
 
     def files(name: str, plot: str | None = None) -> Files:
         return Files(out / f"{name}.csv", out / f"{name}.json", None if plot is None else out / plot)
 
-    how = How(repeats, seconds=60.0)
     files("decode", "decode.png").check()
     for noise in ("clean", "mild"):
         print(f"\nfrom fields to people, {noise}")
