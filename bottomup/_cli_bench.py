@@ -29,7 +29,7 @@ SkeletonOption = Annotated[str, typer.Option(metavar="NAME", help="A built-in sk
 NoiseOption = Annotated[str, typer.Option(metavar="LEVEL", help="clean, mild, hard or severe.")]
 OverlapOption = Annotated[float, typer.Option(metavar="INDEX", help="Overlap, as CrowdPose's crowd index.")]
 DtypeOption = Annotated[str, typer.Option(metavar="TYPE", help="float32 or float16.")]
-BatchOption = Annotated[int, typer.Option(metavar="N", help="Images in one call.")]
+BatchOption = Annotated[str, typer.Option(metavar="LIST", help="Numbers of images in one call.")]
 DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="Where the fields lie: cpu, cuda or cuda:N.")]
 SeedOption = Annotated[int, typer.Option(metavar="N", help="Of the crowds and their noise.")]
 RepeatsOption = Annotated[int, typer.Option(metavar="N", help="Rounds to measure.")]
@@ -49,7 +49,7 @@ def kernels(
     noise: NoiseOption = "mild",
     crowd_index: OverlapOption = 0.5,
     dtype: DtypeOption = "float32",
-    batch: BatchOption = 1,
+    batch: BatchOption = "1",
     device: DeviceOption = "cpu",
     seed: SeedOption = 0,
     repeats: RepeatsOption = 100,
@@ -64,8 +64,8 @@ def kernels(
 
     with work.failures():
         cases = _cases(
-            people, size, skeleton=skeleton, noise=noise, crowd_index=crowd_index,
-            dtype=dtype, batch=batch, device=device, seed=seed,
+            people, size, batch, skeleton=skeleton, noise=noise, crowd_index=crowd_index,
+            dtype=dtype, device=device, seed=seed,
         )  # fmt: skip
         how = work.How(repeats, seconds, threads)
         work.run_kernels(cases, how, work.Files(csv, json, plot))
@@ -79,7 +79,7 @@ def decode(
     noise: NoiseOption = "mild",
     crowd_index: OverlapOption = 0.5,
     dtype: DtypeOption = "float32",
-    batch: BatchOption = 1,
+    batch: BatchOption = "1",
     device: DeviceOption = "cpu",
     seed: SeedOption = 0,
     repeats: RepeatsOption = 100,
@@ -95,8 +95,8 @@ def decode(
 
     with work.failures():
         cases = _cases(
-            people, size, skeleton=skeleton, noise=noise, crowd_index=crowd_index,
-            dtype=dtype, batch=batch, device=device, seed=seed,
+            people, size, batch, skeleton=skeleton, noise=noise, crowd_index=crowd_index,
+            dtype=dtype, device=device, seed=seed,
         )  # fmt: skip
         how = work.How(repeats, seconds, threads)
         work.run_decode(cases, how, work.Files(csv, json, plot), memory=memory)
@@ -196,11 +196,12 @@ def everything(
         work.run_all(out, seed, work.How(repeats, seconds), images)
 
 
-def _cases(people: str, size: str | None, **options: Any) -> list[Case]:
+def _cases(people: str, size: str | None, batch: str = "1", **options: Any) -> list[Case]:
     from bottomup.benchmarks.cases import make_cases
 
-    sides = None if size is None else read_size(size)
-    return make_cases(whole_numbers("--people", people), size=sides, **options)
+    counts, sides = whole_numbers("--people", people), None if size is None else read_size(size)
+    batches = whole_numbers("--batch", batch)
+    return [case for images in batches for case in make_cases(counts, size=sides, batch=images, **options)]
 
 
 def whole_numbers(option: str, text: str) -> list[int]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bottomup import _cli_bench_tables as tables
 from bottomup import _cli_report
 from bottomup._cli_common import INTERRUPTED, WRONG_USAGE, stop
 from bottomup.benchmarks import plots, report
@@ -17,33 +18,7 @@ from bottomup.benchmarks.cases import LARGE_SIZE, Case, make_cases
 from bottomup.benchmarks.decode import Measured, measure_decode, measure_kernels
 from bottomup.benchmarks.end_to_end import measure_end_to_end
 from bottomup.benchmarks.sweeps import Row, sweep_crowds, sweep_file, sweep_photos
-from bottomup.decoder import STEPS
 from bottomup.settings import Settings
-
-_KERNELS = ("people", "map", "candidates", "pairs", "copy", "peaks", "p95", "x copy", "limbs", "p95 ", "x copy ")
-_KERNELS_NOTE = "\nMedian milliseconds; x copy: in multiples of copying the maps that the kernel reads, same rounds."
-_STEPS = (*STEPS[:-1], "results")  # "people" is how many there are
-_DECODE: tuple[str, ...] = (
-    "people",
-    "map",
-    "found",
-    "copy",
-    "peaks",
-    "limbs",
-    "grouping",
-    "results",
-    "total",
-    "p95",
-    "x copy",
-)
-_MEMORY: tuple[str, ...] = ("MB", "process MB")
-_DECODE_NOTE = "\nMedian milliseconds; x copy: in multiples of copying all fields into warm memory, same rounds."
-_MEMORY_NOTE = "\nMB: what NumPy and Python hold at the peak beyond the fields; process MB: growth of a process's peak."
-_ACCURACY = ("images", "AP", "swapped", "mixed limbs", "missed", "invented", "ms", "p95")
-_ACCURACY_NOTE = (
-    "\nSwapped: labelled joints put on another person's; mixed limbs: those that join two people. Missed: labelled "
-    "people not found; invented: found people who are nobody. Milliseconds of one decode."
-)
 
 
 @dataclass(frozen=True)
@@ -94,8 +69,7 @@ def run_kernels(cases: Sequence[Case], how: How, files: Files) -> None:
     results = _measure(
         cases, lambda case: measure_kernels(case, settings=settings, repeats=how.repeats, seconds=how.seconds)
     )
-    cells = [_kernel_cells(measured) for measured in results]
-    _cli_report.print_table(_KERNELS, cells, footer=_KERNELS_NOTE, numbers=_KERNELS)
+    tables.print_kernels(results)
     files.write([row for measured in results for row in measured.rows()], settings)
     if files.plot is not None:
         plots.plot_times(results, files.plot, "find_peaks and score_limbs")
@@ -107,9 +81,7 @@ def run_decode(cases: Sequence[Case], how: How, files: Files, *, memory: bool = 
     settings = Settings(threads=how.threads)
     timing: dict[str, Any] = {"repeats": how.repeats, "seconds": how.seconds, "memory": memory}
     results = _measure(cases, lambda case: measure_decode(case, settings=settings, **timing))
-    known = all(measured.memory for measured in results)
-    columns, note = (_DECODE + _MEMORY, _DECODE_NOTE + _MEMORY_NOTE) if known else (_DECODE, _DECODE_NOTE)
-    _cli_report.print_table(columns, [_decode_cells(m) for m in results], footer=note, numbers=columns)
+    tables.print_decode(results)
     files.write([row for measured in results for row in measured.rows()], settings)
     if files.plot is not None:
         plots.plot_times(results, files.plot, "from fields to people")
@@ -160,7 +132,7 @@ def run_crowds(
             base, people=people, crowd_indices=crowd_indices, noises=noises, images=images,
             settings=settings, done=advance,
         )  # fmt: skip
-    _show(rows, {"people": "people_per_image", "crowd index": "crowd_index", "noise": "noise"})
+    tables.print_accuracy(rows, {"people": "people_per_image", "crowd index": "crowd_index", "noise": "noise"})
     files.write(rows, settings)
     if files.plot is not None:
         for row in rows:
@@ -239,7 +211,7 @@ def _labels(annotations: Path, limit: int | None) -> Any:
 
 
 def _finish_groups(rows: Sequence[Row], settings: Settings, files: Files) -> None:
-    _show(rows, {"noise": "noise", "group": "group", "crowd index": "crowd_index"})
+    tables.print_accuracy(rows, {"noise": "noise", "group": "group", "crowd index": "crowd_index"})
     files.write(rows, settings)
     if files.plot is not None:
         _plot_accuracy(rows, files.plot, lambda y, path: plots.plot_bars(rows, path, x="group", y=y, line="noise"))
@@ -251,25 +223,6 @@ def _plot_accuracy(rows: Sequence[Row], folder: Path, draw: Callable[[str, Path]
             draw(name, folder / f"crowd_{name}.png")
 
 
-def _show(rows: Sequence[Row], keys: dict[str, str]) -> None:
-    """The table of accuracy, under the columns of `keys`."""
-
-    def cell(value: Any) -> str:
-        return f"{value:.2f}" if isinstance(value, float) else str(value)
-
-    def percent(share: float | None) -> str:
-        return "" if share is None else f"{100 * share:.2f} %"
-
-    cells = []
-    for row in rows:
-        shares = [percent(row[name]) for name in ("swapped_joints", "mixed_limbs", "missed", "invented")]
-        ap = "" if row["ap"] is None else f"{row['ap']:.3f}"
-        times = [f"{row[name]:.2f}" for name in ("total_ms", "total_p95_ms")]
-        cells.append([*(cell(row[name]) for name in keys.values()), str(row["images"]), ap, *shares, *times])
-    columns = (*keys, *_ACCURACY)
-    _cli_report.print_table(columns, cells, footer=_ACCURACY_NOTE, numbers=set(columns) - {"noise", "group"})
-
-
 def _measure(cases: Sequence[Case], measure: Callable[[Case], Measured]) -> list[Measured]:
     results = []
     with _cli_report.progress(len(cases), "measuring") as advance:
@@ -277,23 +230,3 @@ def _measure(cases: Sequence[Case], measure: Callable[[Case], Measured]) -> list
             results.append(measure(case))
             advance()
     return results
-
-
-def _kernel_cells(measured: Measured) -> list[str]:
-    case, timings = measured.case, measured.timings
-    cells = [str(case.people), f"{case.height}x{case.width}", str(measured.candidates), str(measured.pairs)]
-    cells.append(f"{timings['copy'].median:.3f}")
-    for stage in ("peaks", "limbs"):
-        timing = timings[stage]
-        cells += [f"{timing.median:.3f}", f"{timing.p95:.3f}", f"{measured.ratio(stage):.2f}"]
-    return cells
-
-
-def _decode_cells(measured: Measured) -> list[str]:
-    case, timings = measured.case, measured.timings
-    cells = [str(case.people), f"{case.height}x{case.width}", str(measured.found)]
-    cells += [f"{timings[stage].median:.2f}" for stage in ("copy", *STEPS, "total")]
-    cells += [f"{timings['total'].p95:.2f}", f"{measured.ratio():.1f}"]
-    if measured.memory:
-        cells += [f"{measured.memory.python_mb:.2f}", f"{measured.memory.process_mb:.1f}"]
-    return cells

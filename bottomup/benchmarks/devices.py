@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,47 +12,32 @@ from bottomup.benchmarks.timing import Task, copy_task
 DEVICE = "device"  # the stage under which a GPU's tasks report the time between their events
 
 
-class Device(Protocol):
-    """What the benchmarks need of a device."""
-
-    def upload(self, array: npt.NDArray[np.floating]) -> Any:
-        """The array in its memory."""
-
-    def copy(self, *arrays: Any) -> Task:
-        """The floor: copying arrays in its memory, into memory that has been written before."""
-
-    def timed(self, call: Callable[[], object]) -> Task:
-        """A call, timed on the device if that has a clock of its own."""
-
-
-def open_device(name: str) -> Device:
+def open_device(name: str) -> Cpu | Gpu:
     """A device by name: "cpu", "cuda" or "cuda:1".
 
     Raises ValueError for another name and for a GPU that is not there or that the kernels were not built for.
     """
     if name == "cpu":
-        return _Cpu()
+        return Cpu()
     if name.split(":")[0] != "cuda":
         raise ValueError(f"device must be cpu or cuda but is {name!r}")
-    return _Gpu(name)
+    return Gpu(name)
 
 
-class _Cpu:
+class Cpu:
+    """CPU memory."""
+
     def upload(self, array: npt.NDArray[np.floating]) -> Any:
+        """The array in the device's memory."""
         return array
 
     def copy(self, *arrays: Any) -> Task:
+        """The floor: copying arrays in the device's memory, into memory that has been written before."""
         return copy_task(*arrays)
 
-    def timed(self, call: Callable[[], object]) -> Task:
-        def run() -> None:
-            call()
 
-        return run
-
-
-class _Gpu:
-    """Times are those between two CUDA events on the current stream, which waits for nothing else."""
+class Gpu:
+    """A GPU, where times are those between two CUDA events on the current stream, which waits for nothing else."""
 
     def __init__(self, name: str) -> None:
         import torch
@@ -69,27 +53,23 @@ class _Gpu:
         torch.cuda.set_device(self.device)
 
     def upload(self, array: npt.NDArray[np.floating]) -> Any:
+        """The array in the device's memory."""
         return self.torch.from_numpy(array).to(self.device)
 
     def copy(self, *arrays: Any) -> Task:
+        """The floor: copying arrays in the device's memory, into memory that has been written before."""
         targets = [array.clone() for array in arrays]
 
-        def copy() -> None:
-            for target, array in zip(targets, arrays, strict=True):
-                target.copy_(array)
-
-        return self.timed(copy)
-
-    def timed(self, call: Callable[[], object]) -> Task:
         event: Any = self.torch.cuda.Event  # torch leaves it without types
 
-        def run() -> dict[str, float]:
+        def copy() -> dict[str, float]:
             start, end = event(enable_timing=True), event(enable_timing=True)
             self.torch.cuda.synchronize(self.device)
             start.record()
-            call()
+            for target, array in zip(targets, arrays, strict=True):
+                target.copy_(array)
             end.record()
             end.synchronize()
             return {DEVICE: start.elapsed_time(end) / 1000}
 
-        return run
+        return copy

@@ -45,9 +45,11 @@ def test_decode_prints_and_writes_every_figure(tmp_path: Path) -> None:
 
 
 def test_kernels() -> None:
-    code, output, _ = run("kernels", *QUICK, "--dtype", "float16", "--noise", "clean", "--skeleton", "coco17")
+    code, output, _ = run(
+        "kernels", *QUICK, "--dtype", "float16", "--noise", "clean", "--skeleton", "coco17", "--batch", "1,2"
+    )
     assert code == 0
-    assert len(table(output)) == 3
+    assert len(table(output)) == 5
 
 
 def test_crowd_prints_and_writes_every_figure(tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
-from bottomup.benchmarks import Case, make_cases
+from bottomup._cli_bench_tables import print_kernels
+from bottomup.benchmarks import Case, decode, make_cases
 from bottomup.benchmarks.decode import measure_decode, measure_kernels, staged_decode
+from bottomup.benchmarks.devices import DEVICE, Gpu
 from bottomup.benchmarks.end_to_end import measure_end_to_end
 from bottomup.benchmarks.timing import Stopwatch
 from bottomup.decoder import STEPS, decode_fields
+from bottomup.kernels import find_peaks_and_limbs
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeletons import get_skeleton
@@ -130,3 +133,37 @@ def test_on_a_gpu_the_events_are_the_times() -> None:
     on_cpu = measure_kernels(Case(4, 46, 82, batch=2), repeats=1)
     assert on_gpu.candidates == on_cpu.candidates
     assert all(timing.median > 0 for timing in on_gpu.timings.values())
+    assert measure_decode(Case(4, 46, 82, device="cuda"), repeats=1).found == len(_people(Case(4, 46, 82)))
+
+
+class PretendedGpu(Gpu):
+    """A GPU whose memory is the CPU's and whose events tell one millisecond for each array copied."""
+
+    def __init__(self) -> None:
+        pass
+
+    def upload(self, array):
+        return array
+
+    def copy(self, *arrays):
+        return lambda: {DEVICE: 0.001 * len(arrays)}
+
+
+def test_the_stages_of_a_gpu_are_told_apart(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    def timed(heatmaps, pafs, skeleton, *, timings, **rule):
+        timings |= {"detect": 0.5, "sort_peaks": 0.1, "score": 0.2, "sort_pairs": 0.05, "copy": 0.15, "total": 1.0}
+        timings["runs"] = 1
+        return find_peaks_and_limbs(heatmaps, pafs, skeleton, **rule)
+
+    monkeypatch.setattr(decode, "open_device", lambda name: PretendedGpu())
+    monkeypatch.setattr(decode, "find_peaks_and_limbs", timed)
+    measured = measure_kernels(Case(4, 46, 82, device="cuda", batch=2), repeats=3)
+    on_cpu = measure_kernels(Case(4, 46, 82, batch=2), repeats=1)
+    assert (measured.candidates, measured.pairs) == (on_cpu.candidates, on_cpu.pairs)
+    medians = {name: timing.median for name, timing in measured.timings.items() if name != "wall"}
+    assert medians == pytest.approx(
+        {"copy": 2, "detect": 0.5, "sort_peaks": 0.1, "score": 0.2, "sort_pairs": 0.05, "to_host": 0.15, "total": 1}
+    )
+    assert measured.ratio("detect") == pytest.approx(0.5)
+    print_kernels([measured])
+    assert capsys.readouterr().out.splitlines()[1].endswith("\t1.00")  # twice as fast, half the bytes
