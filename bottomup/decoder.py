@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from bottomup.grouping import PersonJointGraph, build_graph, group
 from bottomup.grouping.build import typical_affinity
+from bottomup.grouping.nms import pose_nms
 from bottomup.kernels import Candidates, LimbPairs, TraceRule, find_peaks, score_limbs, trace_limbs
 from bottomup.kernels.arrays import check_field, check_finite, find_non_finite
 from bottomup.people import People
@@ -82,6 +83,8 @@ def decode_steps(
     done("grouping", graphs)
     longest = max(heatmaps.shape[-2:])
     people = [to_people(graph, stride, longest) for graph in graphs]
+    if settings.nms:
+        people = [leave_out_redundant(one, settings) for one in people]
     done("people", people)
     return people
 
@@ -205,3 +208,15 @@ def person_scores(
     size = np.minimum(np.sqrt(sides.prod(axis=1)) / longest, 1)
     scores: npt.NDArray[np.float64] = np.sqrt(np.square(responses).mean(axis=1)) * size**settings.size_weight
     return scores
+
+
+def leave_out_redundant(people: People, settings: Settings) -> People:
+    """Parametric pose NMS with the settings' parameters; see `pose_nms`."""
+    return pose_nms(
+        people,
+        sigma1=settings.nms_sigma1,
+        sigma2=settings.nms_sigma2,
+        weight=settings.nms_weight,
+        threshold=settings.nms_threshold,
+        radius=settings.nms_radius,
+    )

@@ -76,6 +76,13 @@ class Settings:
             score. With 0 a speck of faint joints ranks with a whole person; 0.2 ranks the people of COCO best.
         person_threshold: people with a lower score are left out. The default leaves out one faint joint by itself.
         joint_threshold: joints with a lower score are reported as missing.
+        nms: leave out people whom a better one makes redundant; see `pose_nms` for this and the next five. Off: people
+            who hold no joint in common are hardly ever redundant, and in crowds some would be taken for it.
+        nms_sigma1: scores well above this count as certain.
+        nms_sigma2: distance of two joints that are still alike, as a share of the person's size.
+        nms_weight: of the distances against the scores (RMPE's lambda).
+        nms_threshold: similarity from which on somebody is redundant (RMPE's eta).
+        nms_radius: within this share of the person's size two joints may be the same; RMPE's tenth of the box.
     Care
         validate: scan all values of fields in CPU memory for NaN and infinity, not only those that the kernels touch.
         threads: CPU threads for the kernels. On a photo of ordinary size they take about a tenth of a millisecond,
@@ -119,6 +126,12 @@ class Settings:
     size_weight: float = 0.2
     person_threshold: float = 0.05
     joint_threshold: float = 0.0
+    nms: bool = False
+    nms_sigma1: float = 0.1
+    nms_sigma2: float = 0.04
+    nms_weight: float = 1.0
+    nms_threshold: float = 0.5
+    nms_radius: float = 0.05
     validate: bool = False
     threads: int = 1
 
@@ -151,6 +164,8 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "trace_support": (0, 1),
     "length_tolerance": (1e-6, math.inf),
     "min_joints": (1, math.inf),
+    "nms_sigma1": (1e-6, math.inf),
+    "nms_sigma2": (1e-6, math.inf),
     "threads": (1, math.inf),
 }
 
