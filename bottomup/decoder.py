@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from bottomup.grouping import PersonJointGraph, build_graph, group
 from bottomup.grouping.build import typical_affinity
 from bottomup.grouping.nms import pose_nms
+from bottomup.grouping.proposals import adopt, check_proposal_lists
 from bottomup.kernels import Candidates, LimbPairs, TraceRule, find_peaks, score_limbs, trace_limbs
 from bottomup.kernels.arrays import check_field, check_finite, find_non_finite
 from bottomup.people import People
@@ -23,7 +24,13 @@ STEPS = ("peaks", "limbs", "traces", "grouping", "people")
 
 
 def decode_fields(
-    heatmaps: Any, pafs: Any, skeleton: Skeleton, *, stride: float, settings: Settings | None = None
+    heatmaps: Any,
+    pafs: Any,
+    skeleton: Skeleton,
+    *,
+    stride: float,
+    settings: Settings | None = None,
+    proposals: Any = None,
 ) -> People | list[People]:
     """Group the joints that a network's fields show into people.
 
@@ -41,6 +48,11 @@ def decode_fields(
         Pixels per cell. Cell (r, c) is centred on pixel ((c + 0.5) stride - 0.5, (r + 0.5) stride - 0.5).
     settings:
         None for the defaults.
+    proposals:
+        Boxes of people from elsewhere, (N, 4) floats x0, y0, x1, y1 in pixels of the network's input, or None; for a
+        batch a list of one or the other for each image. They help where the fields leave in doubt that somebody is
+        there or that fragments belong together; a wrong or redundant one changes nothing. See
+        `bottomup.grouping.proposals`.
 
     Returns
     -------
@@ -56,7 +68,9 @@ def decode_fields(
     """
     settings = Settings() if settings is None else settings
     _check(heatmaps, pafs, skeleton, stride, settings)
-    people = decode_steps(heatmaps, pafs, skeleton, stride, settings)
+    single = len(heatmaps.shape) == 3
+    boxes = check_proposal_lists([proposals] if single else proposals, 1 if single else heatmaps.shape[0], single)
+    people = decode_steps(heatmaps, pafs, skeleton, stride, settings, proposals=boxes)
     return people if len(heatmaps.shape) == 4 else people[0]
 
 
@@ -67,6 +81,7 @@ def decode_steps(
     stride: float,
     settings: Settings,
     done: Callable[[str, Any], None] = lambda step, result: None,
+    proposals: Sequence[npt.NDArray[np.float64] | None] = (),
 ) -> list[People]:
     """What `decode_fields` does once its arguments are checked; the people of each image of a batch.
 
@@ -80,9 +95,13 @@ def decode_steps(
         candidates, pairs = add_limb_ends(pafs, candidates, pairs, skeleton, settings)
     done("traces", candidates)
     graphs = [group_image(candidates, pairs, image, skeleton, settings) for image in range(candidates.batch)]
+    spoken_for: list[npt.NDArray[np.bool_] | None] = [None] * len(graphs)
+    for image, boxes in enumerate(proposals):
+        if boxes is not None:
+            spoken_for[image] = adopt(graphs[image], (boxes + 0.5) / stride - 0.5)
     done("grouping", graphs)
     longest = max(heatmaps.shape[-2:])
-    people = [to_people(graph, stride, longest) for graph in graphs]
+    people = [to_people(graph, stride, longest, sure) for graph, sure in zip(graphs, spoken_for, strict=True)]
     if settings.nms:
         people = [leave_out_redundant(one, settings) for one in people]
     done("people", people)
@@ -163,8 +182,13 @@ def _check(heatmaps: Any, pafs: Any, skeleton: Skeleton, stride: float, settings
         check_finite("pafs", find_non_finite(second))
 
 
-def to_people(graph: PersonJointGraph, stride: float, longest: int) -> People:
-    """The people of a grouped graph, best first, in pixels; `longest` is the field's longer side in cells."""
+def to_people(
+    graph: PersonJointGraph, stride: float, longest: int, sure: npt.NDArray[np.bool_] | None = None
+) -> People:
+    """The people of a grouped graph, best first, in pixels; `longest` is the field's longer side in cells.
+
+    For those who are `sure`, `core_threshold` is waived.
+    """
     settings, skeleton = graph.settings, graph.skeleton
     held = graph.slots >= 0
     responses = np.where(held, graph.scores[graph.slots], 0.0)
@@ -173,7 +197,8 @@ def to_people(graph: PersonJointGraph, stride: float, longest: int) -> People:
     responses[~held] = 0.0
     scores = person_scores(xy, responses, longest, settings)
     keep = (held.sum(axis=1) >= settings.min_joints) & (scores >= settings.person_threshold)
-    keep &= responses.max(axis=1, initial=0.0) >= settings.core_threshold
+    clear = responses.max(axis=1, initial=0.0) >= settings.core_threshold
+    keep &= clear if sure is None else clear | sure
     order = np.flatnonzero(keep)[np.argsort(-scores[keep], kind="stable")]
     return People(
         skeleton,

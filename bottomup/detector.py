@@ -9,10 +9,12 @@ from functools import lru_cache
 from typing import Any, cast, overload
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from bottomup.decoder import decode_fields
 from bottomup.fields import Fields
+from bottomup.grouping.proposals import check_proposal_lists
 from bottomup.image import BgrImage, Letterbox, is_single, iterate_bgr, to_bgr
 from bottomup.networks.backends import Backend, load_backend
 from bottomup.networks.passes import Pass, average_fields, plan_passes
@@ -20,6 +22,8 @@ from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
 from bottomup.weights import NETWORKS, resolve_model
+
+Boxes = npt.NDArray[np.float64]
 
 _BATCH = 8  # pictures of one size shown to the network at once: enough to fill a GPU, little memory beside its weights
 _WAITING = 64  # pictures of a list that may wait for others of their size; beyond it the largest group goes ahead
@@ -82,15 +86,15 @@ class Detector:
 
     @overload
     def __call__(
-        self, image: str | os.PathLike[str] | Image.Image, *, rgb: bool = False, proposals: None = None
+        self, image: str | os.PathLike[str] | Image.Image, *, rgb: bool = False, proposals: Any = None
     ) -> People: ...
     @overload
     def __call__(
-        self, image: list[Any] | tuple[Any, ...], *, rgb: bool = False, proposals: None = None
+        self, image: list[Any] | tuple[Any, ...], *, rgb: bool = False, proposals: Any = None
     ) -> list[People]: ...
     @overload
-    def __call__(self, image: Any, *, rgb: bool = False, proposals: None = None) -> Any: ...
-    def __call__(self, image: Any, *, rgb: bool = False, proposals: None = None) -> People | list[People]:
+    def __call__(self, image: Any, *, rgb: bool = False, proposals: Any = None) -> Any: ...
+    def __call__(self, image: Any, *, rgb: bool = False, proposals: Any = None) -> People | list[People]:
         """The people in a picture, or of each picture of several.
 
         Parameters
@@ -102,7 +106,8 @@ class Detector:
         rgb:
             NumPy arrays are RGB, not BGR.
         proposals:
-            Must be None.
+            Boxes of people from any detector: (N, 4) floats x0, y0, x1, y1 in the pixels of the picture. For several
+            pictures a list, of such an array or None for each. See `decode_fields`.
 
         Returns
         -------
@@ -113,13 +118,15 @@ class Detector:
         ------
         TypeError, ValueError, FileNotFoundError
             If a picture is none; see `bottomup.image.to_bgr`. Of several, the message names the first bad one.
+            If proposals are no boxes, have a side that is not positive, or are not one for each picture.
         """
-        if proposals is not None:
-            raise ValueError(f"proposals must be None but is a {type(proposals).__name__}")
         if is_single(image):
-            return self._detect([self._prepare(to_bgr(image, rgb=rgb))])[0]
+            (boxes,) = check_proposal_lists([proposals], 1, True)
+            return self._detect([self._prepare(to_bgr(image, rgb=rgb), boxes=boxes)])[0]
+        all_boxes = check_proposal_lists(proposals, len(image), False)
         people: dict[int, People] = {}
-        photos = (self._prepare(picture, index) for index, picture in enumerate(iterate_bgr(image, rgb=rgb)))
+        pictures = zip(iterate_bgr(image, rgb=rgb), all_boxes, strict=True)
+        photos = (self._prepare(picture, index, boxes) for index, (picture, boxes) in enumerate(pictures))
         for batch in _batches(photos):
             people |= zip((photo.index for photo in batch), self._detect(batch), strict=True)
         return [people[index] for index in range(len(people))]
@@ -142,11 +149,14 @@ class Detector:
         """The people of photos whose inputs have the same sizes."""
         return [self._decode(photo, fields) for photo, fields in zip(photos, self._see(photos), strict=True)]
 
-    def _prepare(self, picture: BgrImage, index: int = 0) -> _Photo:
-        """Picture -> letterbox, once for every pass."""
+    def _prepare(self, picture: BgrImage, index: int = 0, boxes: Boxes | None = None) -> _Photo:
+        """Picture -> letterbox, once for every pass; the boxes go along into the pixels of the first."""
         height, width, _ = picture.shape
         passes = plan_passes(height, width, self.settings, self.backend.alignment)
-        return _Photo(index, passes, tuple(look.letterbox.apply(picture, mirrored=look.mirrored) for look in passes))
+        inputs = tuple(look.letterbox.apply(picture, mirrored=look.mirrored) for look in passes)
+        if boxes is not None:
+            boxes = passes[0].letterbox.to_network(boxes.reshape(-1, 2)).reshape(-1, 4)
+        return _Photo(index, passes, inputs, boxes)
 
     def _see(self, photos: Sequence[_Photo]) -> list[Fields]:
         """Letterboxes -> network -> fields, averaged over the passes."""
@@ -167,7 +177,14 @@ class Detector:
         """Fields -> people in network pixels -> people in the picture's pixels, in the skeleton that is reported."""
         people = cast(
             People,
-            decode_fields(fields.heatmaps, fields.pafs, fields.skeleton, stride=fields.stride, settings=self.settings),
+            decode_fields(
+                fields.heatmaps,
+                fields.pafs,
+                fields.skeleton,
+                stride=fields.stride,
+                settings=self.settings,
+                proposals=photo.boxes,
+            ),
         )
         letterbox = photo.passes[0].letterbox
         height, width = letterbox.image_size
@@ -238,11 +255,13 @@ def _checked(settings: Settings | None) -> Settings:
 
 @dataclass(frozen=True)
 class _Photo:
-    """A picture on its way: its place in the list, and what the network is shown of it in each pass."""
+    """A picture on its way: its place in the list, what the network is shown of it in each pass, and the proposals in
+    network pixels."""
 
     index: int
     passes: tuple[Pass, ...]
     inputs: tuple[BgrImage, ...]
+    boxes: Boxes | None = None
 
 
 def _batches(photos: Iterable[_Photo]) -> Iterator[list[_Photo]]:

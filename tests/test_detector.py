@@ -220,10 +220,34 @@ def test_extreme_sizes_find_nobody_and_stay_bounded(size: tuple[int, int]) -> No
     assert np.prod(backend.shapes[0]) <= 368 * 368 * 8 * 3
 
 
+def test_proposals_are_in_the_pixels_of_the_picture() -> None:
+    """Somebody too faint to be reported is reported if a box speaks for him, and only if the box is his."""
+    image, poses = scene(500, 700, (150, 100, 300), (500, 100, 300))
+    boxes = np.concatenate([poses.min(axis=1) - 10, poses.max(axis=1) + 10], axis=1)
+
+    class SeesFaintly(SeesColours):
+        def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            heatmaps, pafs = super().run(images)
+            heatmaps[..., heatmaps.shape[-1] // 2 :] *= 0.22
+            return heatmaps, pafs
+
+    detector = Detector(backend=SeesFaintly())
+    assert len(detector(image)) == 1
+    with_boxes = detector(image, proposals=boxes.tolist())
+    assert len(with_boxes) == 2
+    for keypoints, pose in zip(with_boxes.keypoints, poses, strict=True):
+        assert np.nanmax(np.abs(keypoints - pose)) < 8
+    small = [600, 400, 640, 450]
+    counts = [len(people) for people in detector([image] * 3, proposals=[None, boxes, [small]])]
+    assert counts == [1, 2, 1]
+
+
 def test_wrong_arguments(tmp_path: Path) -> None:
     detector = Detector(backend=SeesColours())
-    with pytest.raises(ValueError, match="proposals must be None but is a list"):
-        detector(TWO[0], proposals=[])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"proposals must have shape \(N, 4\) but has \(4,\)"):
+        detector(TWO[0], proposals=[1.0, 2, 3, 4])
+    with pytest.raises(ValueError, match="proposals must hold boxes for each of the 2 images but has 1"):
+        detector([TWO[0]] * 2, proposals=[None])
     with pytest.raises(TypeError, match="settings must be a Settings but is a dict"):
         Detector(backend=SeesColours(), settings={})  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="settings must be a Settings but is a dict"):
