@@ -17,10 +17,8 @@ from torch import nn
 from torch.nn import functional
 
 from bottomup.networks.efficientnet_lite import EfficientNetLite
-from bottomup.networks.layers import ConvBlock, ResidualBlock, conv_bn, double
-
-# Mean and spread of natural photos, RGB 0..1 (those of ImageNet).
-_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+from bottomup.networks.layers import IMAGENET_MEAN, IMAGENET_STD, ConvBlock, ResidualBlock, conv_bn, double
+from bottomup.networks.resnet import ResNet
 
 
 class Backbone(Protocol):
@@ -47,7 +45,7 @@ class Pyramid(nn.Module):
     """
 
     alignment = 32
-    mean, std = _IMAGENET_MEAN, _IMAGENET_STD
+    mean, std = IMAGENET_MEAN, IMAGENET_STD
 
     def __init__(self, stride: int, channels: int, widths: tuple[int, ...], depths: tuple[int, ...]) -> None:
         super().__init__()
@@ -82,6 +80,7 @@ class Pyramid(nn.Module):
 BACKBONES: Mapping[str, Any] = MappingProxyType(
     {
         "pyramid": Pyramid,
+        "resnet": ResNet,
         "efficientnet_lite0": partial(EfficientNetLite, 1.0),
         "efficientnet_lite1": partial(EfficientNetLite, 1.1),
     }

@@ -27,6 +27,8 @@ CONFIGS = {
     "pyramid": NetworkConfig(channels=8, widths=(8, 8, 16, 16), depths=(1, 2, 1)),
     "pyramid4": NetworkConfig("coco17", 4, channels=8, widths=(8, 8, 16, 16), depths=(0, 1, 1), stages=3),
     "lite": NetworkConfig(backbone="efficientnet_lite0", channels=8, widths=(16,), depths=(1, 1)),
+    "resnet": NetworkConfig(backbone="resnet", channels=8, widths=(8, 8, 16, 16), depths=(1, 2, 1, 1)),
+    "resnet4": NetworkConfig("coco17", 4, "resnet", channels=8, widths=(8, 8, 16, 16), depths=(1, 1, 1, 1), stages=1),
 }
 
 

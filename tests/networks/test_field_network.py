@@ -124,7 +124,7 @@ def test_refuses_weights_that_are_not_numbers(network: FieldNetwork, tmp_path: P
     [
         ({"skeleton": "centaur"}, "skeleton must be one of"),
         ({"stride": 16}, "stride must be 4 or 8 but is 16"),
-        ({"backbone": "resnet"}, "backbone must be one of"),
+        ({"backbone": "hourglass"}, "backbone must be one of"),
         ({"stages": 0}, "must be at least 1"),
         ({"depths": (-1, 1, 1)}, "depths at least 0"),
     ],
