@@ -51,6 +51,7 @@ class Settings:
             false pairs of noisy crowds have half to two thirds of the affinity of true ones.
         weak_support: what an affinity below that still counts for, as a factor; real networks' true limbs are often
             that faint, and where nothing else claims a joint they are the best that is known.
+        faint_response: a joint fainter than this lessens the support of its limbs, in proportion.
         person_cost: what a person costs. A candidate must have more than this response to be one by itself.
         missing_limb_cost: what a limb costs whose joints a person has but which the field does not show.
         length_tolerance: by how much of its greatest length a limb may exceed it before its affinity has fallen to
@@ -110,8 +111,9 @@ class Settings:
     trace_clear: float = 2.0
     trace_merge: float = 5.0
     typical_affinity: float = 0.2
-    doubt: float = 0.5
+    doubt: float = 0.6
     weak_support: float = 0.2
+    faint_response: float = 0.4
     person_cost: float = 0.25
     missing_limb_cost: float = 0.3
     length_tolerance: float = 0.15
@@ -159,6 +161,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "typical_affinity": (1e-6, math.inf),
     "doubt": (0, 0.99),
     "weak_support": (0, 1),
+    "faint_response": (1e-6, math.inf),
     "trace_weak": (0, 1),
     "trace_sample": (0, 1),
     "trace_support": (0, 1),

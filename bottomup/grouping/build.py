@@ -43,12 +43,18 @@ def _support(affinity: Floats, first: Ints, second: Ints, limb: Ints, responses:
     How high a true limb's affinity comes out differs between networks and pictures (blurred fields halve it), but
     within one picture true limbs resemble each other far more than false ones do. Typical is the median over the pairs
     that are each other's best on their limb, which true ones mostly are, weighted by their joints' responses.
+
+    A limb to a faint joint counts for less, as such joints are often ripples that happen to lie on somebody's limb. Not
+    so to a traced joint: it has no response of its own, and its limbs are what shows it.
     """
     if not len(affinity):
         return affinity
+    traced = responses <= settings.peak_threshold
+    sure = np.where(traced, 1.0, np.minimum(responses / settings.faint_response, 1.0))
     typical = max(_typical(affinity, first, second, limb, responses), settings.typical_affinity)
     share = np.minimum(affinity / typical, 1.0)
-    return np.maximum((share - settings.doubt) / (1 - settings.doubt), settings.weak_support * share)
+    support = np.maximum((share - settings.doubt) / (1 - settings.doubt), settings.weak_support * share)
+    return support * np.minimum(sure[first], sure[second])
 
 
 def typical_affinity(candidates: Candidates, pairs: LimbPairs, skeleton: Skeleton, settings: Settings) -> Floats:
