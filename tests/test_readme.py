@@ -47,7 +47,9 @@ def test_the_commands_exist() -> None:
     from bottomup.cli import app
 
     text = README.read_text(encoding="utf-8")
-    lines = re.findall(r"(?:^    |`|bin/)bottomup ((?:detect|eval|weights|doctor|train|bench)[^`\n]*)", text, re.MULTILINE)
+    lines = re.findall(
+        r"(?:^    |`|bin/)bottomup ((?:detect|eval|weights|doctor|train|bench)[^`\n]*)", text, re.MULTILINE
+    )
     assert len(lines) >= 6
     for line in lines:
         words = line.split()

@@ -115,7 +115,9 @@ def test_no_grouping_is_better_where_limbs_are_too_long(places: list[tuple[int, 
 def test_no_limb_is_overlooked_to_make_another_seem_short() -> None:
     """The limb to the hip is far too long beside the others; with one of those left out it would set the height."""
     points = [(0, 0, 30, 1), (1, 0, 0, 1), (2, 0, 1, 1)]
-    graph = make_graph(BODY, points, {(0, 1, 0): 1.0, (1, 1, 2): 0.625, (3, 0, 2): 1.0}, typical_affinity=1.0)
+    graph = make_graph(
+        BODY, points, {(0, 1, 0): 1.0, (1, 1, 2): 0.625, (3, 0, 2): 1.0}, typical_affinity=1.0, doubt=0.5
+    )
     optimum = group_exactly(graph)
     assert graph.pairs.affinity == pytest.approx([1, 0.25, 1], abs=1e-6)
     assert optimum.value == pytest.approx(3 + 0.25 + 1 - graph.settings.person_cost, abs=1e-3)
@@ -160,7 +162,7 @@ def test_fragments_that_no_pair_joins_stay_apart_although_one_person_costs_less_
     """The first a and the first d touch the other person's c only, which is nobody by itself."""
     points = [(0, 0, 0, 1), (0, 20, 0, 1), (1, 20, 5, 1), (2, 20, 9, 0.2), (3, 0, 12, 1), (3, 20, 12, 1)]
     strong = {(0, 1, 2): 1.0, (1, 2, 3): 1.0, (2, 3, 1): 1.0, (3, 5, 3): 1.0}
-    graph = make_graph(SQUARE, points, {**strong, (2, 3, 0): 0.25, (3, 4, 3): 0.25})
+    graph = make_graph(SQUARE, points, {**strong, (2, 3, 0): 0.25, (3, 4, 3): 0.25}, faint_response=0.2)
     optimum = group_exactly(graph)
     assert people_of(graph) == [(0,), (1, 2, 3, 5), (4,)]
     assert optimum.value == pytest.approx(5.2 + 4 - 3 * graph.settings.person_cost)

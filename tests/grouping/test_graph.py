@@ -207,10 +207,21 @@ def test_affinities_speak_relative_to_what_is_typical_of_the_picture() -> None:
     points = [(0, 0, 0, 1), (0, 9, 0, 1), (1, 0, 9, 1), (1, 9, 9, 1)]
     affinities = {(0, 0, 2): 0.8, (0, 1, 3): 0.8, (0, 0, 3): 0.5, (0, 1, 2): 0.4}
     support = dict(
-        zip([(0, 2), (0, 3), (1, 2), (1, 3)], make_graph(SQUARE, points, affinities).pairs.affinity, strict=True)
+        zip(
+            [(0, 2), (0, 3), (1, 2), (1, 3)],
+            make_graph(SQUARE, points, affinities, doubt=0.5).pairs.affinity,
+            strict=True,
+        )
     )
     # 1 at the typical 0.8, 0 at `doubt` times that, but never less than `weak_support` of its share.
     assert support == pytest.approx({(0, 2): 1, (1, 3): 1, (0, 3): (0.625 - 0.5) / 0.5, (1, 2): 0.2 * 0.5}, abs=1e-6)
+
+
+def test_a_limb_counts_for_less_the_fainter_its_joint_unless_that_is_traced() -> None:
+    points = [(0, 0, 0, 1), (0, 9, 0, 1), (0, 20, 0, 1), (1, 0, 9, 0.3), (1, 9, 9, 0.2), (1, 20, 9, 0.08)]
+    affinities = {(0, 0, 3): 0.8, (0, 1, 4): 0.8, (0, 2, 5): 0.8}
+    graph = make_graph(SQUARE, points, affinities, faint_response=0.25, peak_threshold=0.1)
+    assert graph.pairs.affinity == pytest.approx([1, 0.8, 1], abs=1e-6)
 
 
 def test_pairs_against_the_field_are_no_links() -> None:
