@@ -89,9 +89,25 @@ def _kernels() -> Rows:
     yield "extension", f"version {build['version']}, built with {build['compiler']}", True
     yield "CPU instructions", _C.cpu_isa(), True
     if build["cuda"]:
-        yield "CUDA kernels", f"compiled in, toolkit {build['cuda']} for {build['cuda_architectures']}", True
+        yield (
+            "CUDA kernels",
+            f"compiled in, toolkit {build['cuda']} for {_architectures(build['cuda_architectures'])}",
+            True,
+        )
     else:
         yield "CUDA kernels", "not compiled in (no CUDA compiler when it was built)", True
+
+
+def _architectures(cmake_names: str) -> str:
+    """CMake's "90-real 100-virtual", for one, as people know it: "sm_90, PTX for 100 and newer"."""
+    known = []
+    for name in cmake_names.split():
+        number, _, kind = name.partition("-")
+        if kind != "virtual":
+            known.append(f"sm_{number}")
+        if kind != "real":
+            known.append(f"PTX for {number} and newer")
+    return ", ".join(known)
 
 
 def _gpu() -> Rows:
@@ -108,6 +124,8 @@ def _gpu() -> Rows:
     from bottomup import _C
 
     yield "GPUs the kernels see", str(_C.cuda_device_count()), True
+    for index, fault in enumerate(_C.cuda_device_faults()):
+        yield f"kernels on GPU {index}", fault or "run", not fault
 
 
 def _networks() -> Rows:

@@ -14,8 +14,17 @@ from bottomup.grouping import PersonJointGraph, build_graph, group
 from bottomup.grouping.build import typical_affinity
 from bottomup.grouping.nms import pose_nms
 from bottomup.grouping.proposals import adopt, check_proposal_lists
-from bottomup.kernels import Candidates, LimbPairs, TraceRule, find_peaks, score_limbs, trace_limbs
+from bottomup.kernels import (
+    Candidates,
+    LimbPairs,
+    TraceRule,
+    find_peaks,
+    find_peaks_and_limbs,
+    score_limbs,
+    trace_limbs,
+)
 from bottomup.kernels.arrays import check_field, check_finite, find_non_finite
+from bottomup.kernels.gpu_arrays import is_on_gpu
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
@@ -87,9 +96,15 @@ def decode_steps(
 
     `done` is told the name and result of each of `STEPS` as soon as it is finished.
     """
-    candidates = find_candidates(heatmaps, settings)
-    done("peaks", candidates)
-    pairs = find_pairs(pafs, candidates, skeleton, settings)
+    if is_on_gpu(heatmaps) and is_on_gpu(pafs):  # in one go, whose time counts as that of the peaks
+        candidates, pairs = find_peaks_and_limbs(
+            heatmaps, pafs, skeleton, peak_threshold=settings.peak_threshold, **_limb_rule(pafs, settings)
+        )
+        done("peaks", candidates)
+    else:
+        candidates = find_candidates(heatmaps, settings)
+        done("peaks", candidates)
+        pairs = find_pairs(pafs, candidates, skeleton, settings)
     done("limbs", pairs)
     if settings.trace:
         candidates, pairs = add_limb_ends(pafs, candidates, pairs, skeleton, settings)
@@ -115,17 +130,18 @@ def find_candidates(heatmaps: Any, settings: Settings) -> Candidates:
 
 def find_pairs(pafs: Any, candidates: Candidates, skeleton: Skeleton, settings: Settings) -> LimbPairs:
     """The scored candidate pairs of a batch; see `score_limbs`."""
-    return score_limbs(
-        pafs,
-        candidates,
-        skeleton,
-        threshold=settings.limb_threshold,
-        coverage=settings.limb_coverage,
-        sample_threshold=settings.sample_threshold,
-        max_length=settings.max_limb_length * max(pafs.shape[-2:]),
-        max_samples=settings.max_samples,
-        threads=settings.threads,
-    )
+    return score_limbs(pafs, candidates, skeleton, **_limb_rule(pafs, settings))
+
+
+def _limb_rule(pafs: Any, settings: Settings) -> dict[str, Any]:
+    return {
+        "threshold": settings.limb_threshold,
+        "coverage": settings.limb_coverage,
+        "sample_threshold": settings.sample_threshold,
+        "max_length": settings.max_limb_length * max(pafs.shape[-2:]),
+        "max_samples": settings.max_samples,
+        "threads": settings.threads,
+    }
 
 
 def add_limb_ends(

@@ -104,6 +104,15 @@ int cuda_device_count() {
 #endif
 }
 
+std::vector<std::string> cuda_device_faults() {
+#if defined(BOTTOMUP_CUDA)
+    const py::gil_scoped_release release;
+    return cuda::device_faults();
+#else
+    return {};
+#endif
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_C, m) {
@@ -127,6 +136,7 @@ PYBIND11_MODULE(_C, m) {
     m.def("build_info", &build_info);
     m.def("cpu_isa", &cpu::instruction_set);
     m.def("cuda_device_count", &cuda_device_count);
+    m.def("cuda_device_faults", &cuda_device_faults);
 }
 
 }  // namespace bottomup

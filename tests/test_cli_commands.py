@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import bottomup
-from bottomup._cli_doctor import Finding, findings
+from bottomup._cli_doctor import Finding, _architectures, findings
 from bottomup.cli import app
 
 run = CliRunner().invoke
@@ -69,6 +69,25 @@ def test_doctor_reports_versions_kernels_and_networks() -> None:
     assert result.exit_code == (0 if find_weights("default") else 1), result.output
     for fact in (f"{np.__version__}", _C.cpu_isa(), _C.build_info()["compiler"], "human-pose-estimation-0001"):
         assert fact in result.output
+
+
+def test_doctor_names_architectures_as_people_do() -> None:
+    assert _architectures("75-real 90-real 100-virtual") == "sm_75, sm_90, PTX for 100 and newer"
+    assert _architectures("90") == "sm_90, PTX for 90 and newer"
+
+
+@pytest.mark.parametrize(
+    ("faults", "ok"), [(["", "CUDA failed to run a kernel: no kernel image"], [True, False]), ([], [])]
+)
+def test_doctor_says_whether_the_kernels_run_on_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, faults: list[str], ok: list[bool]
+) -> None:
+    from bottomup import _C
+
+    monkeypatch.setattr(_C, "cuda_device_faults", lambda: faults)
+    found = [finding for finding in findings() if finding.name.startswith("kernels on GPU")]
+    assert [finding.value for finding in found] == [fault or "run" for fault in faults]
+    assert [finding.ok for finding in found] == ok
 
 
 def test_doctor_works_where_something_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,13 @@ def gpu_array(name: str, field: Any) -> GpuArray | None:
     return array
 
 
+def is_on_gpu(field: Any) -> bool:
+    """Whether `gpu_array` would take the field."""
+    if isinstance(field, np.ndarray):
+        return False
+    return _dlpack_device(field) in (_CUDA, _CUDA_MANAGED) or _interface(field) is not None
+
+
 def _dlpack_device(field: Any) -> int | None:
     try:
         return int(field.__dlpack_device__()[0])

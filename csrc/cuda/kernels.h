@@ -2,7 +2,9 @@
 #pragma once
 
 #include <array>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "../kernels.h"
 
@@ -38,6 +40,8 @@ LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, con
                      const TraceRule& rule, void* stream);
 
 int device_count();
+// For each GPU what keeps the kernels from running there; empty if nothing does.
+std::vector<std::string> device_faults();
 // Gives the memory back that is kept between calls.
 void release_memory();
 

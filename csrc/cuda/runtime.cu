@@ -73,6 +73,22 @@ cudaMemPool_t pool_of(int device) {
     return state.pool;
 }
 
+// Whether this one runs tells whether the build has code for a GPU.
+__global__ void mark(int* place) {
+    if (threadIdx.x == 0) *place = 1;
+}
+
+void try_kernel(int device) {
+    Arena arena(device, nullptr);
+    const size_t place = arena.reserve(1, sizeof(int));
+    arena.allocate();
+    int value = 0;
+    launch("run a kernel", mark, 1, nullptr, arena.at<int>(place));
+    check(cudaMemcpyAsync(&value, arena.at<int>(place), sizeof value, cudaMemcpyDeviceToHost, nullptr), "copy a result");
+    check(cudaStreamSynchronize(nullptr), "run a kernel");
+    if (value != 1) throw std::runtime_error("CUDA failed to run a kernel: it did nothing");
+}
+
 }  // namespace
 
 int device_of(const void* pointer) {
@@ -166,6 +182,22 @@ int device_count() {
     if (cudaGetDeviceCount(&count) == cudaSuccess) return count;
     (void)cudaGetLastError();
     return 0;
+}
+
+std::vector<std::string> device_faults() {
+    std::vector<std::string> faults(static_cast<size_t>(device_count()));
+    int before = 0;
+    if (faults.empty() || cudaGetDevice(&before) != cudaSuccess) return faults;
+    for (size_t device = 0; device < faults.size(); ++device) {
+        try {
+            check(cudaSetDevice(int(device)), "select a device");
+            try_kernel(int(device));
+        } catch (const std::runtime_error& error) {
+            faults[device] = error.what();
+        }
+    }
+    (void)cudaSetDevice(before);
+    return faults;
 }
 
 }  // namespace bottomup::cuda
