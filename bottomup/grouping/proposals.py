@@ -31,6 +31,7 @@ Ints = npt.NDArray[np.int64]
 # A second box for one person overlaps the first by more than this (intersection over union): what detectors
 # customarily suppress among their own boxes.
 _SAME_BOX = 0.5
+_FARTHEST = 1e6  # cells; beyond any field, and areas do not overflow
 _MARGIN = 1.0  # cells; a joint at a box's edge is inside it, and a peak's place is that uncertain
 
 
@@ -40,7 +41,7 @@ def check_proposals(proposals: Any, name: str = "proposals") -> Floats:
         boxes = np.asarray(proposals, np.float64)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be numbers of shape (N, 4) but is a {type(proposals).__name__}") from error
-    if boxes.size == 0 and boxes.ndim <= 2:
+    if boxes.shape == (0,):
         boxes = boxes.reshape(0, 4)
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise ValueError(f"{name} must have shape (N, 4) but has {boxes.shape}")
@@ -78,6 +79,7 @@ def adopt(graph: PersonJointGraph, boxes: Floats) -> Bools:
     -------
     (P,) for each of the graph's people whether a box speaks for it.
     """
+    boxes = boxes.clip(-_FARTHEST, _FARTHEST)
     place, low, high = graph.xy[:, None], boxes[:, :2] - _MARGIN, boxes[:, 2:] + _MARGIN
     inside = np.asarray(((place >= low) & (place <= high)).all(axis=2), bool)
     person = match_boxes(graph, boxes, inside)

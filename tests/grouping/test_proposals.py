@@ -193,6 +193,14 @@ def test_the_decoder_reports_faint_people_with_a_box() -> None:
     assert decode(fields, proposals=boxes_of(poses)[:1]) == decode(fields)
 
 
+def test_a_box_of_any_size_is_a_box() -> None:
+    fields, _ = faint_fields()
+    limit = np.finfo(np.float64).max
+    assert decode(fields, proposals=[]) == decode(fields)
+    assert len(decode(fields, proposals=[[-limit, -limit, limit, limit]])) == 1
+    assert len(decode(fields, proposals=[[limit / 2, 0, limit, limit]])) == 1
+
+
 def test_each_image_of_a_batch_has_its_own() -> None:
     fields, poses = faint_fields()
     heatmaps, pafs = np.stack([fields.heatmaps] * 3), np.stack([fields.pafs] * 3)
@@ -215,6 +223,7 @@ def test_boxes_anywhere_take_nobody_away(boxes: np.ndarray) -> None:
     [
         ([1.0, 2, 3, 4], ValueError, r"proposals must have shape \(N, 4\) but has \(4,\)"),
         (np.zeros((2, 5)), ValueError, r"proposals must have shape \(N, 4\) but has \(2, 5\)"),
+        (np.zeros((0, 5)), ValueError, r"proposals must have shape \(N, 4\) but has \(0, 5\)"),
         (np.zeros((1, 1, 4)), ValueError, r"proposals must have shape \(N, 4\) but has \(1, 1, 4\)"),
         ([[0, 0, 5, np.nan]], ValueError, "proposals must be finite but row 0 is not"),
         ([[0, 0, 5, 5], [0, 0, 0, 5]], ValueError, r"proposals must be .*x0 < x1.* but has \[0.0, 0.0, 0.0, 5.0\]"),
