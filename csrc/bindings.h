@@ -5,6 +5,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -84,7 +85,7 @@ struct LimbCall {
 };
 
 inline LimbRule rule_of(float threshold, float coverage, float sample_threshold, float max_length, int max_samples) {
-    return {threshold, coverage, sample_threshold, max_length, max_samples < 3 ? 3 : max_samples};
+    return {threshold, coverage, sample_threshold, max_length, std::clamp(max_samples, 3, kMostSamples)};
 }
 
 struct TraceCall {

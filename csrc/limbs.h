@@ -14,8 +14,10 @@ struct LimbRule {
     float coverage;          // lowest share of samples that support the limb
     float sample_threshold;  // a sample supports the limb from this value on
     float max_length;        // in cells
-    int max_samples;
+    int max_samples;         // from 3 to kMostSamples
 };
+
+constexpr int kMostSamples = 1 << 24;
 
 enum class PairResult { rejected, accepted, non_finite };
 
@@ -45,11 +47,59 @@ BOTTOMUP_HD float bilinear(Value value, const BilinearTap& tap) {
     return top + tap.fy * (bottom - top);
 }
 
-// One sample per cell of length, at least three, at most max_samples.
+// One sample per cell of length, at least three, at most max_samples, which a float must hold exactly.
 BOTTOMUP_HD int sample_count(float length, int max_samples) {
-    const int wanted = length < float(max_samples) ? int(ceilf(length)) + 1 : max_samples;
+    const float bounded = length < float(max_samples) ? length : float(max_samples);
+    const int whole = int(bounded);
+    const int wanted = whole + (float(whole) < bounded) + 1;
     return wanted < 3 ? 3 : (wanted > max_samples ? max_samples : wanted);
 }
+
+// How many of the samples need not support the limb.
+BOTTOMUP_HD int allowed_failures(float coverage, int samples) {
+    return int((1.0f - coverage) * float(samples) + 1e-4f);
+}
+
+// Samples of a limb between two joints, as they are counted and weighed.
+struct Segment {
+    float x0, y0, dx, dy;  // where it begins and where it leads, in cells
+    float ux, uy;          // its direction
+    float directed;        // below one cell the direction says little, and the field's magnitude counts in its place
+    int samples;
+};
+
+BOTTOMUP_HD Segment make_segment(float x0, float y0, float dx, float dy, float length, int max_samples) {
+    const float divisor = length > 0.0f ? length : 1.0f;
+    return {x0, y0, dx, dy, length > 0.0f ? dx / divisor : 0.0f, length > 0.0f ? dy / divisor : 0.0f,
+            length < 1.0f ? length : 1.0f, sample_count(length, max_samples)};
+}
+
+// The part of a sampled vector along the limb.
+BOTTOMUP_HD float component_along(float vx, float vy, const Segment& limb) {
+    const float along = vx * limb.ux + vy * limb.uy;
+    const float magnitude = sqrtf(vx * vx + vy * vy);
+    return limb.directed < 1.0f ? limb.directed * along + (1.0f - limb.directed) * magnitude : along;
+}
+
+// Goes over the samples in order, until the pair has failed or all are seen.
+struct PairTally {
+    float sum = 0.0f;
+    int failed = 0;
+
+    // False when the pair is decided, with its result in `result`.
+    BOTTOMUP_HD_MEMBER bool add(float along, const LimbRule& rule, int allowed, PairResult* result) {
+        if (!is_finite(along)) return *result = PairResult::non_finite, false;
+        if (along < rule.sample_threshold && ++failed > allowed) return *result = PairResult::rejected, false;
+        sum += along;
+        return true;
+    }
+
+    BOTTOMUP_HD_MEMBER PairResult finish(int samples, const LimbRule& rule, float* score) const {
+        if (!is_finite(sum)) return PairResult::non_finite;
+        *score = sum / float(samples);
+        return *score >= rule.threshold ? PairResult::accepted : PairResult::rejected;
+    }
+};
 
 // Mean over evenly spaced samples of the field's component along the limb. `paf_x(row, column)` and `paf_y` read
 // the two channels. Stops as soon as too many samples have failed for the pair to pass.
@@ -59,26 +109,17 @@ BOTTOMUP_HD PairResult score_pair(ValueX paf_x, ValueY paf_y, int64_t height, in
     const float dx = x1 - x0, dy = y1 - y0;
     const float length = sqrtf(dx * dx + dy * dy);
     if (length > rule.max_length) return PairResult::rejected;
-    // Below one cell the direction between two peaks says little, so the field's magnitude counts in its place.
-    const float directed = fminf(length, 1.0f);
-    const float ux = length > 0.0f ? dx / length : 0.0f, uy = length > 0.0f ? dy / length : 0.0f;
-    const int samples = sample_count(length, rule.max_samples);
-    const int allowed = int(floorf((1.0f - rule.coverage) * float(samples) + 1e-4f));
-    int failed = 0;
-    float sum = 0.0f;
-    for (int s = 0; s < samples; ++s) {
-        const float t = float(s) / float(samples - 1);
+    const Segment limb = make_segment(x0, y0, dx, dy, length, rule.max_samples);
+    const int allowed = allowed_failures(rule.coverage, limb.samples);
+    PairResult result = PairResult::rejected;
+    PairTally tally;
+    for (int s = 0; s < limb.samples; ++s) {
+        const float t = float(s) / float(limb.samples - 1);
         const BilinearTap tap = bilinear_tap(x0 + t * dx, y0 + t * dy, height, width);
-        const float vx = bilinear(paf_x, tap), vy = bilinear(paf_y, tap);
-        float along = vx * ux + vy * uy;
-        if (directed < 1.0f) along = directed * along + (1.0f - directed) * sqrtf(vx * vx + vy * vy);
-        if (!is_finite(along)) return PairResult::non_finite;
-        if (along < rule.sample_threshold && ++failed > allowed) return PairResult::rejected;
-        sum += along;
+        if (!tally.add(component_along(bilinear(paf_x, tap), bilinear(paf_y, tap), limb), rule, allowed, &result))
+            return result;
     }
-    if (!is_finite(sum)) return PairResult::non_finite;
-    *score = sum / float(samples);
-    return *score >= rule.threshold ? PairResult::accepted : PairResult::rejected;
+    return tally.finish(limb.samples, rule, score);
 }
 
 }  // namespace bottomup

@@ -128,9 +128,168 @@ void rank_falling(const float* values, int32_t* rank, int64_t count) {
     }
 }
 
+float clamped(float value, float highest) {
+    value = value > 0.0f ? value : 0.0f;  // which is also what NaN becomes
+    return value < highest ? value : highest;
+}
+
+void sample_along(const LimbPlanes& planes, const Segment& limb, int first, int count, float* BOTTOMUP_RESTRICT along) {
+    const float* BOTTOMUP_RESTRICT px = planes.x;
+    const float* BOTTOMUP_RESTRICT py = planes.y;
+    const int32_t stride = int32_t(planes.stride), last_row = int32_t(planes.height - 1), last = int32_t(planes.width - 1);
+    const Segment segment = limb;
+    const float steps = float(limb.samples - 1);
+    for (int i = 0; i < count; ++i) {
+        const float t = float(first + i) / steps;
+        const float x = clamped(segment.x0 + t * segment.dx, float(last));
+        const float y = clamped(segment.y0 + t * segment.dy, float(last_row));
+        const int32_t column = int32_t(x), row = int32_t(y);
+        const float fx = x - float(column), fy = y - float(row);
+        const int32_t here = row * stride + column;
+        const int32_t right = column < last, below = row < last_row ? stride : 0;
+        const float top_x = px[here] + fx * (px[here + right] - px[here]);
+        const float top_y = py[here] + fx * (py[here + right] - py[here]);
+        const float bottom_x = px[here + below] + fx * (px[here + below + right] - px[here + below]);
+        const float bottom_y = py[here + below] + fx * (py[here + below + right] - py[here + below]);
+        along[i] = component_along(top_x + fy * (bottom_x - top_x), top_y + fy * (bottom_y - top_y), segment);
+    }
+}
+
+// One byte per cell: the octants in which the cell's own vector might reach `lowest`. A direction in an octant is a sum
+// of the axis and the diagonal beside it with weights that add up to at most kOctant, so the greater of the vector's
+// components along those two bounds the component along it. False if a value is too large or not finite.
+constexpr float kOctant = 1.0823922f;  // 1 / cos(22.5 degrees)
+
+// True if no component of any vector in a block reaches the limit either way; false if one is not a number.
+bool all_below(const float* x, const float* y, float limit) {
+    const Floats high = Floats::all(limit), low = Floats::all(-limit);
+    Mask inside = high >= low;
+    for (int i = 0; i < kBlock; i += Floats::kCount) {
+        const Floats vx = Floats::load(x + i), vy = Floats::load(y + i);
+        inside = inside & (high >= vx) & (vx >= low) & (high >= vy) & (vy >= low);
+    }
+    return inside.bits() == (high >= low).bits();
+}
+
+bool flag_octants(const float* BOTTOMUP_RESTRICT x, const float* BOTTOMUP_RESTRICT y, int64_t width, float lowest,
+                  uint8_t* BOTTOMUP_RESTRICT flags) {
+    const float limit = lowest / kOctant;
+    int32_t beyond = 0;
+    for (int64_t i = 0; i < width; ++i) {
+        const float slope = 0.70710678f * (x[i] + y[i]), other = 0.70710678f * (x[i] - y[i]);
+        const int32_t right = x[i] >= limit, left = -x[i] >= limit, down = y[i] >= limit, up = -y[i] >= limit;
+        const int32_t right_down = slope >= limit, left_up = -slope >= limit;
+        const int32_t right_up = other >= limit, left_down = -other >= limit;
+        beyond |= !(x[i] <= kLargestMapped) | !(x[i] >= -kLargestMapped) | !(y[i] <= kLargestMapped) | !(y[i] >= -kLargestMapped);
+        flags[i] = uint8_t((right | right_down) | (left | left_down) << 1 | (right | right_up) << 2 | (left | left_up) << 3 |
+                           (down | right_down) << 4 | (down | left_down) << 5 | (up | right_up) << 6 | (up | left_up) << 7);
+    }
+    return beyond == 0;
+}
+
+bool flag_row(const float* x, const float* y, int64_t width, float lowest, uint8_t* flags) {
+    const float nothing = 0.7f * lowest / kOctant;  // below it no component along a diagonal reaches the limit either
+    for (int64_t begin = 0; begin < width; begin += kBlock) {
+        const int64_t count = width - begin < kBlock ? width - begin : kBlock;
+        if (count == kBlock && all_below(x + begin, y + begin, nothing))
+            std::memset(flags + begin, 0, kBlock);
+        else if (!flag_octants(x + begin, y + begin, count, lowest, flags + begin))
+            return false;
+    }
+    flags[width] = flags[width + 1] = flags[width - 1];
+    return true;
+}
+
+int32_t map_octants(const LimbPlanes& planes, float lowest, uint8_t* flags, int32_t* map) {
+    const int64_t width = planes.width, blocks = (width + 1) / 2, pitch = width + 64;
+    int32_t any = 0;
+    for (int64_t row = 0; row < planes.height; ++row)  // three rows in turn; the last one of a block is the next one's first
+        if (uint8_t* own = flags + row % 3 * pitch;
+            !flag_row(planes.x + row * planes.stride, planes.y + row * planes.stride, width, lowest, own)) {
+            return -1;
+        } else if (row % 2 == 0 || row + 1 == planes.height) {
+            // A block's samples lie between its own rows and columns and the next ones.
+            const uint8_t* BOTTOMUP_RESTRICT here = own;
+            const uint8_t* BOTTOMUP_RESTRICT before = row > 0 ? flags + (row - 1) % 3 * pitch : own;
+            const uint8_t* BOTTOMUP_RESTRICT first = row > 1 && row % 2 == 0 ? flags + (row - 2) % 3 * pitch : before;
+            int32_t* BOTTOMUP_RESTRICT block = map + (row > 0 ? (row - 1) / 2 : 0) * blocks;
+            uint8_t* BOTTOMUP_RESTRICT joined = flags + 3 * pitch;
+            for (int64_t i = 0; i < width + 2; ++i) joined[i] = here[i] | before[i] | first[i];
+            for (int64_t i = 0; i < blocks; ++i) {
+                block[i] = joined[2 * i] | joined[2 * i + 1] | joined[2 * i + 2];
+                any |= block[i];
+            }
+            // The last row, if it begins a block.
+            if (row % 2 == 0 && row > 0 && row + 1 == planes.height) {
+                for (int64_t i = 0; i < blocks; ++i) {
+                    block[blocks + i] = here[2 * i] | here[2 * i + 1] | here[2 * i + 2];
+                    any |= block[blocks + i];
+                }
+            }
+        }
+    return any;
+}
+
+bool measure_pairs(const float* BOTTOMUP_RESTRICT xy, int count, float x0, float y0, const LimbRule& limb_rule,
+                   int32_t octants, PairLanes& pair_lanes) {
+    const LimbRule rule = limb_rule;
+    PairLanes* BOTTOMUP_RESTRICT lanes = &pair_lanes;
+    int32_t most = -1;
+    for (int i = 0; i < count; ++i) {
+        const float dx = xy[2 * i] - x0, dy = xy[2 * i + 1] - y0;
+        const float length = sqrtf(dx * dx + dy * dy);
+        const int32_t samples = sample_count(length, rule.max_samples), octant = octant_of(dx, dy);
+        // Below one cell the direction does not count, and if the length overflows there is none: the map says nothing.
+        const int32_t allowed = length >= 1.0f && length <= FLT_MAX ? allowed_failures(rule.coverage, samples) : samples;
+        // Whether the octant occurs, or need not, as numbers: comparing truth values with bits is not vectorised.
+        const int32_t shown = (octants >> octant & 1) + (allowed >= samples ? 1 : 0);
+        const int32_t lasting = length <= rule.max_length && shown > 0 ? allowed : -1;
+        lanes->dx[i] = dx, lanes->dy[i] = dy, lanes->octant[i] = octant, lanes->samples[i] = samples;
+        lanes->allowed[i] = lasting;
+        most = lasting > most ? lasting : most;
+    }
+    return most >= 0;
+}
+
+void count_failures(const int32_t* BOTTOMUP_RESTRICT map, int64_t height, int64_t width, float x0, float y0, PairLanes& lanes,
+                    int count) {
+    constexpr int kCount = PairLanes::kCount;
+    alignas(64) float step_x[kCount], step_y[kCount];
+    alignas(64) int32_t place[kCount], failed[kCount];
+    const float last_column = float(width - 1), last_row = float(height - 1);
+    const int32_t stride = int32_t((width + 1) / 2);
+    int most = 0;
+    for (int i = 0; i < count; ++i) {
+        const float steps = float(lanes.samples[i] - 1);  // at least 2
+        step_x[i] = lanes.dx[i] / steps, step_y[i] = lanes.dy[i] / steps;
+        place[i] = lanes.samples[i] / 2;  // from the middle on: near its ends there is always a limb of somebody
+        failed[i] = 0;
+        most = lanes.samples[i] > most ? lanes.samples[i] : most;
+    }
+    // What is open after that many is likely to be a limb, which is not worth keeping the other lanes waiting for.
+    constexpr int kMostSeen = 24;
+    most = most < kMostSeen ? most : kMostSeen;
+    for (int seen = 0; seen < most;) {
+        int open = 0;
+        for (const int until = seen + 2; seen < until; ++seen) {
+            for (int i = 0; i < count; ++i) {
+                const float x = clamped(x0 + float(place[i]) * step_x[i], last_column);
+                const float y = clamped(y0 + float(place[i]) * step_y[i], last_row);
+                const int32_t octants = map[(int32_t(y) >> 1) * stride + (int32_t(x) >> 1)];
+                failed[i] += (seen < lanes.samples[i]) & ~(octants >> lanes.octant[i]) & 1;
+                place[i] = place[i] + 1 < lanes.samples[i] ? place[i] + 1 : 0;
+            }
+        }
+        for (int i = 0; i < count; ++i) open |= (failed[i] <= lanes.allowed[i]) & (seen < lanes.samples[i]);
+        if (!open) break;
+    }
+    for (int i = 0; i < count; ++i) lanes.failed[i] = failed[i];
+}
+
 }  // namespace
 
 extern const VectorLoops BOTTOMUP_ISA;
-const VectorLoops BOTTOMUP_ISA{BOTTOMUP_ISA_NAME, widen<Half>, widen<BFloat16>, peak_columns, fit_axes, extents, rank_falling};
+const VectorLoops BOTTOMUP_ISA{BOTTOMUP_ISA_NAME, widen<Half>, widen<BFloat16>, peak_columns,
+                              fit_axes,         extents,     rank_falling,    sample_along, map_octants, measure_pairs, count_failures};
 
 }  // namespace bottomup::cpu

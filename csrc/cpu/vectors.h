@@ -2,11 +2,38 @@
 // at run time, or the one that the environment variable BOTTOMUP_CPU_ISA names.
 #pragma once
 
-#include "../common.h"
+#include "../limbs.h"
 
 namespace bottomup::cpu {
 
 constexpr int64_t kPadding = 16;
+
+// The two channels of one limb's field as floats; `stride` cells from row to row.
+struct LimbPlanes {
+    const float *x, *y;
+    int64_t stride, height, width;
+};
+
+// Fields hold unit vectors, or little more. Up to this the slack below is enough, which covers that the map's samples lie
+// a little beside those of score_pair: coordinates up to kMappedSide are a few times 1e-4 of a cell apart, and a vector
+// changes by at most 2 * kLargestMapped from one corner of a cell to the next.
+constexpr float kLargestMapped = 2.0f;
+constexpr float kMapSlack = 0.01f;
+constexpr int64_t kMappedSide = 2048;
+
+// Candidate pairs that share their first joint, side by side.
+struct PairLanes {
+    static constexpr int kCount = 64;
+    float dx[kCount], dy[kCount];
+    int32_t octant[kCount];  // of the direction, as octant_of() numbers them
+    int32_t samples[kCount], allowed[kCount], failed[kCount];
+};
+
+// The eight directions between the axes and the diagonals: which side in x, in y, and which axis is nearer.
+BOTTOMUP_HD int32_t octant_of(float dx, float dy) {
+    const float across = dx < 0.0f ? -dx : dx, down = dy < 0.0f ? -dy : dy;
+    return int32_t(dx < 0.0f) | int32_t(dy < 0.0f) << 1 | int32_t(down > across) << 2;
+}
 
 struct VectorLoops {
     const char* name;
@@ -33,6 +60,24 @@ struct VectorLoops {
     // kPadding times -FLT_MAX. The time is quadratic, but up to a thousand values less than that of sorting them, since
     // there is no branch.
     void (*rank_falling)(const float* values, int32_t* rank, int64_t count);
+
+    // Components along the limb of `count` samples, from the one numbered `first` on.
+    void (*sample_along)(const LimbPlanes& planes, const Segment& limb, int first, int count, float* along);
+
+    // For each block of two by two cells the octants (as bits) in which a sample in one of them might have a component
+    // of `lowest` or more: (height + 1) / 2 rows of (width + 1) / 2. `flags` takes 4 (width + 64) bytes. Returns the
+    // octants that occur anywhere; -1 if a value is greater than kLargestMapped or not finite, so that nothing is sure.
+    int32_t (*map_octants)(const LimbPlanes& planes, float lowest, uint8_t* flags, int32_t* map);
+
+    // Fills lanes with the pairs of a joint at (x0, y0) and the `count` (at most kCount) joints at `xy`. Those that their
+    // length or their direction, if it is in none of `octants`, rules out are allowed -1 failures. False if all are.
+    bool (*measure_pairs)(const float* xy, int count, float x0, float y0, const LimbRule& rule, int32_t octants,
+                          PairLanes& lanes);
+
+    // Counts, for the first `count` lanes, samples that fall where the map rules their octant out, until each lane has
+    // more of them than it is allowed, or those that have not are few enough to be left to sample_along.
+    void (*count_failures)(const int32_t* map, int64_t height, int64_t width, float x0, float y0, PairLanes& lanes,
+                           int count);
 };
 
 const VectorLoops& vector_loops();
