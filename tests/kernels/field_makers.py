@@ -149,7 +149,7 @@ def _blobs(rng: np.random.Generator, shape: Sequence[int]) -> Field:
     return out
 
 
-_KINDS: dict[str, Callable[[np.random.Generator, Sequence[int]], Field]] = {
+KINDS: dict[str, Callable[[np.random.Generator, Sequence[int]], Field]] = {
     "noise": lambda rng, shape: rng.uniform(0, 1, shape),
     "signed noise": lambda rng, shape: rng.uniform(-1, 1, shape),
     "blobs": _blobs,
@@ -164,10 +164,10 @@ _KINDS: dict[str, Callable[[np.random.Generator, Sequence[int]], Field]] = {
 
 
 def make_field(kind: str, seed: int, shape: Sequence[int], dtype: npt.DTypeLike = np.float32) -> Field:
-    return np.asarray(_KINDS[kind](np.random.default_rng(seed), shape)).astype(dtype)
+    return np.asarray(KINDS[kind](np.random.default_rng(seed), shape)).astype(dtype)
 
 
-kinds = st.sampled_from(sorted(_KINDS))
+kinds = st.sampled_from(sorted(KINDS))
 seeds = st.integers(0, 2**32 - 1)
 dtypes = st.sampled_from([np.float32, np.float16])
 layouts = st.sampled_from(sorted(LAYOUTS))

@@ -118,6 +118,36 @@ def test_finds_the_limbs_of_drawn_people(device: str) -> None:
     assert pairs.scores.min() > 0.7  # less than 1, since the field ends where the joints are
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("layout", ["contiguous", "planes transposed", "with steps"])
+@pytest.mark.parametrize("scale", [1.0, 30.0])  # beyond what the map of directions covers
+def test_a_crowd_is_pruned_without_a_difference(dtype: type, layout: str, scale: float) -> None:
+    """Forty sticks, crossing each other, on a field large enough for the directions to be mapped."""
+    rng = np.random.default_rng(4)
+    centres, angle, half = rng.uniform(10, (190, 90), (40, 2)), rng.uniform(0, 2 * np.pi, 40), rng.uniform(0.3, 25, 40)
+    reach = np.stack([np.cos(angle), np.sin(angle)], axis=1) * half[:, None]
+    ends = np.stack([centres - reach, centres + reach], axis=1)
+    drawn = draw_fields(ends, np.ones((40, 2)), STICK, height=100, width=200, stride=1, limb_width=4)
+    pafs = LAYOUTS[layout]((drawn.pafs * scale)[None].astype(dtype))
+    candidates = candidates_at(np.concatenate([ends[:, 0], ends[:, 1]]), [40, 40], 1, 2)
+    for rule in ({}, {"coverage": 0.4, "max_length": 40.0}, {"sample_threshold": 0.3, "max_samples": 9}):
+        actual = score_limbs(pafs, candidates, STICK, **rule)
+        assert len(actual) >= 40
+        assert_agree(actual, pafs, candidates, STICK, **rule)
+
+
+def test_directions_far_from_the_axes_are_not_pruned() -> None:
+    """A field that is just strong enough along a limb of any direction keeps it."""
+    for degrees in np.arange(0.0, 360.0, 7.5):
+        ux, uy = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+        for turn in (-70.0, 0.0, 70.0):  # of the field against the limb
+            strength = 0.0501 / np.cos(np.radians(turn))
+            vx, vy = np.cos(np.radians(degrees + turn)) * strength, np.sin(np.radians(degrees + turn)) * strength
+            pafs = constant_paf(float(vx), float(vy), 60, 60)
+            candidates = candidates_at([(30, 30)] + [(30 + r * ux, 30 + r * uy) for r in range(2, 28)], [1, 26], 1, 2)
+            assert len(score_limbs(pafs, candidates, STICK, coverage=1.0)) == 26
+
+
 def constant_paf(x: float, y: float, height: int = 9, width: int = 40) -> npt.NDArray[np.float32]:
     return np.stack([np.full((height, width), value, np.float32) for value in (x, y)])
 
