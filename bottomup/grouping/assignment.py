@@ -21,6 +21,6 @@ def assign(edges: Edges) -> tuple[Ints, Ints]:
     Returns the matched people and their candidates.
     """
     people, person = np.unique(edges.person, return_inverse=True)
-    candidates, candidate = np.unique(edges.candidate, return_inverse=True)
-    matched = _C.match(person, candidate, edges.weight, len(people), len(candidates))
+    order = np.argsort(edges.candidate, kind="stable")
+    matched = order[_C.match(person[order], edges.candidate[order], edges.weight[order], len(people))]
     return edges.person[matched], edges.candidate[matched]

@@ -10,9 +10,12 @@ sum over limbs with disagreeing ends of (D_l - S_l), one matrix product for all 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from bottomup.grouping.body import branches
 from bottomup.grouping.graph import PersonJointGraph
+
+Bools = npt.NDArray[np.bool_]
 
 # A chain of people may need one round for each; what is left after these is for the next sweep.
 _MAX_ROUNDS = 4
@@ -20,23 +23,30 @@ _MAX_ROUNDS = 4
 
 def exchange_branches(graph: PersonJointGraph) -> bool:
     """Make the exchanges that raise F, the best for each person first, until none does. Returns whether any did."""
+    exchanged = exchange_touched(graph, np.ones(graph.num_people, bool))
+    graph.compact()
+    return bool(exchanged.any())
+
+
+def exchange_touched(graph: PersonJointGraph, touched: Bools) -> Bools:
+    """Make the exchanges between people at least one of whom is touched (P,), as `exchange_branches` does.
+
+    Returns (P,) who exchanged something. Those who have nothing left stay until the graph is compacted.
+    """
     patterns = branches(graph.skeleton)
-    changed = False
-    touched = np.ones(graph.num_people, bool)
+    exchanged = np.zeros(graph.num_people, bool)
     for _ in range(_MAX_ROUNDS):
-        # Two people who were not touched have nothing to gain from each other: else they would have been.
         first, second, pattern = graph.exchanges(touched)
         if not len(first):
             break
-        touched = np.zeros(graph.num_people, bool)
-        touched[first] = touched[second] = True
         one, other = graph.slots[first], graph.slots[second]
         graph.slots[first] = np.where(patterns[pattern], other, one)
         graph.slots[second] = np.where(patterns[pattern], one, other)
         for people in (first, second):
             row, joint = np.nonzero(graph.slots[people] >= 0)
             graph.owner[graph.slots[people[row], joint]] = people[row]
-        changed = True
-    if changed:
-        graph.compact()
-    return changed
+        # Two people who were not touched have nothing to gain from each other: else they would have been.
+        touched = np.zeros(graph.num_people, bool)
+        touched[first] = touched[second] = True
+        exchanged |= touched
+    return exchanged

@@ -144,6 +144,16 @@ class PersonJointGraph:
         self.owner = np.concatenate([self.owner, np.full(len(candidates), -1)])
         self._index()
 
+    def beside(self, candidates: Ints) -> Bools:
+        """(P,) who holds a joint that a scored pair joins to one of the candidates."""
+        people = np.zeros(self.num_people, bool)
+        chosen = np.zeros(len(self.types), bool)
+        chosen[candidates] = True
+        for one, other in ((self.pairs.own, self.pairs.other), (self.pairs.other, self.pairs.own)):
+            owner = self.owner[other[chosen[one]]]
+            people[owner[owner >= 0]] = True
+        return people
+
     # -- the objective -----------------------------------------------------------------------------------------
 
     def limb_gain(self, links: Links, scale: Floats) -> Floats:
@@ -194,15 +204,19 @@ class PersonJointGraph:
         self.slots = np.concatenate([self.slots, fresh])
         self.scales = np.concatenate([self.scales, np.full(len(lone), np.nan)])
 
-    def sweep(self) -> bool:
+    def sweep(self, changed: Bools | None = None) -> tuple[Ints, Bools]:
         """Release, and assign anew, every joint type from the torso outward; heights are frozen meanwhile.
 
-        Returns whether anybody holds anything else than before.
+        `changed` (P,) tells who changed since the last sweep began: what has nothing to do with them would be assigned
+        the same again and is left as it is. None assigns everything anew.
+
+        Returns, of the people that there are then, (P',) the number that they had, -1 for a new one, and (P',) who
+        holds anything else than before.
         """
-        self.owner, self.slots, self.scales, changed = self._links.sweep(
-            self.owner, self.slots, self.scales, self.responses
+        self.owner, self.slots, self.scales, kept, moved = self._links.sweep(
+            self.owner, self.slots, self.scales, self.responses, changed
         )
-        return changed
+        return kept, moved
 
     def shareable(self) -> Ints:
         """The candidates that somebody holds and that pay to be shared with a person who lacks that joint."""
@@ -230,14 +244,16 @@ class PersonJointGraph:
         self.owner = number[self.owner]
         self.slots, self.scales = self.slots[some], self.scales[some]
 
-    def measure(self) -> None:
-        """Tell each person's height from the limbs it holds: the longest for its kind speaks, since foreshortening
-        only shortens; the second longest if there are three, since one of them may be wrong."""
-        self.scales = self._links.measure(self.owner, self.slots)
+    def measure(self, which: Bools | None = None) -> None:
+        """Tell each person's height, or those of some (P,), from the limbs they hold: the longest for its kind speaks,
+        since foreshortening only shortens; the second longest if there are three, since one of them may be wrong."""
+        if which is None:
+            which, self.scales = np.ones(self.num_people, bool), np.full(self.num_people, np.nan)
+        self.scales = self._links.measure(self.owner, self.slots, self.scales, which)
 
-    def mergers(self) -> tuple[Ints, Ints]:
-        """Pairs of people whose merger raises F: the best first, nobody twice."""
-        first, second, _ = self._links.mergers(self.owner, self.slots, self.scales)
+    def mergers(self, touched: Bools) -> tuple[Ints, Ints]:
+        """Pairs of people, at least one of them touched, whose merger raises F: the best first, nobody twice."""
+        first, second, _ = self._links.mergers(self.owner, self.slots, self.scales, touched)
         return first, second
 
     def exchanges(self, touched: Bools) -> tuple[Ints, Ints, Ints]:

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
 from bottomup.grouping.graph import PersonJointGraph
+
+Bools = npt.NDArray[np.bool_]
 
 
 def merge_fragments(graph: PersonJointGraph) -> bool:
     """Merge pairs of people, the greatest gain of F first, while F grows. Returns whether anything changed."""
-    changed = False
+    merged = merge_touched(graph, np.ones(graph.num_people, bool))
+    graph.compact()
+    return bool(merged.any())
+
+
+def merge_touched(graph: PersonJointGraph, touched: Bools) -> Bools:
+    """Merge pairs of people at least one of whom is touched (P,), as `merge_fragments` does.
+
+    Returns (P,) who was merged. Those who have nothing left stay until the graph is compacted.
+    """
+    merged = np.zeros(graph.num_people, bool)
     while True:
-        first, second = graph.mergers()
+        first, second = graph.mergers(touched)
         if not len(first):
-            return changed
+            return merged
         graph.absorb(first, second)
-        graph.compact()
-        graph.measure()
-        changed = True
+        # Two people who were not touched have nothing to gain from each other: else they would have been.
+        touched = np.zeros(graph.num_people, bool)
+        touched[first] = touched[second] = True
+        graph.measure(touched)
+        merged |= touched
 
 
 def attach_orphans(graph: PersonJointGraph) -> bool:
@@ -25,10 +42,12 @@ def attach_orphans(graph: PersonJointGraph) -> bool:
     the two fragments' joints relative to what the host's body allows, where that is tightest. So it pays if no joint
     is farther away than it can be.
     """
-    changed = False
+    hosts = np.zeros(graph.num_people, bool)
     while True:
         fragment, host = graph.hosts()
         if not len(fragment):
-            return changed
+            break
         graph.absorb(host, fragment)
-        changed = True
+        hosts[host] = True
+    graph.measure(hosts)
+    return bool(hosts.any())

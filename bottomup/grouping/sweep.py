@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from bottomup.grouping.exchange import exchange_branches
+import numpy as np
+import numpy.typing as npt
+
+from bottomup.grouping.exchange import exchange_touched
 from bottomup.grouping.graph import PersonJointGraph
-from bottomup.grouping.merging import attach_orphans, merge_fragments
+from bottomup.grouping.merging import attach_orphans, merge_touched
 
 # Most crowds are settled after two or three sweeps, the noisiest seen after five; a bound for the rest.
 _MAX_SWEEPS = 10
@@ -13,29 +16,36 @@ _MAX_SWEEPS = 10
 def group(graph: PersonJointGraph) -> None:
     """Group the graph's candidates into people, in place."""
     settle(graph)
+    single = len(graph.types)
     if share_peaks(graph):
-        settle(graph)
+        settle(graph, graph.beside(np.arange(single, len(graph.types))))
     if attach_orphans(graph):
         graph.compact()
-        graph.measure()
 
 
-def settle(graph: PersonJointGraph) -> None:
-    """Sweep over the joint types, merge fragments and exchange branches until F grows no more."""
+def settle(graph: PersonJointGraph, changed: npt.NDArray[np.bool_] | None = None) -> None:
+    """Sweep over the joint types, merge fragments and exchange branches until F grows no more.
+
+    Each step looks only at people who changed since it last came by, so what is settled costs nothing. `changed` (P,)
+    tells who did before the first; None looks at everybody.
+    """
     best = -float("inf")
-    exchanged = True
+    pending = np.ones(graph.num_people, bool) if changed is None else changed  # for merging and exchanging
     for _ in range(_MAX_SWEEPS):
-        changed = graph.sweep()
-        graph.measure()
-        if not changed and not exchanged:
-            break  # nor would merging or exchanging change anything
-        merge_fragments(graph)
-        exchanged = exchange_branches(graph)
-        graph.measure()
+        kept, moved = graph.sweep(changed)
+        pending = np.append(pending, True)[kept] | moved  # the new ones, numbered -1, are
+        graph.measure(moved)
+        merged = merge_touched(graph, pending)
+        exchanged = exchange_touched(graph, pending | merged)
+        graph.measure(exchanged)
+        changed, pending = moved | merged | exchanged, exchanged
+        if not changed.any():
+            break
         now = graph.objective()
         if now <= best + 1e-9:
             break
         best = now
+    graph.compact()
 
 
 def share_peaks(graph: PersonJointGraph) -> bool:

@@ -6,6 +6,7 @@ last bits, so where two choices are worth the same the two may choose differentl
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -48,15 +49,17 @@ class PlainGraph(PersonJointGraph):
         keep = gain > 0
         return Edges(person[keep], candidate[keep], gain[keep])
 
-    def sweep(self) -> bool:
-        before = self._groups()
+    def sweep(self, changed: Bools | None = None) -> tuple[Ints, Bools]:
+        # Who holds the same but lost the height fell apart in between and was put together anew.
+        before = {(*row, repr(scale)): n for n, (row, scale) in enumerate(self._rows())}
         for joint in sweep_order(self.skeleton):
             self.release(joint)
             self.take(joint, *assign_numpy(self.edges(joint)))
-        return self._groups() != before
+        kept = np.array([before.get((*row, repr(scale)), -1) for row, scale in self._rows()], np.int64)
+        return kept, kept < 0
 
-    def _groups(self) -> set[tuple[int, ...]]:
-        return set(map(tuple, self.slots.tolist()))
+    def _rows(self) -> Iterable[tuple[list[int], float]]:
+        return zip(self.slots.tolist(), self.scales.tolist(), strict=True)
 
     def objective(self) -> float:
         held = self.slots >= 0
@@ -72,7 +75,7 @@ class PlainGraph(PersonJointGraph):
             - self.settings.person_cost * held.any(axis=1).sum()
         )
 
-    def measure(self) -> None:
+    def measure(self, which: Bools | None = None) -> None:
         scales = np.full(self.num_people, np.nan)
         limbs = self.skeleton.limb_array
         limb_reach = self.reach[limbs[:, 0], limbs[:, 1]]
@@ -84,7 +87,7 @@ class PlainGraph(PersonJointGraph):
         first = np.flatnonzero(np.diff(person, prepend=-1))
         count = np.diff(np.append(first, len(person)))
         scales[person[first]] = height[first + (count >= 3)]
-        self.scales = scales
+        self.scales = scales if which is None else np.where(which, scales, self.scales)
 
     def shareable(self) -> Ints:
         large = (self.slots >= 0).sum(axis=1) >= self.settings.sharing_joints
@@ -97,8 +100,8 @@ class PlainGraph(PersonJointGraph):
             wanted.append(np.unique(edges.candidate[lacking & taken & pays]))
         return np.concatenate(wanted)
 
-    def mergers(self) -> tuple[Ints, Ints]:
-        first, second, links, place = _contacts(self, np.ones(self.num_people, bool))
+    def mergers(self, touched: Bools) -> tuple[Ints, Ints]:
+        first, second, links, place = _contacts(self, touched)
         # The larger body decides how long a limb may be: a fragment of few joints does not know its scale.
         larger = np.fmax(self.scales[first], self.scales[second])
         gain = np.bincount(place, self.limb_gain(links, larger[place]), len(first)).astype(np.float64)

@@ -37,7 +37,7 @@ struct Rule {
         if (longest < 1) longest = 1;
         if (!(length > longest)) return affinity;
         const double excess = (length / longest - 1) / length_tolerance;
-        return affinity * std::exp(-0.5 * excess * excess);
+        return excess > 9 ? 0 : affinity * std::exp(-0.5 * excess * excess);  // beyond 9 it is less than 1e-17
     }
 
     // What a candidate adds to F by itself: as a person of one joint if that is worth it, else unused.
@@ -95,6 +95,12 @@ struct State {
 struct Edges {
     std::vector<int64_t> person, candidate;
     std::vector<double> weight;
+
+    void clear() { person.clear(), candidate.clear(), weight.clear(); }
+    void add(const Edges& from, size_t edge) {
+        person.push_back(from.person[edge]), candidate.push_back(from.candidate[edge]);
+        weight.push_back(from.weight[edge]);
+    }
 };
 
 // Two people who had better merge or exchange joints by a pattern, or a fragment and its host.
@@ -103,28 +109,56 @@ struct Couple {
     double gain;
 };
 
-// grouping_links.cpp
-std::vector<double> measure(const Rule& rule, const Links& links, const View& view);
+// grouping_links.cpp. `which` (P,): whose heights to measure; the others keep theirs.
+std::vector<double> measure(const Rule& rule, const Links& links, const View& view, const bool* which);
 double objective(const Rule& rule, const Links& links, const View& view);
 double typical_affinity(int64_t pairs, const int64_t* first, const int64_t* second, const int64_t* limb,
                         const double* affinity, int64_t candidates, const double* responses);
 
-// grouping_matching.cpp: the edges of the one-to-one matching of greatest total weight, by their index, rising.
-// People and candidates are any numbers from 0 to below `people` and `candidates`; weights are positive.
-std::vector<int64_t> match(const Edges& edges, int64_t people, int64_t candidates);
+// grouping_matching.cpp: the one-to-one matching of greatest total weight. What it needs is kept between calls.
+class Matcher {
+   public:
+    // The matching's edges by their index, candidate by candidate, as the edges must be listed. The people are any
+    // numbers from 0 to below `people`, weights positive.
+    const std::vector<int64_t>& match(const Edges& edges, int64_t people);
 
-// grouping_sweep.cpp
+   private:
+    using Reached = std::pair<double, int64_t>;  // distance, person: ties by index
+
+    void take_best(size_t row);
+    void augment(size_t root);
+    void relax(size_t row, double length);
+    void update_prices(size_t root, double shortest);
+    void shift(size_t root, size_t dropped, int64_t person);
+
+    const Edges* edges = nullptr;
+    std::vector<size_t> start;  // of each row's edges; a row is a candidate
+    std::vector<double> row_price;
+    std::vector<int64_t> row_edge;       // by which a row is matched, or -1
+    std::vector<double> price, distance;  // of each person
+    std::vector<int64_t> row_of;          // the row that a person is matched to, or -1
+    std::vector<int64_t> reached_by;      // the edge by which the tree reached a person, or -1
+    std::vector<size_t> reached_from;     // the row that this edge leaves
+    std::vector<int64_t> seen;            // people that the tree reached
+    std::vector<Reached> heap;
+    std::vector<int64_t> matched;
+};
+
+// grouping_sweep.cpp. `changed` (P,): who changed since the last sweep began, or null for everything anew. Of the people
+// that there are then, `kept` tells the number that they had, -1 if none, and `moved` who holds anything else than before.
 Edges edges(const Rule& rule, const Links& links, const View& view, int64_t joint);
-bool sweep(const Rule& rule, const Links& links, const double* responses, State& state);
+void sweep(const Rule& rule, const Links& links, const double* responses, State& state, const bool* changed,
+           std::vector<int64_t>& kept, std::vector<char>& moved);
 std::vector<int64_t> shareable(const Rule& rule, const Links& links, const View& view, int64_t sharing_joints,
                                double cost);
 
-// grouping_couples.cpp: who merges and who is taken in, the best first, each person at most once.
-std::vector<Couple> mergers(const Rule& rule, const Links& links, const View& view);
+// grouping_couples.cpp: who merges and who is taken in, the best first, each person at most once. `touched` (P,): two
+// people neither of whom is are left out.
+std::vector<Couple> mergers(const Rule& rule, const Links& links, const View& view, const bool* touched);
 std::vector<Couple> hosts(const Rule& rule, const View& view, const double* xy, int64_t orphan_joints, double stretch);
 std::vector<Couple> each_once(std::vector<Couple>&& couples, int64_t people);
 
-// grouping_exchange.cpp: who exchanges what, likewise. `touched` (P,): two people neither of whom is are left out.
+// grouping_exchange.cpp: who exchanges what, likewise.
 std::vector<Couple> exchanges(const Rule& rule, const Links& links, const View& view, const bool* touched);
 
 }  // namespace bottomup::grouping

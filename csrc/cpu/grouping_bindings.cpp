@@ -2,7 +2,9 @@
 // never reads foreign memory; what it means is said in bottomup/grouping.
 #include "../bindings.h"
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "grouping.h"
@@ -143,28 +145,40 @@ py::tuple edges(const Graph& graph, int64_t joint, const Ints& owner, const Ints
                           to_numpy(std::move(found.weight)));
 }
 
+py::array to_mask(const std::vector<char>& flags) {
+    py::array_t<bool> mask{py::ssize_t(flags.size())};
+    std::copy(flags.begin(), flags.end(), mask.mutable_data());
+    return mask;
+}
+
+// `changed` may be None.
 py::tuple sweep(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
-                const Floats& responses) {
-    graph.view(owner, slots, &scales, &responses);
+                const Floats& responses, const std::optional<Bools>& changed) {
+    const View view = graph.view(owner, slots, &scales, &responses);
+    if (changed) check_shape("changed", *changed, {view.people});
     State state{to_vector(owner), to_vector(slots), to_vector(scales)};
-    bool changed;
+    std::vector<int64_t> kept;
+    std::vector<char> moved;
     {
+        const bool* flags = changed ? changed->data() : nullptr;
         const py::gil_scoped_release release;
-        changed = grouping::sweep(*graph.rule, graph.links, responses.data(), state);
+        grouping::sweep(*graph.rule, graph.links, view.responses, state, flags, kept, moved);
     }
     const std::vector<py::ssize_t> shape{state.people(), graph.rule->joints};
     return py::make_tuple(to_numpy(std::move(state.owner)), to_numpy(std::move(state.slots)).reshape(shape),
-                          to_numpy(std::move(state.scales)), changed);
+                          to_numpy(std::move(state.scales)), to_numpy(std::move(kept)), to_mask(moved));
 }
 
-py::array measure(const Graph& graph, const Ints& owner, const Ints& slots) {
-    const View view = graph.view(owner, slots, nullptr, nullptr);
-    std::vector<double> scales;
+py::array measure(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales, const Bools& which) {
+    const View view = graph.view(owner, slots, &scales, nullptr);
+    check_shape("which", which, {view.people});
+    std::vector<double> heights;
     {
+        const bool* flags = which.data();
         const py::gil_scoped_release release;
-        scales = grouping::measure(*graph.rule, graph.links, view);
+        heights = grouping::measure(*graph.rule, graph.links, view, flags);
     }
-    return to_numpy(std::move(scales));
+    return to_numpy(std::move(heights));
 }
 
 double objective(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
@@ -194,12 +208,14 @@ py::tuple to_python(const std::vector<Couple>& couples) {
     return py::make_tuple(to_numpy(std::move(first)), to_numpy(std::move(second)), to_numpy(std::move(pattern)));
 }
 
-py::tuple mergers(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales) {
+py::tuple mergers(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
+                  const Bools& touched) {
     const View view = graph.view(owner, slots, &scales, nullptr);
+    check_shape("touched", touched, {view.people});
     std::vector<Couple> couples;
     {
         const py::gil_scoped_release release;
-        couples = grouping::mergers(*graph.rule, graph.links, view);
+        couples = grouping::mergers(*graph.rule, graph.links, view, touched.data());
     }
     return to_python(couples);
 }
@@ -228,22 +244,22 @@ py::tuple hosts(const Graph& graph, const Ints& owner, const Ints& slots, const 
     return to_python(couples);
 }
 
-py::array match(const Ints& person, const Ints& candidate, const Floats& weight, int64_t people, int64_t candidates) {
+py::array match(const Ints& person, const Ints& candidate, const Floats& weight, int64_t people) {
     const int64_t count = person.size();
-    check(people >= 0 && people < INT32_MAX && candidates >= 0 && candidates < INT32_MAX && count < INT32_MAX,
-          "there must be fewer than 2^31 people, candidates and edges");
+    check(people >= 0 && people < INT32_MAX, "people must be fewer than 2^31");
     check_shape("person", person, {count});
     check_shape("candidate", candidate, {count});
     check_shape("weight", weight, {count});
     check_range<int64_t>("person", person.data(), count, 0, people);
-    check_range<int64_t>("candidate", candidate.data(), count, 0, candidates);
-    for (int64_t n = 0; n < count; ++n)
+    for (int64_t n = 0; n < count; ++n) {
         check(weight.data()[n] > 0 && std::isfinite(weight.data()[n]), "weight must be positive and finite");
+        check(n == 0 || candidate.data()[n] >= candidate.data()[n - 1], "candidate must not fall");
+    }
     const grouping::Edges edges{to_vector(person), to_vector(candidate), to_vector(weight)};
     std::vector<int64_t> matched;
     {
         const py::gil_scoped_release release;
-        matched = grouping::match(edges, people, candidates);
+        matched = grouping::Matcher().match(edges, people);
     }
     return to_numpy(std::move(matched));
 }
@@ -262,16 +278,16 @@ void bind_grouping(py::module_& m) {
              py::arg("other").noconvert(), py::arg("limb").noconvert(), py::arg("affinity").noconvert(),
              py::arg("length").noconvert())
         .def("edges", &edges, py::arg("joint"), owner, slots, scales, responses)
-        .def("sweep", &sweep, owner, slots, scales, responses)
-        .def("measure", &measure, owner, slots)
+        .def("sweep", &sweep, owner, slots, scales, responses, py::arg("changed").noconvert())
+        .def("measure", &measure, owner, slots, scales, py::arg("which").noconvert())
         .def("objective", &objective, owner, slots, scales, responses)
         .def("shareable", &shareable, owner, slots, scales, responses, py::arg("sharing_joints"), py::arg("cost"))
-        .def("mergers", &mergers, owner, slots, scales)
+        .def("mergers", &mergers, owner, slots, scales, py::arg("touched").noconvert())
         .def("exchanges", &exchanges, owner, slots, scales, py::arg("touched").noconvert())
         .def("hosts", &hosts, owner, slots, scales, py::arg("xy").noconvert(), py::arg("orphan_joints"),
              py::arg("stretch"));
     m.def("match", &match, py::arg("person").noconvert(), py::arg("candidate").noconvert(),
-          py::arg("weight").noconvert(), py::arg("people"), py::arg("candidates"));
+          py::arg("weight").noconvert(), py::arg("people"));
 }
 
 }  // namespace bottomup

@@ -43,24 +43,25 @@ std::vector<Couple> each_once(std::vector<Couple>&& couples, int64_t people) {
     return chosen;
 }
 
-std::vector<Couple> mergers(const Rule& rule, const Links& links, const View& view) {
+std::vector<Couple> mergers(const Rule& rule, const Links& links, const View& view, const bool* touched) {
     enum : int32_t { kUnseen = -1, kNever = -2 };
     std::vector<int32_t> place(size_t(view.people), kUnseen);  // of each person's merger with the one in turn
     std::vector<int64_t> seen;
     std::vector<Couple> near, all;
     std::vector<int64_t> shown;
     for (int64_t a = 0; a < view.people; ++a) {
+        if (!touched[a]) continue;
         for (int64_t joint = 0; joint < rule.joints; ++joint) {
             const int64_t candidate = view.slots[a * rule.joints + joint];
             if (candidate < 0) continue;
             for (const Link* link = links.begin(candidate); link != links.end(candidate); ++link) {
                 const int64_t b = view.owner[link->other];
-                if (b <= a) continue;
+                if (b < 0 || b == a || (b < a && touched[b])) continue;  // the earlier one's turn had that pair
                 int32_t& at = place[size_t(b)];
                 if (at == kUnseen) {
                     seen.push_back(b);
                     at = share_a_type(rule, view, a, b) ? int32_t(kNever) : int32_t(near.size());
-                    if (at >= 0) near.push_back({a, b, -1, 0}), shown.push_back(0);
+                    if (at >= 0) near.push_back({std::min(a, b), std::max(a, b), -1, 0}), shown.push_back(0);
                 }
                 if (at == kNever) continue;
                 // The larger body decides how long a limb may be: a fragment of few joints does not know its scale.
@@ -70,7 +71,7 @@ std::vector<Couple> mergers(const Rule& rule, const Links& links, const View& vi
             }
         }
         for (size_t n = 0; n < near.size(); ++n) {
-            const int64_t expected = limbs_between(rule, view, a, near[n].second);
+            const int64_t expected = limbs_between(rule, view, near[n].first, near[n].second);
             near[n].gain += rule.person_cost - rule.missing_limb_cost * double(expected - shown[n]);
             if (near[n].gain > 0) all.push_back(near[n]);
         }
@@ -103,6 +104,14 @@ double stretch_between(const Rule& rule, const View& view, const double* xy, int
     return worst < 0 ? std::numeric_limits<double>::infinity() : worst;
 }
 
+// A set of joint types as the bits of one word; types 64 apart share a bit, so where two sets share none, they are
+// apart for certain.
+uint64_t bit_of(int64_t joint) { return uint64_t(1) << (joint % 64); }
+
+bool holds_any(const std::vector<int32_t>& types, const int64_t* held) {
+    return std::any_of(types.begin(), types.end(), [&](int32_t joint) { return held[joint] >= 0; });
+}
+
 std::vector<int64_t> count_joints(const Rule& rule, const View& view) {
     std::vector<int64_t> size(size_t(view.people));
     for (int64_t person = 0; person < view.people; ++person) {
@@ -128,18 +137,25 @@ std::vector<int32_t> unwanted_types(const Rule& rule, const int64_t* held) {
 
 std::vector<Couple> hosts(const Rule& rule, const View& view, const double* xy, int64_t orphan_joints, double stretch) {
     const std::vector<int64_t> size = count_joints(rule, view);
-    std::vector<int64_t> bodies;
-    for (int64_t person = 0; person < view.people; ++person)
-        if (size[size_t(person)] > 1 && std::isfinite(view.scales[person])) bodies.push_back(person);
+    std::vector<std::pair<int64_t, uint64_t>> bodies;  // and what they hold
+    for (int64_t person = 0; person < view.people; ++person) {
+        if (size[size_t(person)] <= 1 || !std::isfinite(view.scales[person])) continue;
+        uint64_t bits = 0;
+        for (int64_t joint = 0; joint < rule.joints; ++joint)
+            if (view.slots[person * rule.joints + joint] >= 0) bits |= bit_of(joint);
+        bodies.emplace_back(person, bits);
+    }
     std::vector<Couple> all;
     for (int64_t orphan = 0; orphan < view.people; ++orphan) {
         if (size[size_t(orphan)] == 0 || size[size_t(orphan)] > orphan_joints) continue;
         const std::vector<int32_t> unwanted = unwanted_types(rule, view.slots + orphan * rule.joints);
+        uint64_t unwanted_bits = 0;
+        for (const int32_t joint : unwanted) unwanted_bits |= bit_of(joint);
         Couple best{orphan, -1, -1, -1};  // a merger pays if nothing is stretched beyond what is allowed
-        for (const int64_t host : bodies) {
-            const int64_t* held = view.slots + host * rule.joints;
+        for (const auto& [host, bits] : bodies) {
+            if ((bits & unwanted_bits) && (rule.joints <= 64 || holds_any(unwanted, view.slots + host * rule.joints)))
+                continue;
             if (size[size_t(host)] <= size[size_t(orphan)]) continue;
-            if (std::any_of(unwanted.begin(), unwanted.end(), [&](int32_t joint) { return held[joint] >= 0; })) continue;
             const double found = stretch_between(rule, view, xy, orphan, host, stretch, -best.gain);
             if (found < -best.gain) best.second = host, best.gain = -found;
         }

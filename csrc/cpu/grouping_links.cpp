@@ -21,30 +21,30 @@ Links::Links(const Rule& rule, std::vector<int32_t> types_, int64_t pairs, const
     }
 }
 
-std::vector<double> measure(const Rule& rule, const Links& links, const View& view) {
-    const double unknown = std::numeric_limits<double>::quiet_NaN();
-    std::vector<double> longest(size_t(view.people), unknown), second(size_t(view.people), unknown);
-    std::vector<int32_t> count(size_t(view.people));
-    for (int64_t candidate = 0; candidate < links.candidates(); ++candidate) {
-        const int64_t owner = view.owner[candidate];
-        if (owner < 0) continue;
-        const auto person = size_t(owner);
-        for (const Link* link = links.begin(candidate); link != links.middle(candidate); ++link) {
-            const double reach = rule.limb_reach[size_t(link->limb)];
-            if (view.owner[link->other] != owner || !std::isfinite(reach)) continue;
-            const double height = link->length / reach;
-            if (count[person] == 0 || height > longest[person]) {
-                second[person] = longest[person];
-                longest[person] = height;
-            } else if (count[person] == 1 || height > second[person]) {
-                second[person] = height;
+std::vector<double> measure(const Rule& rule, const Links& links, const View& view, const bool* which) {
+    std::vector<double> scales(view.scales, view.scales + view.people);
+    for (int64_t person = 0; person < view.people; ++person) {
+        if (!which[person]) continue;
+        double longest = std::numeric_limits<double>::quiet_NaN(), second = longest;
+        int count = 0;
+        for (int64_t joint = 0; joint < rule.joints; ++joint) {
+            const int64_t candidate = view.slots[person * rule.joints + joint];
+            if (candidate < 0) continue;
+            for (const Link* link = links.begin(candidate); link != links.middle(candidate); ++link) {
+                const double reach = rule.limb_reach[size_t(link->limb)];
+                if (view.owner[link->other] != person || !std::isfinite(reach)) continue;
+                const double height = link->length / reach;
+                if (count == 0 || height > longest) {
+                    second = longest, longest = height;
+                } else if (count == 1 || height > second) {
+                    second = height;
+                }
+                ++count;
             }
-            ++count[person];
         }
+        scales[size_t(person)] = count >= 3 ? second : longest;
     }
-    for (size_t person = 0; person < count.size(); ++person)
-        if (count[person] >= 3) longest[person] = second[person];
-    return longest;
+    return scales;
 }
 
 double objective(const Rule& rule, const Links& links, const View& view) {

@@ -107,7 +107,7 @@ def test_no_other_step_lowers_it_either(
 ) -> None:
     deal(graph, seed)
     graph.scales[:] = height
-    graph.measure = lambda: None  # type: ignore[method-assign]  # heights are frozen, and everybody's the same
+    graph.measure = lambda which=None: None  # type: ignore[method-assign]  # heights are frozen, and everybody's the same
     before, slots = graph.objective(), graph.slots.copy()
     changed = step(graph)
     check_consistent(graph)
