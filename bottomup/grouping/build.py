@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from bottomup import _C
 from bottomup.grouping.graph import Links, PersonJointGraph
 from bottomup.kernels import Candidates, LimbPairs
 from bottomup.settings import Settings
@@ -51,7 +52,7 @@ def _support(affinity: Floats, first: Ints, second: Ints, limb: Ints, responses:
         return affinity
     traced = responses <= settings.peak_threshold
     sure = np.where(traced, 1.0, np.minimum(responses / settings.faint_response, 1.0))
-    typical = max(_typical(affinity, first, second, limb, responses), settings.typical_affinity)
+    typical = max(_C.typical_affinity(first, second, limb, affinity, responses), settings.typical_affinity)
     share = np.minimum(affinity / typical, 1.0)
     support = np.maximum((share - settings.doubt) / (1 - settings.doubt), settings.weak_support * share)
     return support * np.minimum(sure[first], sure[second])
@@ -67,19 +68,6 @@ def typical_affinity(candidates: Candidates, pairs: LimbPairs, skeleton: Skeleto
         limb = np.repeat(np.arange(limbs), np.diff(starts))
         affinity = pairs.scores[these].astype(np.float64)
         first, second = pairs.first[these].astype(np.int64), pairs.second[these].astype(np.int64)
-        found = _typical(affinity, first, second, limb, candidates.scores.astype(np.float64))
+        found = _C.typical_affinity(first, second, limb, affinity, candidates.scores.astype(np.float64))
         typical.append(max(found, settings.typical_affinity))
     return np.array(typical, np.float64)
-
-
-def _typical(affinity: Floats, first: Ints, second: Ints, limb: Ints, responses: Floats) -> float:
-    if not len(affinity):
-        return 0.0
-    size = (int(limb.max()) + 1, len(responses))
-    best_first, best_second = np.full(size, -np.inf), np.full(size, -np.inf)
-    np.maximum.at(best_first, (limb, first), affinity)
-    np.maximum.at(best_second, (limb, second), affinity)
-    mutual = (affinity >= best_first[limb, first]) & (affinity >= best_second[limb, second])
-    order = np.argsort(affinity[mutual], kind="stable")
-    weight = np.cumsum(np.minimum(responses[first], responses[second])[mutual][order])
-    return float(affinity[mutual][order][np.searchsorted(weight, weight[-1] / 2)])

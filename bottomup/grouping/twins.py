@@ -229,3 +229,17 @@ def _best_host(graph: PersonJointGraph, held: Bools, bodies: Ints, orphan: int) 
     stretch[stretch < 0] = np.inf
     best = int(stretch.argmin())
     return int(hosts[best]), float(stretch[best])
+
+
+def typical_affinity_numpy(first: Ints, second: Ints, limb: Ints, affinity: Floats, responses: Floats) -> float:
+    """The median of the affinities of pairs that are each other's best on their limb, by their joints' responses."""
+    if not len(affinity):
+        return 0.0
+    size = (int(limb.max()) + 1, len(responses))
+    best_first, best_second = np.full(size, -np.inf), np.full(size, -np.inf)
+    np.maximum.at(best_first, (limb, first), affinity)
+    np.maximum.at(best_second, (limb, second), affinity)
+    mutual = (affinity >= best_first[limb, first]) & (affinity >= best_second[limb, second])
+    order = np.argsort(affinity[mutual], kind="stable")
+    weight = np.cumsum(np.minimum(responses[first], responses[second])[mutual][order])
+    return float(affinity[mutual][order][np.searchsorted(weight, weight[-1] / 2)])

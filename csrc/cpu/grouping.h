@@ -112,6 +112,8 @@ struct Couple {
 // grouping_links.cpp. `which` (P,): whose heights to measure; the others keep theirs.
 std::vector<double> measure(const Rule& rule, const Links& links, const View& view, const bool* which);
 double objective(const Rule& rule, const Links& links, const View& view);
+// The median of the affinities of pairs that are each other's best on their limb, weighted by the lesser response of
+// their two joints; 0 without pairs. The pairs of a limb follow each other.
 double typical_affinity(int64_t pairs, const int64_t* first, const int64_t* second, const int64_t* limb,
                         const double* affinity, int64_t candidates, const double* responses);
 

@@ -264,6 +264,21 @@ py::array match(const Ints& person, const Ints& candidate, const Floats& weight,
     return to_numpy(std::move(matched));
 }
 
+double typical_affinity(const Ints& first, const Ints& second, const Ints& limb, const Floats& affinity,
+                        const Floats& responses) {
+    const int64_t pairs = first.size(), candidates = responses.size();
+    check_shape("first", first, {pairs});
+    check_shape("second", second, {pairs});
+    check_shape("limb", limb, {pairs});
+    check_shape("affinity", affinity, {pairs});
+    check_shape("responses", responses, {candidates});
+    check_range<int64_t>("first", first.data(), pairs, 0, candidates);
+    check_range<int64_t>("second", second.data(), pairs, 0, candidates);
+    const py::gil_scoped_release release;
+    return grouping::typical_affinity(pairs, first.data(), second.data(), limb.data(), affinity.data(), candidates,
+                                      responses.data());
+}
+
 }  // namespace
 
 void bind_grouping(py::module_& m) {
@@ -286,6 +301,8 @@ void bind_grouping(py::module_& m) {
         .def("exchanges", &exchanges, owner, slots, scales, py::arg("touched").noconvert())
         .def("hosts", &hosts, owner, slots, scales, py::arg("xy").noconvert(), py::arg("orphan_joints"),
              py::arg("stretch"));
+    m.def("typical_affinity", &typical_affinity, py::arg("first").noconvert(), py::arg("second").noconvert(),
+          py::arg("limb").noconvert(), py::arg("affinity").noconvert(), py::arg("responses").noconvert());
     m.def("match", &match, py::arg("person").noconvert(), py::arg("candidate").noconvert(),
           py::arg("weight").noconvert(), py::arg("people"));
 }

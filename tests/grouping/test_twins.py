@@ -14,7 +14,7 @@ from bottomup import _C
 from bottomup.grouping import PersonJointGraph, group
 from bottomup.grouping.assignment import assign
 from bottomup.grouping.graph import Edges
-from bottomup.grouping.twins import PlainGraph, assign_numpy
+from bottomup.grouping.twins import PlainGraph, assign_numpy, typical_affinity_numpy
 from bottomup.skeletons import COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -161,6 +161,17 @@ def test_a_whole_grouping(seed: int) -> None:
     group(plain)
     check_consistent(graph)
     assert people_of(graph) == pytest.approx(people_of(plain))
+
+
+@given(st.integers(0, 60), st.sampled_from([4, 10**6]), SEEDS)
+def test_typical_affinity(pairs: int, steps: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    limb = np.sort(rng.integers(0, 4, pairs))
+    first, second = rng.integers(0, 9, pairs), rng.integers(9, 18, pairs)
+    values = limb, first, second, rng.integers(0, steps, pairs) / steps, rng.integers(1, 1024, 18) / 1024
+    limb, first, second, affinity, responses = values
+    found = _C.typical_affinity(first, second, limb, affinity, responses)
+    assert found == typical_affinity_numpy(first, second, limb, affinity, responses)
 
 
 @pytest.mark.parametrize("size", [(300, 300), (40, 400), (400, 40)])
