@@ -202,31 +202,26 @@ bool flag_row(const float* x, const float* y, int64_t width, float lowest, uint8
 
 int32_t map_octants(const LimbPlanes& planes, float lowest, uint8_t* flags, int32_t* map) {
     const int64_t width = planes.width, blocks = (width + 1) / 2, pitch = width + 64;
+    int64_t flagged = 0;  // rows so far; the last three are kept
     int32_t any = 0;
-    for (int64_t row = 0; row < planes.height; ++row)  // three rows in turn; the last one of a block is the next one's first
-        if (uint8_t* own = flags + row % 3 * pitch;
-            !flag_row(planes.x + row * planes.stride, planes.y + row * planes.stride, width, lowest, own)) {
-            return -1;
-        } else if (row % 2 == 0 || row + 1 == planes.height) {
-            // A block's samples lie between its own rows and columns and the next ones.
-            const uint8_t* BOTTOMUP_RESTRICT here = own;
-            const uint8_t* BOTTOMUP_RESTRICT before = row > 0 ? flags + (row - 1) % 3 * pitch : own;
-            const uint8_t* BOTTOMUP_RESTRICT first = row > 1 && row % 2 == 0 ? flags + (row - 2) % 3 * pitch : before;
-            int32_t* BOTTOMUP_RESTRICT block = map + (row > 0 ? (row - 1) / 2 : 0) * blocks;
-            uint8_t* BOTTOMUP_RESTRICT joined = flags + 3 * pitch;
-            for (int64_t i = 0; i < width + 2; ++i) joined[i] = here[i] | before[i] | first[i];
-            for (int64_t i = 0; i < blocks; ++i) {
-                block[i] = joined[2 * i] | joined[2 * i + 1] | joined[2 * i + 2];
-                any |= block[i];
-            }
-            // The last row, if it begins a block.
-            if (row % 2 == 0 && row > 0 && row + 1 == planes.height) {
-                for (int64_t i = 0; i < blocks; ++i) {
-                    block[blocks + i] = here[2 * i] | here[2 * i + 1] | here[2 * i + 2];
-                    any |= block[blocks + i];
-                }
-            }
+    for (int64_t top = 0; top < planes.height; top += 2) {
+        // A block's samples lie between its own rows and columns and the next ones.
+        const int64_t bottom = top + 2 < planes.height ? top + 2 : planes.height - 1;
+        for (; flagged <= bottom; ++flagged) {
+            const int64_t begin = flagged * planes.stride;
+            if (!flag_row(planes.x + begin, planes.y + begin, width, lowest, flags + flagged % 3 * pitch)) return -1;
         }
+        const uint8_t* BOTTOMUP_RESTRICT first = flags + top % 3 * pitch;
+        const uint8_t* BOTTOMUP_RESTRICT middle = flags + (top + 1 < bottom ? top + 1 : bottom) % 3 * pitch;
+        const uint8_t* BOTTOMUP_RESTRICT last = flags + bottom % 3 * pitch;
+        uint8_t* BOTTOMUP_RESTRICT joined = flags + 3 * pitch;
+        for (int64_t i = 0; i < width + 2; ++i) joined[i] = first[i] | middle[i] | last[i];
+        int32_t* BOTTOMUP_RESTRICT block = map + top / 2 * blocks;
+        for (int64_t i = 0; i < blocks; ++i) {
+            block[i] = joined[2 * i] | joined[2 * i + 1] | joined[2 * i + 2];
+            any |= block[i];
+        }
+    }
     return any;
 }
 
@@ -289,7 +284,7 @@ void count_failures(const int32_t* BOTTOMUP_RESTRICT map, int64_t height, int64_
 }  // namespace
 
 extern const VectorLoops BOTTOMUP_ISA;
-const VectorLoops BOTTOMUP_ISA{BOTTOMUP_ISA_NAME, widen<Half>, widen<BFloat16>, peak_columns,
-                              fit_axes,         extents,     rank_falling,    sample_along, map_octants, measure_pairs, count_failures};
+const VectorLoops BOTTOMUP_ISA{BOTTOMUP_ISA_NAME, widen<Half>,  widen<BFloat16>, peak_columns,  fit_axes,      extents,
+                               rank_falling,      sample_along, map_octants,     measure_pairs, count_failures};
 
 }  // namespace bottomup::cpu
