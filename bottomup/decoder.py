@@ -40,6 +40,7 @@ def decode_fields(
     stride: float,
     settings: Settings | None = None,
     proposals: Any = None,
+    candidates: Candidates | None = None,
 ) -> People | list[People]:
     """Group the joints that a network's fields show into people.
 
@@ -62,6 +63,8 @@ def decode_fields(
         batch a list of one or the other for each image. They help where the fields leave in doubt that somebody is
         there or that fragments belong together; a wrong or redundant one changes nothing. See
         `bottomup.grouping.proposals`.
+    candidates:
+        Joint candidates of the same images, in cells, to take in place of the heatmaps' peaks.
 
     Returns
     -------
@@ -77,9 +80,10 @@ def decode_fields(
     """
     settings = Settings() if settings is None else settings
     _check(heatmaps, pafs, skeleton, stride, settings)
+    _check_candidates(candidates, skeleton, 1 if len(heatmaps.shape) == 3 else heatmaps.shape[0])
     single = len(heatmaps.shape) == 3
     boxes = check_proposal_lists([proposals] if single else proposals, 1 if single else heatmaps.shape[0], single)
-    people = decode_steps(heatmaps, pafs, skeleton, stride, settings, proposals=boxes)
+    people = decode_steps(heatmaps, pafs, skeleton, stride, settings, proposals=boxes, candidates=candidates)
     return people if len(heatmaps.shape) == 4 else people[0]
 
 
@@ -91,18 +95,19 @@ def decode_steps(
     settings: Settings,
     done: Callable[[str, Any], None] = lambda step, result: None,
     proposals: Sequence[npt.NDArray[np.float64] | None] = (),
+    candidates: Candidates | None = None,
 ) -> list[People]:
     """What `decode_fields` does once its arguments are checked; the people of each image of a batch.
 
     `done` is told the name and result of each of `STEPS` as soon as it is finished.
     """
-    if is_on_gpu(heatmaps) and is_on_gpu(pafs):  # in one go, whose time counts as that of the peaks
+    if candidates is None and is_on_gpu(heatmaps) and is_on_gpu(pafs):  # in one go, timed as that of the peaks
         candidates, pairs = find_peaks_and_limbs(
             heatmaps, pafs, skeleton, peak_threshold=settings.peak_threshold, **_limb_rule(pafs, settings)
         )
         done("peaks", candidates)
     else:
-        candidates = find_candidates(heatmaps, settings)
+        candidates = find_candidates(heatmaps, settings) if candidates is None else candidates
         done("peaks", candidates)
         pairs = find_pairs(pafs, candidates, skeleton, settings)
     done("limbs", pairs)
@@ -196,6 +201,18 @@ def _check(heatmaps: Any, pafs: Any, skeleton: Skeleton, stride: float, settings
         )
     if settings.validate and isinstance(second, np.ndarray):
         check_finite("pafs", find_non_finite(second))
+
+
+def _check_candidates(candidates: Candidates | None, skeleton: Skeleton, images: int) -> None:
+    if candidates is None:
+        return
+    if not isinstance(candidates, Candidates):
+        raise TypeError(f"candidates must be Candidates but is a {type(candidates).__name__}")
+    if (candidates.batch, candidates.joints) != (images, skeleton.num_joints):
+        raise ValueError(
+            f"candidates must be of {images} images and {skeleton.num_joints} joints but are of {candidates.batch} "
+            f"and {candidates.joints}"
+        )
 
 
 def to_people(

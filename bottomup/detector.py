@@ -14,16 +14,19 @@ from PIL import Image
 
 from bottomup.decoder import decode_fields
 from bottomup.fields import Fields
+from bottomup.grouping.nodes import merge_candidates
 from bottomup.grouping.proposals import check_proposal_lists
 from bottomup.image import BgrImage, Letterbox, is_single, iterate_bgr, to_bgr
+from bottomup.kernels import Candidates
 from bottomup.networks.backends import Backend, load_backend
-from bottomup.networks.passes import Pass, average_fields, plan_passes
+from bottomup.networks.passes import Pass, average_fields, pass_candidates, plan_passes
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
 from bottomup.weights import NETWORKS, resolve_model
 
 Boxes = npt.NDArray[np.float64]
+Output = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]  # heatmaps and pafs of one pass
 
 _BATCH = 8  # pictures of one size shown to the network at once: enough to fill a GPU, little memory beside its weights
 _WAITING = 64  # pictures of a list that may wait for others of their size; beyond it the largest group goes ahead
@@ -139,7 +142,8 @@ class Detector:
         """
         if not is_single(image):
             raise ValueError("image must be a single picture but is a list or a batch")
-        return self._see([self._prepare(to_bgr(image, rgb=rgb))])[0]
+        photo = self._prepare(to_bgr(image, rgb=rgb))
+        return self._average(photo, self._run([photo])[0])
 
     def letterbox(self, height: int, width: int) -> Letterbox:
         """How a picture of `height` x `width` pixels is laid into the input, and how network pixels map back to it."""
@@ -147,7 +151,7 @@ class Detector:
 
     def _detect(self, photos: Sequence[_Photo]) -> list[People]:
         """The people of photos whose inputs have the same sizes."""
-        return [self._decode(photo, fields) for photo, fields in zip(photos, self._see(photos), strict=True)]
+        return [self._decode(photo, outputs) for photo, outputs in zip(photos, self._run(photos), strict=True)]
 
     def _prepare(self, picture: BgrImage, index: int = 0, boxes: Boxes | None = None) -> _Photo:
         """Picture -> letterbox, once for every pass; the boxes go along into the pixels of the first."""
@@ -158,23 +162,27 @@ class Detector:
             boxes = passes[0].letterbox.to_network(boxes.reshape(-1, 2)).reshape(-1, 4)
         return _Photo(index, passes, inputs, boxes)
 
-    def _see(self, photos: Sequence[_Photo]) -> list[Fields]:
-        """Letterboxes -> network -> fields, averaged over the passes."""
+    def _run(self, photos: Sequence[_Photo]) -> list[list[Output]]:
+        """Letterboxes -> network -> what it made of each pass, for each photo."""
         outputs = [
             self.backend.run(np.stack(inputs)) for inputs in zip(*(photo.inputs for photo in photos), strict=True)
         ]
-        return [
-            average_fields(
-                photo.passes,
-                [(heatmaps[number], pafs[number]) for heatmaps, pafs in outputs],
-                self.backend.skeleton,
-                self.backend.stride,
-            )
-            for number, photo in enumerate(photos)
-        ]
+        return [[(heatmaps[number], pafs[number]) for heatmaps, pafs in outputs] for number in range(len(photos))]
 
-    def _decode(self, photo: _Photo, fields: Fields) -> People:
+    def _average(self, photo: _Photo, outputs: list[Output]) -> Fields:
+        """The fields, averaged over the passes."""
+        return average_fields(photo.passes, outputs, self.backend.skeleton, self.backend.stride)
+
+    def _merge(self, photo: _Photo, outputs: list[Output]) -> Candidates | None:
+        """The joint candidates of all passes, if they are to be merged instead of the heatmaps."""
+        if self.settings.merge == "fields" or len(photo.passes) == 1:
+            return None
+        looks = pass_candidates(photo.passes, outputs, self.backend.skeleton, self.backend.stride, self.settings)
+        return merge_candidates(looks, self.backend.skeleton, self.settings)
+
+    def _decode(self, photo: _Photo, outputs: list[Output]) -> People:
         """Fields -> people in network pixels -> people in the picture's pixels, in the skeleton that is reported."""
+        fields = self._average(photo, outputs)
         people = cast(
             People,
             decode_fields(
@@ -184,6 +192,7 @@ class Detector:
                 stride=fields.stride,
                 settings=self.settings,
                 proposals=photo.boxes,
+                candidates=self._merge(photo, outputs),
             ),
         )
         letterbox = photo.passes[0].letterbox

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 
+_MERGES = ("fields", "candidates")
 _ASSIGNMENTS = ("sweep", "single", "limb", "greedy", "exact")
 
 
@@ -18,8 +19,14 @@ class Settings:
             are customarily run 368 high).
         max_aspect: a photo more than this many times as wide as high is scaled to that width instead, so that a
             panorama of any length costs no more memory than some six ordinary photos.
-        scales: factors of `input_height` at which the network sees the photo; the fields are averaged.
-        flip: also show the mirrored photo and average its fields, mirrored back.
+        scales: factors of `input_height` at which the network sees the photo; see `merge`.
+        flip: also show the mirrored photo, and mirror its fields back.
+        merge: what becomes of the fields of several looks at a photo. "fields" averages them. "candidates" averages
+            part affinity fields only and takes the joints from each look's heatmaps; those of one joint
+            merge (CrowdPose, joint node building). On 150 COCO photos, flipped and at two scales, that gave 0.015 AP
+            more, since averaging flattens peaks.
+        merge_distance: candidates of two looks are one joint up to this many times the smaller one's extent, for a
+            joint that is labelled with ordinary precision; see `merge_candidates`.
     Joint candidates
         peak_threshold: lowest heatmap value of a candidate. Lower finds more of a weak network's joints, but below
             this the ripples of noisy fields become candidates.
@@ -96,6 +103,8 @@ class Settings:
     max_aspect: float = 8.0
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
+    merge: str = "fields"
+    merge_distance: float = 2.0
     peak_threshold: float = 0.08
     limb_threshold: float = 0.05
     limb_coverage: float = 0.7
@@ -145,8 +154,9 @@ class Settings:
                 raise TypeError(f"{setting.name} must be True or False but is {value!r}")
             if setting.type in ("int", "float"):
                 _check_number(setting.name, value, whole=setting.type == "int")
-        if self.assignment not in _ASSIGNMENTS:
-            raise ValueError(f"assignment must be one of {list(_ASSIGNMENTS)} but is {self.assignment!r}")
+        for name, choices in (("assignment", _ASSIGNMENTS), ("merge", _MERGES)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be one of {list(choices)} but is {getattr(self, name)!r}")
 
 
 # Inclusive bounds; a setting that is not here may be any number from 0 on.

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import bottomup
 from bottomup.decoder import decode_fields
 from bottomup.fields import Fields, draw_fields
+from bottomup.kernels import Candidates, find_peaks
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
@@ -305,3 +306,17 @@ def test_any_finite_field_gives_people_that_hold_together(
     low, high = -0.5 + 2 - 0.01, np.array(size[::-1]) * 4 - 0.5 - 2 + 0.01  # the centres of the outermost cells
     assert (people.keypoints[seen] >= low).all()
     assert (people.keypoints[seen] <= high).all()
+
+
+def test_candidates_from_elsewhere_take_the_place_of_the_peaks() -> None:
+    fields = draw([standing(60, 10), standing(300, 15)])
+    peaks = find_peaks(fields.heatmaps)
+    as_ever = decode_fields(fields.heatmaps, fields.pafs, COCO_17, stride=4)
+    assert decode_fields(0 * fields.heatmaps, fields.pafs, COCO_17, stride=4, candidates=peaks) == as_ever
+    nothing = np.zeros(0, np.float32)
+    none = Candidates(1, 17, np.zeros(18, np.int64), np.zeros((0, 2), np.float32), nothing, nothing)
+    assert len(decode_fields(fields.heatmaps, fields.pafs, COCO_17, stride=4, candidates=none)) == 0
+    with pytest.raises(TypeError, match="candidates must be Candidates but is a list"):
+        decode_fields(fields.heatmaps, fields.pafs, COCO_17, stride=4, candidates=[])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="candidates must be of 2 images and 17 joints but are of 1 and 17"):
+        decode_fields(np.stack([fields.heatmaps] * 2), np.stack([fields.pafs] * 2), COCO_17, stride=4, candidates=peaks)

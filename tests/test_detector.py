@@ -110,6 +110,43 @@ def test_scales_and_the_average_of_their_fields() -> None:
     assert detector.fields(image).heatmaps.shape == (18, 46, 65)
 
 
+@pytest.mark.parametrize("scales", [(1.0,), (1.0, 0.75, 1.5)])
+def test_candidates_of_several_looks_merge(scales: tuple[float, ...]) -> None:
+    image, poses = TWO
+    backend = SeesColours()
+    people = Detector(backend=backend, settings=Settings(merge="candidates", scales=scales))(image)
+    assert_same_poses(people, poses, tolerance=3)
+    assert len(backend.shapes) == len(scales)
+    averaged = Detector(backend=backend, settings=Settings(scales=scales))(image)
+    if len(scales) == 1:
+        assert people == averaged
+    else:  # peaks that are not averaged stay as high as each look shows them
+        assert people.keypoint_scores.mean() > averaged.keypoint_scores.mean()
+
+
+def test_a_joint_that_one_look_alone_shows_is_found_where_candidates_merge() -> None:
+    image, poses = TWO
+
+    class LosesWrists(SeesColours):
+        """Sees both left wrists at the first size only."""
+
+        def see(self, image: np.ndarray) -> Any:
+            fields = super().see(image)
+            if image.shape[0] != 368:
+                fields.heatmaps[self.skeleton.joints.index("left_wrist")] = 0
+            else:
+                fields.heatmaps[self.skeleton.joints.index("left_wrist")] *= 0.3
+            return fields
+
+    wrist = COCO_17.joints.index("left_wrist")
+    scales = (1.0, 0.75, 1.25, 1.5)
+    averaged = Detector(backend=LosesWrists(), settings=Settings(scales=scales, trace=False))(image)
+    assert (averaged.keypoint_scores[:, wrist] == 0).all()
+    merged = Detector(backend=LosesWrists(), settings=Settings(scales=scales, trace=False, merge="candidates"))(image)
+    assert (merged.keypoint_scores[:, wrist] > 0).all()
+    assert_same_poses(merged, poses, tolerance=3)
+
+
 def test_other_skeletons_are_reported_as_they_are() -> None:
     image, poses = TWO
     people = Detector(backend=SeesColours(CROWDPOSE_14))(image)

@@ -18,7 +18,7 @@ FLAGS = [setting.name for setting in fields(Settings) if setting.type == "bool"]
 
 def test_every_setting_is_of_a_kind_that_is_checked() -> None:
     others = {setting.name for setting in fields(Settings)} - {*NUMBERS, *FLAGS}
-    assert others == {"scales", "assignment"}
+    assert others == {"scales", "assignment", "merge"}
     assert len(NUMBERS) > 15
 
 
@@ -119,3 +119,9 @@ def test_scales_must_be_positive_numbers(scales: Any, error: type[Exception]) ->
 def test_assignment_must_be_known(assignment: Any) -> None:
     with pytest.raises(ValueError, match=rf"^assignment must be one of \['sweep', .*\] but is {assignment!r}$"):
         Settings(assignment=assignment)
+
+
+@pytest.mark.parametrize("merge", ["peaks", "", None])
+def test_merge_must_be_known(merge: Any) -> None:
+    with pytest.raises(ValueError, match=rf"^merge must be one of \['fields', 'candidates'\] but is {merge!r}$"):
+        Settings(merge=merge)

@@ -1,15 +1,16 @@
-"""Showing a network the same photo several times, at several scales and mirrored, and averaging what it sees."""
+"""Showing a network the same photo several times, at several scales and mirrored, and joining what it sees."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from bottomup.fields import Fields, cell_centres
 from bottomup.image import Letterbox
+from bottomup.kernels import Candidates, find_peaks
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
 
@@ -67,6 +68,35 @@ def average_fields(
         total = [sum_ + field for sum_, field in zip(total, fields, strict=True)] if total else fields
     heatmaps, pafs = (np.ascontiguousarray(field / np.float32(len(passes)), np.float32) for field in total)
     return Fields(heatmaps, pafs, stride, skeleton)
+
+
+def pass_candidates(
+    passes: Sequence[Pass],
+    outputs: Sequence[tuple[FloatArray, FloatArray]],
+    skeleton: Skeleton,
+    stride: int,
+    settings: Settings,
+) -> list[Candidates]:
+    """The joint candidates of each pass, as `find_peaks` finds them there, in cells of the first pass's grid.
+
+    The parameters are those of `average_fields`; the settings give the peaks' threshold.
+    """
+    reference = passes[0].letterbox
+    found = []
+    for look, (heatmaps, _) in zip(passes, outputs, strict=True):
+        height, width = look.letterbox.resized_size
+        heatmaps = heatmaps[:, : -(-height // stride), : -(-width // stride)]  # no peaks in the padding
+        if look.mirrored:
+            heatmaps = heatmaps[skeleton.flip_permutation]
+        peaks = find_peaks(np.ascontiguousarray(heatmaps), threshold=settings.peak_threshold, threads=settings.threads)
+        pixels = (peaks.xy + 0.5) * stride - 0.5
+        if look.mirrored:
+            pixels[:, 0] = width - 1 - pixels[:, 0]
+        xy = (reference.to_network(look.letterbox.to_image(pixels)) + 0.5) / stride - 0.5
+        smaller = float(np.sqrt(np.prod(reference.resized_size) / np.prod(look.letterbox.resized_size)))
+        extents = peaks.extents * np.float32(smaller)
+        found.append(replace(peaks, xy=xy.astype(np.float32), extents=extents))
+    return found
 
 
 def _on_grid(field: FloatArray, look: Pass, reference: Letterbox, stride: int) -> FloatArray:

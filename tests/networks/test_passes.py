@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bottomup.fields import Fields, draw_fields
 from bottomup.image import Letterbox
-from bottomup.networks.passes import Pass, average_fields, plan_passes
+from bottomup.networks.passes import Pass, average_fields, pass_candidates, plan_passes
 from bottomup.settings import Settings
 from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
 
@@ -118,3 +118,33 @@ def test_any_size_gives_finite_fields(height: int, width: int, scale: float, fli
         outputs.append((np.ones((17, h, w), np.float32), np.zeros((42, h, w), np.float32)))
     fields = average_fields(passes, outputs, COCO_17, 8)
     np.testing.assert_allclose(fields.heatmaps, 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(480, 640), (371, 517)])
+def test_the_candidates_of_all_passes_lie_where_the_joints_are(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(2)
+    height, width = size
+    keypoints = rng.uniform(0.25, 0.75, (1, 17, 2)) * (width, height)
+    settings = Settings(scales=(1.0, 0.7, 1.3), flip=True)
+    passes = plan_passes(height, width, settings, 8)
+    found = pass_candidates(passes, [ideal(look, keypoints) for look in passes], COCO_17, 8, settings)
+    assert len(found) == 6
+    expected = (passes[0].letterbox.to_network(keypoints[0]) + 0.5) / 8 - 0.5
+    for candidates in found:
+        assert np.diff(candidates.offsets).tolist() == [1] * 17
+        np.testing.assert_allclose(candidates.xy, expected, atol=0.08)  # left stays left in a mirrored picture
+        np.testing.assert_allclose(candidates.extents, found[0].extents, rtol=0.15)  # in cells of the first
+
+
+def test_padding_has_no_candidates() -> None:
+    settings = Settings(flip=True)
+    passes = plan_passes(100, 130, settings, 64)
+    height, width = passes[0].letterbox.padded_size
+    rows, columns = (-(-side // 8) for side in passes[0].letterbox.resized_size)
+    heatmaps = np.zeros((17, height // 8, width // 8), np.float32)
+    assert columns < heatmaps.shape[2]
+    heatmaps[:, :, columns:] = heatmaps[:, rows:, :] = 0.9
+    heatmaps[0, 3, 4] = 0.5
+    pafs = np.zeros((2 * COCO_17.num_limbs, *heatmaps.shape[1:]), np.float32)
+    found = pass_candidates(passes, [(heatmaps, pafs)] * 2, COCO_17, 8, settings)
+    assert [len(one) for one in found] == [1, 1]
