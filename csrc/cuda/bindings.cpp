@@ -59,9 +59,9 @@ py::tuple score_limbs_cuda(const GpuField& pafs, const FloatArray& xy, const Off
     }));
 }
 
-py::tuple find_peaks_and_limbs_cuda(const GpuField& heatmaps, const GpuField& pafs, float peak_threshold, int64_t upsample,
-                                    const LimbArray& limbs, float threshold, float coverage, float sample_threshold,
-                                    float max_length, int max_samples, uintptr_t stream, uintptr_t pafs_stream,
+py::tuple find_peaks_and_limbs_cuda(const GpuField& heatmaps, const GpuField& pafs, float peak_threshold,
+                                    int64_t upsample, const LimbArray& limbs, float threshold, float coverage,
+                                    float sample_threshold, float max_length, int max_samples, uintptr_t stream, uintptr_t pafs_stream,
                                     const py::object& timings) {
     const FieldView view = view_of(heatmaps), paf_view = view_of(pafs);
     const int64_t joints = view.channels, limb_count = limbs.size() / 2;

@@ -39,7 +39,8 @@ void Room::grow(int64_t needed, const Count* counts_on_device, cudaStream_t stre
     starts.clear();
     if (each <= kWasteful / segments) return;
     std::vector<Count> counts(static_cast<size_t>(segments));
-    check(cudaMemcpyAsync(counts.data(), counts_on_device, counts.size() * sizeof(Count), cudaMemcpyDeviceToHost, stream),
+    const size_t bytes = counts.size() * sizeof(Count);
+    check(cudaMemcpyAsync(counts.data(), counts_on_device, bytes, cudaMemcpyDeviceToHost, stream),
           "copy counts to the host");
     check(cudaStreamSynchronize(stream), "count records");
     each = 0;
@@ -84,12 +85,12 @@ Call::Places Call::reserve(Arena& arena) const {
     // From the header on all comes back.
     p.peak_offsets = arena.reserve(heatmaps ? planes + 1 : 0, sizeof(int64_t));
     p.pair_offsets = arena.reserve(pafs ? limbs + 1 : 0, sizeof(int64_t));
-    p.results = arena.reserve(peak_room_.total() * int64_t(sizeof(Candidate)) + pair_room_.total() * int64_t(sizeof(Pair)), 1);
+    const int64_t peak_total = peak_room_.total(), pair_total = pair_room_.total();
+    p.results = arena.reserve(peak_total * int64_t(sizeof(Candidate)) + pair_total * int64_t(sizeof(Pair)), 1);
     if (!heatmaps) {
         p.input_offsets = arena.reserve(pafs->batch * limb_query.joints + 1, sizeof(int64_t));
         p.input_candidates = arena.reserve(candidate_count(), sizeof(Candidate));
     }
-    const int64_t peak_total = peak_room_.total(), pair_total = pair_room_.total();
     const int64_t sorted_peaks = peak_room_.most() > kChunk ? peak_total : 0;
     const int64_t sorted_pairs = pair_room_.most() > kChunk ? pair_total : 0;
     p.peak_keys = arena.reserve(peak_total, sizeof(uint64_t));
@@ -103,7 +104,8 @@ Call::Places Call::reserve(Arena& arena) const {
     p.sorted_pair_records = arena.reserve(sorted_pairs, sizeof(float));
     p.pair_starts = arena.reserve(int64_t(pair_room_.starts.size()), sizeof(int64_t));
     if (!plateau_planes_.empty()) {
-        const int64_t at_once = std::min(planes_at_once_, int64_t(plateau_planes_.size())), cells = at_once * map_cells();
+        const int64_t at_once = std::min(planes_at_once_, int64_t(plateau_planes_.size()));
+        const int64_t cells = at_once * map_cells();
         p.planes = arena.reserve(int64_t(plateau_planes_.size()), sizeof(int64_t));
         p.labels = arena.reserve(cells, sizeof(int));
         p.sizes = arena.reserve(cells, sizeof(int));
@@ -126,7 +128,8 @@ Output Call::output(const Arena& arena, const Places& p) const {
 namespace {
 
 template <class Record>
-Segments<Record> segments(const Arena& arena, const Room& room, size_t counts, size_t keys, size_t records, size_t starts) {
+Segments<Record> segments(const Arena& arena, const Room& room, size_t counts, size_t keys, size_t records,
+                          size_t starts) {
     return {arena.at<Count>(counts), arena.at<uint64_t>(keys), arena.at<Record>(records),
             room.starts.empty() ? nullptr : arena.at<int64_t>(starts), room.segments, room.each};
 }
@@ -192,7 +195,8 @@ bool Call::run_once() {
     const int64_t usual_peaks = std::min(peak_room_.total(), kUsualPeaks * peak_room_.segments);
     const int64_t usual_pairs = std::min(pair_room_.total(), kUsualPairs * pair_room_.segments);
     const size_t guess = fixed + size_t(usual_peaks) * sizeof(Candidate) + size_t(usual_pairs) * sizeof(Pair);
-    const size_t sent = heatmaps ? 0 : p.input_candidates - p.input_offsets + size_t(candidate_count()) * sizeof(Candidate);
+    const size_t sent =
+        heatmaps ? 0 : p.input_candidates - p.input_offsets + size_t(candidate_count()) * sizeof(Candidate);
     PinnedBuffer staging(std::max(guess, sent), stream_);
     arena.allocate();
 
@@ -219,7 +223,8 @@ bool Call::run_once() {
     std::memcpy(&header, staging.get(), sizeof header);
     if (report_non_finite(header)) return true;
     if (!make_room(header, arena, p)) return false;
-    const size_t bytes = fixed + size_t(heatmaps ? header.candidates : 0) * sizeof(Candidate) + size_t(header.pairs) * sizeof(Pair);
+    const size_t candidates = heatmaps ? size_t(header.candidates) : 0;
+    const size_t bytes = fixed + candidates * sizeof(Candidate) + size_t(header.pairs) * sizeof(Pair);
     if (bytes <= guess) {
         unpack(staging.get(), p);
         return true;
@@ -260,7 +265,8 @@ bool Call::make_room(const Header& header, const Arena& arena, const Places& p) 
 
 void Call::list_plateaus(const unsigned char* large) {
     std::vector<unsigned char> flags(static_cast<size_t>(peak_room_.segments));
-    check(cudaMemcpyAsync(flags.data(), large, flags.size(), cudaMemcpyDeviceToHost, stream_), "copy flags to the host");
+    check(cudaMemcpyAsync(flags.data(), large, flags.size(), cudaMemcpyDeviceToHost, stream_),
+          "copy flags to the host");
     check(cudaStreamSynchronize(stream_), "find plateaus");
     for (size_t plane = 0; plane < flags.size(); ++plane)
         if (flags[plane]) plateau_planes_.push_back(int64_t(plane));
@@ -271,7 +277,8 @@ bool Call::report_non_finite(const Header& header) {
     if (complement) {
         const int64_t cell = int64_t(~complement), width = heatmaps->width, height = heatmaps->height;
         const int64_t plane = cell / (width * height);
-        peaks.non_finite = {plane / heatmaps->channels, plane % heatmaps->channels, cell / width % height, cell % width};
+        peaks.non_finite = {plane / heatmaps->channels, plane % heatmaps->channels, cell / width % height,
+                            cell % width};
         return true;
     }
     if (header.non_finite_limb) {

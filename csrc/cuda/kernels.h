@@ -36,8 +36,8 @@ Pairs score_limbs(const FieldView& pafs, const float* xy, const int64_t* offsets
 std::pair<Peaks, Pairs> find_peaks_and_limbs(const FieldView& heatmaps, const FieldView& pafs, const PeakQuery& peaks,
                                              const LimbQuery& limbs, void* stream, void* pafs_stream, Timings* timings);
 
-LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs, const int32_t* limbs,
-                     const TraceRule& rule, void* stream);
+LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs,
+                     const int32_t* limbs, const TraceRule& rule, void* stream);
 
 int device_count();
 // For each GPU what keeps the kernels from running there; empty if nothing does.

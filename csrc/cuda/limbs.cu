@@ -30,7 +30,8 @@ struct Work {
 };
 
 template <class T>
-__device__ void score(const Work& work, const Plane<T>& paf_x, const Plane<T>& paf_y, int64_t segment, int64_t i, int64_t j) {
+__device__ void score(const Work& work, const Plane<T>& paf_x, const Plane<T>& paf_y, int64_t segment, int64_t i,
+                      int64_t j) {
     const Candidate from = work.candidates[i], to = work.candidates[j];
     float value = 0;
     const PairResult result = score_pair(paf_x, paf_y, work.pafs.height, work.pafs.width, from.x, from.y, to.x, to.y,
@@ -81,8 +82,8 @@ void score_pairs(const FieldView& pafs, const LimbTask& task, const LimbRule& ru
             ends.to[limb] = task.ends[2 * (first + limb) + 1];
         }
         const int64_t shares = blocks_of(kBlocks, pafs.batch * task.limbs);
-        const Work work{pafs, rule, task.joints, task.limbs, first, count, shares, output.peak_offsets, output.candidates,
-                        found, output.header};
+        const Work work{pafs, rule, task.joints, task.limbs, first, count, shares, output.peak_offsets,
+                        output.candidates, found, output.header};
         with_type(pafs.dtype, [&](auto zero) {
             launch("score limbs", score_limbs<decltype(zero)>, pafs.batch * count * shares, stream, work, ends);
         });

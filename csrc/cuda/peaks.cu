@@ -90,7 +90,8 @@ __device__ void look_closer(const Layout& layout, int64_t begin, const Pack<T>& 
 // The packs of interest, few and in clusters, are put on a list first and then shared out among the block's threads.
 template <class T>
 __global__ void __launch_bounds__(kThreads, 4)
-    scan_packs(const __grid_constant__ Layout layout, int64_t tiles, float threshold, const __grid_constant__ PeakSink sink) {
+    scan_packs(const __grid_constant__ Layout layout, int64_t tiles, float threshold,
+               const __grid_constant__ PeakSink sink) {
     __shared__ unsigned short list[kThreads * kReads];
     __shared__ unsigned listed;
     constexpr int kValues = Pack<T>::kValues;

@@ -84,7 +84,8 @@ void try_kernel(int device) {
     arena.allocate();
     int value = 0;
     launch("run a kernel", mark, 1, nullptr, arena.at<int>(place));
-    check(cudaMemcpyAsync(&value, arena.at<int>(place), sizeof value, cudaMemcpyDeviceToHost, nullptr), "copy a result");
+    check(cudaMemcpyAsync(&value, arena.at<int>(place), sizeof value, cudaMemcpyDeviceToHost, nullptr),
+          "copy a result");
     check(cudaStreamSynchronize(nullptr), "run a kernel");
     if (value != 1) throw std::runtime_error("CUDA failed to run a kernel: it did nothing");
 }
@@ -106,7 +107,8 @@ DeviceGuard::DeviceGuard(const void* pointer) : device_(device_of(pointer)) {
 
 size_t Arena::reserve(int64_t count, size_t size) {
     constexpr size_t kAlignment = 256, kMost = size_t(1) << 46;
-    if (count < 0 || size_t(count) > kMost / size) throw std::runtime_error("CUDA failed to allocate: the fields are too large");
+    if (count < 0 || size_t(count) > kMost / size)
+        throw std::runtime_error("CUDA failed to allocate memory: the fields are too large");
     const size_t place = size_;
     size_ += (size_t(count) * size + kAlignment - 1) / kAlignment * kAlignment;
     return place;

@@ -1,5 +1,5 @@
-// Records found in any order, collected by segment (the peaks of a channel, the pairs of a limb), and their way into one
-// sorted list. No segment has a cap: its count goes on when its room is full, and the call is repeated with more room.
+// Records found in any order, collected by segment (the peaks of a channel, the pairs of a limb), and their way into
+// one sorted list. No segment has a cap: its count goes on when its room is full, and the call is repeated with more.
 #pragma once
 
 #include "output.cuh"
@@ -66,8 +66,8 @@ __device__ inline int64_t count_below(const uint64_t* keys, int64_t count, uint6
     return low;
 }
 
-// One block per chunk of each segment. A record's place in its chunk is the number of smaller keys there: quadratic, but
-// for the some fifty records of a crowd faster than any sort that needs more than one barrier. The only chunk of a
+// One block per chunk of each segment. A record's place in its chunk is the number of smaller keys there: quadratic,
+// but for the some fifty records of a crowd no sort with more than one barrier should be faster. The only chunk of a
 // segment goes to the sorted list at once, others to `sorted`, which has the room of `found`, for merge_chunks.
 // `Stage` names the list: offsets(), total(), most(), lost() and write(place, key, record).
 template <class Record, class Stage>
@@ -113,8 +113,9 @@ __global__ void merge_chunks(Segments<Record> sorted, Stage stage, int64_t chunk
         const uint64_t key = sorted.keys[from + i];
         int64_t place = i - own * kChunk;
         for (int64_t other = 0; other * kChunk < count; ++other) {
+            if (other == own) continue;
             const int64_t left = count - other * kChunk;
-            if (other != own) place += count_below(sorted.keys + from + other * kChunk, left < kChunk ? left : kChunk, key);
+            place += count_below(sorted.keys + from + other * kChunk, left < kChunk ? left : kChunk, key);
         }
         stage.write(begin + place, key, sorted.records[from + i]);
     }

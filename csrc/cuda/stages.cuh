@@ -45,7 +45,7 @@ void detect_peaks(const FieldView& heatmaps, const PeakRule& rule, const PeakSin
 struct PlateauSpace {
     int64_t* planes;   // on the GPU
     int* labels;       // per cell of each: the first cell of its plateau; -1 elsewhere
-    int* sizes;        // per first cell: how many cells the plateau has, then the number of its sum; -1 if it needs none
+    int* sizes;        // per first cell: the cells of its plateau, then the number of its sum; -1 if it needs none
     PlateauSum* sums;
     Count* sums_used;  // 0 at first
 };

@@ -1,5 +1,5 @@
-// find_peaks on heatmaps that are upsampled on the way: a block makes a tile of the upsampled map in shared memory, looks
-// for peaks there and forgets it. Tiles whose cells are all low, which are most, are left at once.
+// find_peaks on heatmaps that are upsampled on the way: a block makes a tile of the upsampled map in shared memory,
+// looks for peaks there and forgets it. Tiles whose cells are all low, which are most, are left at once.
 #include "visit.cuh"
 
 namespace bottomup::cuda {
@@ -105,7 +105,8 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-void detect_upsampled_peaks(const FieldView& heatmaps, const PeakRule& rule, const PeakSink& sink, cudaStream_t stream) {
+void detect_upsampled_peaks(const FieldView& heatmaps, const PeakRule& rule, const PeakSink& sink,
+                            cudaStream_t stream) {
     const int64_t rows = blocks_of(heatmaps.height * rule.upsample, kTileRows);
     const int64_t columns = blocks_of(heatmaps.width * rule.upsample, kTileColumns);
     const int64_t blocks = heatmaps.batch * heatmaps.channels * rows * columns;

@@ -235,7 +235,8 @@ inline cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, c
 }
 
 template <class... Parameters, class... Arguments>
-cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...), Arguments&&... arguments) {
+cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
+                               Arguments&&... arguments) {
     const std::lock_guard<std::mutex> lock(on_host::launches);
     const std::tuple<Parameters...> values(std::forward<Arguments>(arguments)...);
     gridDim = config->gridDim, blockDim = config->blockDim;
