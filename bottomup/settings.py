@@ -68,8 +68,8 @@ class Settings:
         sharing_joints: how many joints a person must hold before it may share somebody's peak. Fewer are more likely a
             second guess at the other person's joints than somebody behind that person.
         orphan_joints: largest fragment that may join a body without any limb to it.
-        stretch: how much farther than a body's measured reach such a fragment may lie. The height of a foreshortened
-            body is measured too low.
+        stretch: how far such a fragment may be from a body on average over their joints, as a share of the farthest that
+            those joints can be apart. Nineteen of twenty of CrowdPose's people are within 0.77 of themselves.
         assignment: how candidates are assigned to people; all but "sweep" are there to compare it with. "single" is
             one assignment per joint type, once (CrowdPose's single round); "limb" is one per limb, assembled (as in
             trt_pose); "greedy" the best pairs of each limb first, assembled (as in OpenPose); "exact" the highest F
@@ -129,7 +129,7 @@ class Settings:
     shared_peak_cost: float = 0.65
     sharing_joints: int = 6
     orphan_joints: int = 4
-    stretch: float = 1.3
+    stretch: float = 0.78
     assignment: str = "sweep"
     exact_candidates: int = 150
     min_joints: int = 1

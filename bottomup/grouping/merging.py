@@ -38,16 +38,18 @@ def merge_touched(graph: PersonJointGraph, touched: Bools) -> Bools:
 def attach_orphans(graph: PersonJointGraph) -> bool:
     """Give small fragments that no limb reaches to the body they fit best. Returns whether anything changed.
 
-    A merger saves the cost of one person and costs as much times the square of the stretch: the distance between
-    the two fragments' joints relative to what the host's body allows, where that is tightest. So it pays if no joint
-    is farther away than it can be.
+    A merger saves the cost of one person and costs as much times the square of the stretch: how far apart the two
+    fragments' joints are relative to what the larger body of the two allows, on average over all pairs of joints. So it
+    pays if they are as close as joints of one body mostly are.
     """
-    hosts = np.zeros(graph.num_people, bool)
+    changed = False
     while True:
         fragment, host = graph.hosts()
         if not len(fragment):
-            break
+            return changed
         graph.absorb(host, fragment)
-        hosts[host] = True
-    graph.measure(hosts)
-    return bool(hosts.any())
+        # A body that has grown is better known, which decides about the fragments that are left.
+        grown = np.zeros(graph.num_people, bool)
+        grown[host] = True
+        graph.measure(grown)
+        changed = True

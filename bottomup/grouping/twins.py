@@ -131,10 +131,10 @@ class PlainGraph(PersonJointGraph):
         size = held.sum(axis=1)
         bodies = np.flatnonzero((size > 1) & np.isfinite(self.scales))
         orphans = np.flatnonzero((size > 0) & (size <= self.settings.orphan_joints))
-        best = [_best_host(self, held, bodies, int(orphan)) for orphan in orphans]
-        host = np.array([host for host, _ in best], np.int64)
-        chosen = _each_once(orphans, host, np.array([max(1 - stretch, 0) for _, stretch in best]))
-        return orphans[chosen], host[chosen]
+        pairs = [pair for orphan in orphans for pair in _hosts(self, held, bodies, int(orphan))]
+        fragment, host, gain = (np.array(column) for column in zip(*pairs, strict=True)) if pairs else _NO_PAIRS
+        chosen = _each_once(fragment, host, gain)
+        return fragment[chosen], host[chosen]
 
 
 def assign_numpy(edges: Edges) -> tuple[Ints, Ints]:
@@ -213,22 +213,27 @@ def _exchange_gain(graph: PersonJointGraph, contacts: _Contacts) -> Floats:
     return change
 
 
-def _best_host(graph: PersonJointGraph, held: Bools, bodies: Ints, orphan: int) -> tuple[int, float]:
+_NO_PAIRS = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+
+
+def _hosts(graph: PersonJointGraph, held: Bools, bodies: Ints, orphan: int) -> list[tuple[int, int, float]]:
+    """The bodies that may take a fragment: (fragment, body, gain) each."""
     joints = np.flatnonzero(held[orphan])
     # A limb that the field does not show although both its joints are there speaks against the pair.
     unwanted = np.unique(np.concatenate([joints, *(graph.neighbours[k] for k in joints)]))
     hosts = bodies[~held[np.ix_(bodies, unwanted)].any(axis=1)]
-    hosts = hosts[held[hosts].sum(axis=1) > len(joints)]
+    hosts = hosts[(held[hosts].sum(axis=1) >= len(joints)) & (hosts != orphan)]
     if not len(hosts):
-        return -1, np.inf
+        return []
     place = np.where(held[hosts][..., None], graph.xy[graph.slots[hosts]], np.nan)
     apart = np.linalg.norm(place[:, None] - graph.xy[graph.slots[orphan, joints]][None, :, None], axis=-1)
-    allowed_length = graph.settings.stretch * graph.scales[hosts, None, None] * graph.reach[joints][None]
+    height = np.fmax(graph.scales[hosts], graph.scales[orphan])
+    allowed = graph.settings.stretch * height[:, None, None] * graph.reach[joints][None]
     with np.errstate(invalid="ignore", divide="ignore"):
-        stretch = np.nan_to_num(apart / allowed_length, nan=-1).reshape(len(hosts), -1).max(axis=1)
-    stretch[stretch < 0] = np.inf
-    best = int(stretch.argmin())
-    return int(hosts[best]), float(stretch[best])
+        ratio = (apart / allowed).reshape(len(hosts), -1)
+    count = (~np.isnan(ratio)).sum(axis=1)
+    stretch = np.where(count > 0, np.nansum(ratio, axis=1) / np.maximum(count, 1), np.inf)
+    return [(orphan, int(host), float(1 - found)) for host, found in zip(hosts, stretch, strict=True) if found < 1]
 
 
 def typical_affinity_numpy(first: Ints, second: Ints, limb: Ints, affinity: Floats, responses: Floats) -> float:

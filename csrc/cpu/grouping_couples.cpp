@@ -83,25 +83,28 @@ std::vector<Couple> mergers(const Rule& rule, const Links& links, const View& vi
 
 namespace {
 
-// How far the joints of a fragment lie from a host's, as a share of what the host's body allows, where that is tightest;
-// at least `limit` if it is no less than that; infinity if nothing is known.
-double stretch_between(const Rule& rule, const View& view, const double* xy, int64_t fragment, int64_t host,
-                       double stretch, double limit) {
-    const int64_t *small = view.slots + fragment * rule.joints, *large = view.slots + host * rule.joints;
-    double worst = -1;
+// How far apart the joints of two people are, relative to what their bodies allow: the mean over all pairs of joints,
+// infinite if no pair has a say.
+double stretch_between(const Rule& rule, const View& view, const double* xy, int64_t orphan, int64_t host,
+                       double stretch) {
+    const int64_t *small = view.slots + orphan * rule.joints, *large = view.slots + host * rule.joints;
+    const double height = std::fmax(view.scales[host], view.scales[orphan]);  // the orphan's may be NaN
+    double sum = 0;
+    int64_t count = 0;
     for (int64_t joint = 0; joint < rule.joints; ++joint) {
         if (small[joint] < 0) continue;
         for (int64_t other = 0; other < rule.joints; ++other) {
             if (large[other] < 0) continue;
             const double dx = xy[2 * large[other]] - xy[2 * small[joint]];
             const double dy = xy[2 * large[other] + 1] - xy[2 * small[joint] + 1];
-            const double allowed = stretch * view.scales[host] * rule.reach[size_t(joint * rule.joints + other)];
-            const double ratio = std::sqrt(dx * dx + dy * dy) / allowed;  // NaN says nothing
-            if (ratio > worst) worst = ratio;
-            if (worst >= limit) return worst;
+            const double allowed = stretch * height * rule.reach[size_t(joint * rule.joints + other)];
+            const double ratio = std::sqrt(dx * dx + dy * dy) / allowed;
+            if (std::isnan(ratio)) continue;
+            sum += ratio;
+            ++count;
         }
     }
-    return worst < 0 ? std::numeric_limits<double>::infinity() : worst;
+    return count ? sum / double(count) : std::numeric_limits<double>::infinity();
 }
 
 // A set of joint types as the bits of one word; types 64 apart share a bit, so where two sets share none, they are
@@ -151,15 +154,13 @@ std::vector<Couple> hosts(const Rule& rule, const View& view, const double* xy, 
         const std::vector<int32_t> unwanted = unwanted_types(rule, view.slots + orphan * rule.joints);
         uint64_t unwanted_bits = 0;
         for (const int32_t joint : unwanted) unwanted_bits |= bit_of(joint);
-        Couple best{orphan, -1, -1, -1};  // a merger pays if nothing is stretched beyond what is allowed
         for (const auto& [host, bits] : bodies) {
             if ((bits & unwanted_bits) && (rule.joints <= 64 || holds_any(unwanted, view.slots + host * rule.joints)))
                 continue;
-            if (size[size_t(host)] <= size[size_t(orphan)]) continue;
-            const double found = stretch_between(rule, view, xy, orphan, host, stretch, -best.gain);
-            if (found < -best.gain) best.second = host, best.gain = -found;
+            if (host == orphan || size[size_t(host)] < size[size_t(orphan)]) continue;
+            const double gain = 1 - stretch_between(rule, view, xy, orphan, host, stretch);
+            if (gain > 0) all.push_back({orphan, host, -1, gain});
         }
-        if (best.second >= 0) all.push_back(best);
     }
     return each_once(std::move(all), view.people);
 }

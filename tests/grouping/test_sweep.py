@@ -323,8 +323,8 @@ def test_parts_of_a_skeleton_that_no_limb_joins_are_grouped_each_by_itself() -> 
     group(graph)
     assert graph.slots.tolist() == [[0, 1, -1, -1, -1], [-1, -1, -1, 2, 3]]
     near = make_graph(ARM_AND_LEG, [(*p[:1], p[1] % 290, *p[2:]) for p in points], {(0, 0, 1): 1.0, (2, 2, 3): 1.0})
-    group(near)  # of equal size, so neither is the other's fragment
-    assert near.num_people == 2
+    group(near)  # as close as parts of one body are
+    assert near.num_people == 1
 
 
 def test_of_joints_with_unknown_names_nothing_is_assumed() -> None:
