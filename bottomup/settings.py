@@ -68,8 +68,8 @@ class Settings:
         sharing_joints: how many joints a person must hold before it may share somebody's peak. Fewer are more likely a
             second guess at the other person's joints than somebody behind that person.
         orphan_joints: largest fragment that may join a body without any limb to it.
-        stretch: how far such a fragment may be from a body on average over their joints, as a share of the farthest that
-            those joints can be apart. Nineteen of twenty of CrowdPose's people are within 0.77 of themselves.
+        stretch: how far such a fragment may be from a body on average over their joints, as a share of the farthest
+            that those joints can be apart. Nineteen of twenty of CrowdPose's people are within 0.77 of themselves.
         assignment: how candidates are assigned to people; all but "sweep" are there to compare it with. "single" is
             one assignment per joint type, once (CrowdPose's single round); "limb" is one per limb, assembled (as in
             trt_pose); "greedy" the best pairs of each limb first, assembled (as in OpenPose); "exact" the highest F
@@ -81,7 +81,8 @@ class Settings:
         core_threshold: people none of whose joints scores this much are left out. What a network sees in leaves and
             folds of cloth is faint all over; on 300 COCO photos this leaves out a tenth of what was found and no AP.
         size_weight: the power of a person's size (square root of the box's area over the picture's longer side) in the
-            score. With 0 a speck of faint joints ranks with a whole person; 0.2 ranks the people of COCO best.
+            score. With 0 a speck of faint joints ranks with a whole person; the people of COCO rank best with 0.2, those
+            of CrowdPose with 0, and 0.15 loses little of either.
         person_threshold: people with a lower score are left out. The default leaves out one faint joint by itself.
         joint_threshold: joints with a lower score are reported as missing.
         nms: leave out people whom a better one makes redundant; see `pose_nms` for this and the next five. Off: people
@@ -120,7 +121,7 @@ class Settings:
     trace_clear: float = 2.0
     trace_merge: float = 5.0
     typical_affinity: float = 0.2
-    doubt: float = 0.6
+    doubt: float = 0.55
     weak_support: float = 0.2
     faint_response: float = 0.4
     person_cost: float = 0.25
@@ -134,7 +135,7 @@ class Settings:
     exact_candidates: int = 150
     min_joints: int = 1
     core_threshold: float = 0.4
-    size_weight: float = 0.2
+    size_weight: float = 0.15
     person_threshold: float = 0.05
     joint_threshold: float = 0.0
     nms: bool = False
