@@ -81,8 +81,8 @@ class Settings:
         core_threshold: people none of whose joints scores this much are left out. What a network sees in leaves and
             folds of cloth is faint all over; on 300 COCO photos this leaves out a tenth of what was found and no AP.
         size_weight: the power of a person's size (square root of the box's area over the picture's longer side) in the
-            score. With 0 a speck of faint joints ranks with a whole person; the people of COCO rank best with 0.2, those
-            of CrowdPose with 0, and 0.15 loses little of either.
+            score. With 0 a speck of faint joints ranks with a whole person; the people of COCO rank best with 0.2,
+            those of CrowdPose with 0, and 0.15 loses little of either.
         person_threshold: people with a lower score are left out. The default leaves out one faint joint by itself.
         joint_threshold: joints with a lower score are reported as missing.
         nms: leave out people whom a better one makes redundant; see `pose_nms` for this and the next five. Off: people
