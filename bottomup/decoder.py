@@ -26,7 +26,7 @@ from bottomup.kernels import (
 from bottomup.kernels.arrays import check_field, check_finite, find_non_finite
 from bottomup.kernels.gpu_arrays import is_on_gpu
 from bottomup.people import People
-from bottomup.settings import Settings
+from bottomup.settings import DEFAULT_PERSON_THRESHOLD, Settings
 from bottomup.skeleton import Skeleton
 
 STEPS = ("peaks", "limbs", "traces", "grouping", "people")
@@ -229,7 +229,8 @@ def to_people(
     xy = np.where(held[..., None], graph.xy[graph.slots], np.nan)
     responses[~held] = 0.0
     scores = person_scores(xy, responses, longest, settings)
-    keep = (held.sum(axis=1) >= settings.min_joints) & (scores >= settings.person_threshold)
+    lowest = DEFAULT_PERSON_THRESHOLD if settings.person_threshold is None else settings.person_threshold
+    keep = (held.sum(axis=1) >= settings.min_joints) & (scores >= lowest)
     clear = responses.max(axis=1, initial=0.0) >= settings.core_threshold
     keep &= clear if sure is None else clear | sure
     order = np.flatnonzero(keep)[np.argsort(-scores[keep], kind="stable")]

@@ -83,7 +83,8 @@ class Settings:
         size_weight: the power of a person's size (square root of the box's area over the picture's longer side) in the
             score. With 0 a speck of faint joints ranks with a whole person; the people of COCO rank best with 0.2,
             those of CrowdPose with 0, and 0.15 loses little of either.
-        person_threshold: people with a lower score are left out. The default leaves out one faint joint by itself.
+        person_threshold: people with a lower score are left out. None takes what the network's weights say, or 0.05,
+            which leaves out one faint joint by itself.
         joint_threshold: joints with a lower score are reported as missing.
         nms: leave out people whom a better one makes redundant; see `pose_nms` for this and the next five. Off: people
             who hold no joint in common are hardly ever redundant, and in crowds some would be taken for it.
@@ -136,7 +137,7 @@ class Settings:
     min_joints: int = 1
     core_threshold: float = 0.4
     size_weight: float = 0.15
-    person_threshold: float = 0.05
+    person_threshold: float | None = None
     joint_threshold: float = 0.0
     nms: bool = False
     nms_sigma1: float = 0.1
@@ -153,13 +154,15 @@ class Settings:
             value = getattr(self, setting.name)
             if setting.type == "bool" and not isinstance(value, bool):
                 raise TypeError(f"{setting.name} must be True or False but is {value!r}")
-            if setting.type in ("int", "float"):
+            if setting.type in ("int", "float") or (setting.type == "float | None" and value is not None):
                 _check_number(setting.name, value, whole=setting.type == "int")
         for name, choices in (("assignment", _ASSIGNMENTS), ("merge", _MERGES)):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {list(choices)} but is {getattr(self, name)!r}")
 
 
+# What `person_threshold=None` means for fields of which nothing else is known.
+DEFAULT_PERSON_THRESHOLD = 0.05
 # Inclusive bounds; a setting that is not here may be any number from 0 on.
 _BOUNDS: dict[str, tuple[float, float]] = {
     "input_height": (1, 16384),

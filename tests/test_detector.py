@@ -83,6 +83,15 @@ def assert_same_poses(people: People, poses: np.ndarray, *, tolerance: float) ->
 TWO = scene(500, 700, (200, 40, 400), (480, 60, 420))
 
 
+def test_a_network_may_say_what_counts_as_a_person() -> None:
+    backend = SeesColours()
+    assert Detector(backend=backend).settings.person_threshold is None
+    backend.person_threshold = 0.4  # type: ignore[attr-defined]
+    assert Detector(backend=backend).settings.person_threshold == 0.4
+    assert Detector(backend=backend, settings=Settings(person_threshold=0.1)).settings.person_threshold == 0.1
+    assert Detector(backend=backend, settings=Settings(person_threshold=0.0)).settings.person_threshold == 0.0
+
+
 def test_the_fake_is_a_backend() -> None:
     assert isinstance(SeesColours(), Backend)
 

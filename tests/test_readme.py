@@ -48,12 +48,12 @@ def test_the_commands_exist() -> None:
 
     text = README.read_text(encoding="utf-8")
     lines = re.findall(
-        r"(?:^    |`|bin/)bottomup ((?:detect|eval|weights|doctor|train|bench)[^`\n]*)", text, re.MULTILINE
+        r"(?:^    |`|bin/)bottomup ((?:detect|eval|export|weights|doctor|train|bench)[^`\n]*)", text, re.MULTILINE
     )
     assert len(lines) >= 6
     for line in lines:
         words = line.split()
-        command = words[:2] if words[0] in ("weights", "bench") else words[:1]
+        command = words[:2] if words[0] in ("weights", "bench", "export") else words[:1]
         shown = CliRunner().invoke(app, [*command, "--help"])
         assert shown.exit_code == 0, line
         for option in (word for word in words if word.startswith("--") and word != "--help"):

@@ -35,6 +35,8 @@ class NetworkConfig:
     channels: of the features that the stages see.
     widths, depths: of the backbone.
     stages: how many predictions are made in turn.
+    person_threshold: least score of the people in this network's fields, where `Settings` leaves it open: how sure a
+        network is where nobody is differs from network to network. 0: the decoder's own.
     """
 
     skeleton: str = "openpose18"
@@ -44,11 +46,14 @@ class NetworkConfig:
     widths: tuple[int, ...] = (48, 64, 144, 256)
     depths: tuple[int, ...] = (1, 2, 2)
     stages: int = 2
+    person_threshold: float = 0.0
 
     def __post_init__(self) -> None:
         get_skeleton(self.skeleton)
         if self.stride not in (4, 8):
             raise ValueError(f"stride must be 4 or 8 but is {self.stride}")
+        if not 0 <= self.person_threshold <= 1:
+            raise ValueError(f"person_threshold must be from 0 to 1 but is {self.person_threshold}")
         if self.backbone not in BACKBONES:
             raise ValueError(f"backbone must be one of {sorted(BACKBONES)} but is {self.backbone!r}")
         # TOML and JSON have lists only.

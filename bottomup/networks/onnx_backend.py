@@ -46,6 +46,7 @@ class OnnxBackend:
         self.skeleton = get_skeleton(json.loads(facts["skeleton"]))
         self.stride: int = json.loads(facts["stride"])
         self.alignment: int = json.loads(facts["alignment"])
+        self.person_threshold: float = json.loads(facts["person_threshold"])
 
     def run(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """See `Backend.run`."""

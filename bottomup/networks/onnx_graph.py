@@ -50,7 +50,12 @@ def onnx_model(network: FieldNetwork) -> Any:
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION, producer_name="bottomup"
     )
-    facts = {"skeleton": network.skeleton.name, "stride": network.config.stride, "alignment": network.alignment}
+    facts: dict[str, Any] = {
+        "skeleton": network.skeleton.name,
+        "stride": network.config.stride,
+        "alignment": network.alignment,
+    }
+    facts["person_threshold"] = network.config.person_threshold
     helper.set_model_props(model, {"format": FORMAT, **{name: json.dumps(value) for name, value in facts.items()}})
     onnx.checker.check_model(model)
     return model

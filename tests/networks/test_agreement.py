@@ -26,7 +26,9 @@ openvino = pytest.importorskip("openvino")
 CONFIGS = {
     "pyramid": NetworkConfig(channels=8, widths=(8, 8, 16, 16), depths=(1, 2, 1)),
     "pyramid4": NetworkConfig("coco17", 4, channels=8, widths=(8, 8, 16, 16), depths=(0, 1, 1), stages=3),
-    "lite": NetworkConfig(backbone="efficientnet_lite0", channels=8, widths=(16,), depths=(1, 1)),
+    "lite": NetworkConfig(
+        backbone="efficientnet_lite0", channels=8, widths=(16,), depths=(1, 1), person_threshold=0.25
+    ),
     "resnet": NetworkConfig(backbone="resnet", channels=8, widths=(8, 8, 16, 16), depths=(1, 2, 1, 1)),
     "resnet4": NetworkConfig("coco17", 4, "resnet", channels=8, widths=(8, 8, 16, 16), depths=(1, 1, 1, 1), stages=1),
 }
@@ -71,6 +73,7 @@ def test_all_backends_agree_on_any_size(weights: Path, tmp_path: Path) -> None:
             assert isinstance(backend, Backend)
             assert (backend.skeleton, backend.stride) == (reference.skeleton, reference.stride)
             assert (backend.alignment, backend.device) == (reference.alignment, "cpu")
+            assert backend.person_threshold == load_network(weights).config.person_threshold  # type: ignore[attr-defined]
             for result, wanted in zip(backend.run(images), expected, strict=True):
                 assert result.dtype == np.float32
                 np.testing.assert_allclose(result, wanted, atol=2e-4)
