@@ -154,5 +154,18 @@ class GroupingLinks:
         self, owner: _Ints, slots: _Ints, scales: _Floats, xy: _Floats, orphan_joints: int, stretch: float
     ) -> tuple[_Ints, _Ints, _Ints]: ...
 
+def read_people(
+    slots: _Ints,
+    xy: _Floats,
+    scores: _Floats,
+    sure: _Bools | None,
+    stride: float,
+    longest: float,
+    size_weight: float,
+    joint_threshold: float,
+    person_threshold: float,
+    core_threshold: float,
+    min_joints: int,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32], bool]: ...
 def match(person: _Ints, candidate: _Ints, weight: _Floats, people: int) -> _Ints: ...
 def typical_affinity(first: _Ints, second: _Ints, limb: _Ints, affinity: _Floats, responses: _Floats) -> float: ...

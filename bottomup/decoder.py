@@ -14,6 +14,7 @@ from bottomup.grouping import PersonJointGraph, build_graph, group
 from bottomup.grouping.build import typical_affinity
 from bottomup.grouping.nms import pose_nms
 from bottomup.grouping.proposals import adopt, check_proposal_lists
+from bottomup.grouping.results import to_people
 from bottomup.kernels import (
     Candidates,
     LimbPairs,
@@ -26,7 +27,7 @@ from bottomup.kernels import (
 from bottomup.kernels.arrays import check_field, check_finite, find_non_finite
 from bottomup.kernels.gpu_arrays import is_on_gpu
 from bottomup.people import People
-from bottomup.settings import DEFAULT_PERSON_THRESHOLD, Settings
+from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
 
 STEPS = ("peaks", "limbs", "traces", "grouping", "people")
@@ -213,60 +214,6 @@ def _check_candidates(candidates: Candidates | None, skeleton: Skeleton, images:
             f"candidates must be of {images} images and {skeleton.num_joints} joints but are of {candidates.batch} "
             f"and {candidates.joints}"
         )
-
-
-def to_people(
-    graph: PersonJointGraph, stride: float, longest: int, sure: npt.NDArray[np.bool_] | None = None
-) -> People:
-    """The people of a grouped graph, best first, in pixels; `longest` is the field's longer side in cells.
-
-    For those who are `sure`, `core_threshold` is waived.
-    """
-    settings, skeleton = graph.settings, graph.skeleton
-    held = graph.slots >= 0
-    responses = np.where(held, graph.scores[graph.slots], 0.0)
-    held &= responses >= settings.joint_threshold
-    xy = np.where(held[..., None], graph.xy[graph.slots], np.nan)
-    responses[~held] = 0.0
-    scores = person_scores(xy, responses, longest, settings)
-    lowest = DEFAULT_PERSON_THRESHOLD if settings.person_threshold is None else settings.person_threshold
-    keep = (held.sum(axis=1) >= settings.min_joints) & (scores >= lowest)
-    clear = responses.max(axis=1, initial=0.0) >= settings.core_threshold
-    keep &= clear if sure is None else clear | sure
-    order = np.flatnonzero(keep)[np.argsort(-scores[keep], kind="stable")]
-    return People(
-        skeleton,
-        ((xy[order] + 0.5) * stride - 0.5).astype(np.float32),
-        responses[order].astype(np.float32),
-        scores[order].astype(np.float32),
-    )
-
-
-def person_scores(
-    xy: npt.NDArray[np.float64], responses: npt.NDArray[np.float64], longest: int, settings: Settings
-) -> npt.NDArray[np.float64]:
-    """(N,) how sure one can be of each person, 0..1: the root mean square of the responses of all joints, 0 for those
-    that are missing, times a power of the person's size as a share of the picture's longer side.
-
-    The square lets a few clear joints count for more than many faint ones, and the joints of large people are surer.
-
-    Parameters
-    ----------
-    xy:
-        (N, K, 2) in cells, NaN where missing.
-    responses:
-        (N, K), 0 where missing.
-    longest:
-        The field's longer side in cells.
-    settings:
-        For its `size_weight`.
-    """
-    low, high = np.where(np.isnan(xy), np.inf, xy), np.where(np.isnan(xy), -np.inf, xy)
-    # The box reaches half a cell beyond the joints, so that a single joint has a size.
-    sides = np.maximum(high.max(axis=1, initial=-np.inf) - low.min(axis=1, initial=np.inf) + 1, 1)
-    size = np.minimum(np.sqrt(sides.prod(axis=1)) / longest, 1)
-    scores: npt.NDArray[np.float64] = np.sqrt(np.square(responses).mean(axis=1)) * size**settings.size_weight
-    return scores
 
 
 def leave_out_redundant(people: People, settings: Settings) -> People:

@@ -109,6 +109,17 @@ struct Couple {
     double gain;
 };
 
+// Which of the people and joints are reported, and how; lengths in cells, `stride` in pixels a cell.
+struct ResultRule {
+    double stride, longest, size_weight, joint_threshold, person_threshold, core_threshold;
+    int64_t min_joints;
+};
+
+struct Results {
+    std::vector<float> keypoints, keypoint_scores, scores;  // (N, K, 2), (N, K), (N,)
+    bool right;  // all joints are finite and have a positive score
+};
+
 // grouping_links.cpp. `which` (P,): whose heights to measure; the others keep theirs.
 std::vector<double> measure(const Rule& rule, const Links& links, const View& view, const bool* which);
 double objective(const Rule& rule, const Links& links, const View& view);
@@ -159,6 +170,10 @@ std::vector<int64_t> shareable(const Rule& rule, const Links& links, const View&
 std::vector<Couple> mergers(const Rule& rule, const Links& links, const View& view, const bool* touched);
 std::vector<Couple> hosts(const Rule& rule, const View& view, const double* xy, int64_t orphan_joints, double stretch);
 std::vector<Couple> each_once(std::vector<Couple>&& couples, int64_t people);
+
+// grouping_results.cpp. `sure` (P,): for whom core_threshold is waived, or null.
+Results read_people(const int64_t* slots, int64_t people, int64_t joints, const double* xy, const double* scores,
+                    const bool* sure, const ResultRule& rule);
 
 // grouping_exchange.cpp: who exchanges what, likewise.
 std::vector<Couple> exchanges(const Rule& rule, const Links& links, const View& view, const bool* touched);

@@ -1,13 +1,12 @@
 // The part of bottomup._C that groups. Whatever comes from Python is checked here, so that a wrong call raises and
 // never reads foreign memory; what it means is said in bottomup/grouping.
-#include "../bindings.h"
-
 #include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "grouping.h"
+#include "grouping_inputs.h"
 
 namespace bottomup {
 namespace {
@@ -17,41 +16,6 @@ using grouping::Links;
 using grouping::Rule;
 using grouping::State;
 using grouping::View;
-using Ints = py::array_t<int64_t, py::array::c_style>;
-using Floats = py::array_t<double, py::array::c_style>;
-using Bools = py::array_t<bool, py::array::c_style>;
-
-void check(bool right, const std::string& message) {
-    if (!right) throw std::invalid_argument(message);
-}
-
-void check_shape(const char* name, const py::array& array, const std::vector<int64_t>& shape) {
-    bool right = array.ndim() == py::ssize_t(shape.size());
-    std::string wanted, was;
-    for (size_t axis = 0; axis < shape.size(); ++axis) {
-        right = right && array.shape(py::ssize_t(axis)) == shape[axis];
-        wanted += std::to_string(shape[axis]) + (axis + 1 < shape.size() || axis == 0 ? ", " : "");
-    }
-    if (right) return;
-    for (py::ssize_t axis = 0; axis < array.ndim(); ++axis) was += std::to_string(array.shape(axis)) + ", ";
-    throw std::invalid_argument(std::string(name) + " must have shape (" + wanted + ") but has (" + was + ")");
-}
-
-// Values from `low` to below `high`, looked at without a branch for each.
-template <class T>
-void check_range(const char* name, const T* values, int64_t count, T low, T high) {
-    bool right = true;
-    for (int64_t n = 0; n < count; ++n) right &= values[n] >= low && values[n] < high;
-    if (!right)
-        throw std::invalid_argument(std::string(name) + " must be from " + std::to_string(low) + " to " +
-                                    std::to_string(int64_t(high) - 1) + " but has others");
-}
-
-template <class T>
-std::vector<T> to_vector(const py::array_t<T, py::array::c_style>& array) {
-    return std::vector<T>(array.data(), array.data() + array.size());
-}
-
 grouping::Pattern pattern_of(const Rule& rule, int64_t index, const bool* exchanged) {
     grouping::Pattern pattern{index, {}, 0};
     for (int32_t limb = 0; limb < int32_t(rule.limbs.size()); ++limb) {
@@ -244,6 +208,30 @@ py::tuple hosts(const Graph& graph, const Ints& owner, const Ints& slots, const 
     return to_python(couples);
 }
 
+// Keypoints, their scores, the people's scores, and whether all of that is finite and positive.
+py::tuple read_people(const Ints& slots, const Floats& xy, const Floats& scores, const std::optional<Bools>& sure,
+                      double stride, double longest, double size_weight, double joint_threshold,
+                      double person_threshold, double core_threshold, int64_t min_joints) {
+    check(slots.ndim() == 2, "slots must have shape (P, K)");
+    const int64_t people = slots.shape(0), joints = slots.shape(1), candidates = scores.size();
+    check_shape("xy", xy, {candidates, 2});
+    check_shape("scores", scores, {candidates});
+    check_range<int64_t>("slots", slots.data(), slots.size(), -1, candidates);
+    if (sure) check_shape("sure", *sure, {people});
+    const grouping::ResultRule rule{stride,           longest,        size_weight, joint_threshold,
+                                    person_threshold, core_threshold, min_joints};
+    grouping::Results found;
+    {
+        const bool* flags = sure ? sure->data() : nullptr;
+        const py::gil_scoped_release release;
+        found = grouping::read_people(slots.data(), people, joints, xy.data(), scores.data(), flags, rule);
+    }
+    const auto count = py::ssize_t(found.scores.size());
+    return py::make_tuple(to_numpy(std::move(found.keypoints)).reshape({count, py::ssize_t(joints), py::ssize_t(2)}),
+                          to_numpy(std::move(found.keypoint_scores)).reshape({count, py::ssize_t(joints)}),
+                          to_numpy(std::move(found.scores)), found.right);
+}
+
 py::array match(const Ints& person, const Ints& candidate, const Floats& weight, int64_t people) {
     const int64_t count = person.size();
     check(people >= 0 && people < INT32_MAX, "people must be fewer than 2^31");
@@ -301,6 +289,9 @@ void bind_grouping(py::module_& m) {
         .def("exchanges", &exchanges, owner, slots, scales, py::arg("touched").noconvert())
         .def("hosts", &hosts, owner, slots, scales, py::arg("xy").noconvert(), py::arg("orphan_joints"),
              py::arg("stretch"));
+    m.def("read_people", &read_people, slots, py::arg("xy").noconvert(), py::arg("scores").noconvert(),
+          py::arg("sure").noconvert(), py::arg("stride"), py::arg("longest"), py::arg("size_weight"),
+          py::arg("joint_threshold"), py::arg("person_threshold"), py::arg("core_threshold"), py::arg("min_joints"));
     m.def("typical_affinity", &typical_affinity, py::arg("first").noconvert(), py::arg("second").noconvert(),
           py::arg("limb").noconvert(), py::arg("affinity").noconvert(), py::arg("responses").noconvert());
     m.def("match", &match, py::arg("person").noconvert(), py::arg("candidate").noconvert(),
