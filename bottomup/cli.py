@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bottomup import _cli_eval, _cli_export
+from bottomup import _cli_eval, _cli_export, _cli_train
 from bottomup._cli_bench import app as bench_app
 from bottomup._cli_common import FAILED, INTERRUPTED, WRONG_USAGE, make_settings, read_numbers, stop
 
@@ -29,6 +29,7 @@ app.add_typer(weights_app, name="weights")
 app.add_typer(_cli_export.app, name="export")
 app.add_typer(bench_app, name="bench")
 app.command("eval")(_cli_eval.evaluate)
+app.command("train")(_cli_train.train)
 
 
 class Format(StrEnum):
@@ -178,35 +179,6 @@ def weights_get(
         stop(str(error), FAILED)
     except KeyboardInterrupt:
         stop("interrupted; the next try goes on from there", INTERRUPTED)
-
-
-@app.command()
-def train(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The recipe.", exists=True, dir_okay=False)],
-    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder that the recipe's paths start from.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for checkpoints, log and weights.")] = None,
-    hours: Annotated[float | None, typer.Option(metavar="HOURS", help="Train for so long.")] = None,
-    device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="cpu, cuda or cuda:N; a GPU if there is one, unless given.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")] = False,
-) -> None:
-    """Train a network by a recipe. Options replace the recipe's own values.
-
-    On several GPUs: torchrun --nproc-per-node GPUS -m bottomup train CONFIG.toml
-    """
-    changes: dict[str, Any] = {"data": data and str(data), "out": out and str(out), "hours": hours, "device": device}
-    try:
-        from bottomup.training import TrainConfig
-        from bottomup.training import train as run_training
-
-        recipe = TrainConfig.load(config, **{name: value for name, value in changes.items() if value is not None})
-        path = run_training(recipe, resume=resume)
-    except (ValueError, FileNotFoundError, ImportError) as error:
-        stop(str(error), WRONG_USAGE)
-    except KeyboardInterrupt:
-        stop("interrupted; --resume goes on from the last checkpoint", INTERRUPTED)
-    print(f"weights: {path}")
 
 
 @app.command()

@@ -41,6 +41,22 @@ def test_train_hands_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (config.data, config.out, config.hours, config.seed, resume) == ("d", "o", 0.5, 5, True)
 
 
+def test_train_ablates_and_shows_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tmp_path / "a.toml"
+    recipe.write_text("[[sources]]\nfolder = 'a'")
+    (tmp_path / "ablation.md").write_text("| run |\n")
+    seen = []
+    monkeypatch.setattr(
+        "bottomup.training.ablation.ablate", lambda config: seen.append(config.steps) or tmp_path / "ablation.csv"
+    )
+    result = run(app, ["train", str(recipe), "--steps", "7", "--ablate"])
+    assert (result.exit_code, result.output, seen) == (0, "| run |\n", [7])
+    monkeypatch.undo()
+    result = run(app, ["train", str(recipe), "--ablate"])
+    assert result.exit_code == 2
+    assert "steps must be above 0 for an ablation" in result.output
+
+
 def test_weights_list_names_every_network() -> None:
     from bottomup.weights import list_weights
 

@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
-from bottomup.datasets.coco import Photo, read_coco, read_plain, validation_ids
+from bottomup.datasets.coco import read_coco
+from bottomup.datasets.folder import LABEL_FILES, read_folder, read_plain
+from bottomup.datasets.lsp import read_lsp
+from bottomup.datasets.mpii import read_mpii
+from bottomup.datasets.photo import Photo, joint_boxes, validation_ids
 
-__all__ = ["Photo", "read_coco", "read_plain", "validation_ids"]
+__all__ = [
+    "LABEL_FILES",
+    "Photo",
+    "joint_boxes",
+    "read_coco",
+    "read_folder",
+    "read_lsp",
+    "read_mpii",
+    "read_plain",
+    "validation_ids",
+]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bottomup.training.config import Source, TrainConfig
+from bottomup.training.config import TrainConfig
 from bottomup.training.loop import train
+from bottomup.training.source import Source
 
 __all__ = ["Source", "TrainConfig", "train"]

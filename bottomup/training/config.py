@@ -10,41 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bottomup.networks.field_network import NetworkConfig
-
-
-@dataclass(frozen=True)
-class Source:
-    """One folder of photos.
-
-    folder: relative to the data root; in COCO form, or photos without people if it has no `annotations.json`.
-    weight: this source's share of the crops, relative to the other sources.
-    skip_joints: joints of the file that mean something else than the skeleton's joint of that name.
-    held_out_split, held_out: this many photos of lowest id in that split are never trained on. Photos without
-        people have no split and no id; there it is the first by path.
-    person_size: > 0 rescales each photo so that its labelled person is that many pixels long (at most thrice as
-        large), the scale to which `scale` and `teacher_scales` are relative; 0 takes the photo as it is.
-    scale: smallest and largest scale of a crop.
-    teacher_scales: at which scales the teacher looks at the photo; empty: no teacher here.
-    label_trust: share of the label, against the teacher, near a labelled joint.
-    """
-
-    folder: str
-    weight: float = 1.0
-    skip_joints: tuple[str, ...] = ()
-    held_out_split: str = ""
-    held_out: int = 0
-    person_size: float = 0.0
-    scale: tuple[float, float] = (0.5, 1.5)
-    teacher_scales: tuple[float, ...] = ()
-    label_trust: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name in ("skip_joints", "scale", "teacher_scales"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        _require(math.isfinite(self.weight) and self.weight > 0, "weight", "positive", self.weight)
-        _require(len(self.scale) == 2 and 0 < self.scale[0] <= self.scale[1], "scale", "two rising sizes", self.scale)
-        _require(min(self.teacher_scales, default=1) > 0, "teacher_scales", "positive", self.teacher_scales)
-        _require(0 <= self.label_trust <= 1, "label_trust", "from 0 to 1", self.label_trust)
+from bottomup.training.source import Source, require
 
 
 @dataclass(frozen=True)
@@ -66,6 +32,7 @@ class TrainConfig:
     foreground: how much more a cell counts where the target is 1 than where it is 0.
     joint_weights: (name, weight) pairs of joints whose heatmaps count more, or less, than 1; "wrist" is both wrists.
     hard_joints: above 0, only so many joints of a crop count in the last stage, those that are seen worst.
+    intermediate: every stage is compared with the target (intermediate supervision), not the last alone.
     rotation: degrees to either side.  flip: share of mirrored crops.  colour: 0 leaves the colours alone.
     jpeg: share of crops that go through a strong JPEG compression.
     half_body: share of crops around the upper or the lower half of a person, enlarged.
@@ -102,6 +69,7 @@ class TrainConfig:
     foreground: float = 4.0
     joint_weights: tuple[tuple[str, float], ...] = ()
     hard_joints: int = 0
+    intermediate: bool = True
     rotation: float = 40.0
     flip: float = 0.5
     colour: float = 1.0
@@ -121,35 +89,33 @@ class TrainConfig:
         sizes = tuple((float(start), int(size)) for start, size in self.crop_sizes)
         object.__setattr__(self, "crop_sizes", sizes)
         object.__setattr__(self, "joint_weights", tuple((str(n), float(w)) for n, w in self.joint_weights))
-        _require(len(self.sources) > 0, "sources", "at least one folder", self.sources)
-        _require(
-            bool(sizes) and sizes[0][0] == 0 and list(sizes) == sorted(sizes), "crop_sizes", "rising from 0", sizes
-        )
-        _require(all(size > 0 and size % 32 == 0 for _, size in sizes), "crop_sizes", "multiples of 32", sizes)
-        _require(self.steps > 0 or self.hours > 0, "hours", "positive", self.hours)
-        _require(self.seed >= 0, "seed", "at least 0", self.seed)
-        _require(self.batch >= 1, "batch", "at least 1", self.batch)
-        _require(self.micro_batch >= 1, "micro_batch", "at least 1", self.micro_batch)
-        _require(self.threads >= 0, "threads", "at least 0", self.threads)
-        _require(self.frozen_parts >= 0, "frozen_parts", "at least 0", self.frozen_parts)
-        _require(
+        require(len(self.sources) > 0, "sources", "at least one folder", self.sources)
+        require(bool(sizes) and sizes[0][0] == 0 and list(sizes) == sorted(sizes), "crop_sizes", "rising from 0", sizes)
+        require(all(size > 0 and size % 32 == 0 for _, size in sizes), "crop_sizes", "multiples of 32", sizes)
+        require(self.steps > 0 or self.hours > 0, "hours", "positive", self.hours)
+        require(self.seed >= 0, "seed", "at least 0", self.seed)
+        require(self.batch >= 1, "batch", "at least 1", self.batch)
+        require(self.micro_batch >= 1, "micro_batch", "at least 1", self.micro_batch)
+        require(self.threads >= 0, "threads", "at least 0", self.threads)
+        require(self.frozen_parts >= 0, "frozen_parts", "at least 0", self.frozen_parts)
+        require(
             self.frozen_parts == 0 or bool(self.initial_weights),
             "frozen_parts",
             "0 without initial_weights",
             self.frozen_parts,
         )
-        _require(0 < self.pretrained_rate <= 1, "pretrained_rate", "above 0 and at most 1", self.pretrained_rate)
-        _require(self.learning_rate > 0, "learning_rate", "positive", self.learning_rate)
-        _require(0 <= self.ema < 1, "ema", "from 0 to below 1", self.ema)
-        _require(self.checkpoint_minutes >= 0, "checkpoint_minutes", "at least 0", self.checkpoint_minutes)
-        _require(self.validate_minutes >= 0, "validate_minutes", "at least 0", self.validate_minutes)
+        require(0 < self.pretrained_rate <= 1, "pretrained_rate", "above 0 and at most 1", self.pretrained_rate)
+        require(self.learning_rate > 0, "learning_rate", "positive", self.learning_rate)
+        require(0 <= self.ema < 1, "ema", "from 0 to below 1", self.ema)
+        require(self.checkpoint_minutes >= 0, "checkpoint_minutes", "at least 0", self.checkpoint_minutes)
+        require(self.validate_minutes >= 0, "validate_minutes", "at least 0", self.validate_minutes)
         weights = [weight for _, weight in self.joint_weights]
-        _require(all(w > 0 and math.isfinite(w) for w in weights), "joint_weights", "positive", self.joint_weights)
-        _require(self.hard_joints >= 0, "hard_joints", "at least 0", self.hard_joints)
+        require(all(w > 0 and math.isfinite(w) for w in weights), "joint_weights", "positive", self.joint_weights)
+        require(self.hard_joints >= 0, "hard_joints", "at least 0", self.hard_joints)
         for name in ("flip", "jpeg", "half_body", "crowd"):
-            _require(0 <= getattr(self, name) <= 1, name, "from 0 to 1", getattr(self, name))
-        _require(self.clip > 0, "clip", "positive", self.clip)
-        _require(self.workers >= 0, "workers", "at least 0", self.workers)
+            require(0 <= getattr(self, name) <= 1, name, "from 0 to 1", getattr(self, name))
+        require(self.clip > 0, "clip", "positive", self.clip)
+        require(self.workers >= 0, "workers", "at least 0", self.workers)
 
     def crop_size(self, progress: float) -> int:
         """Pixels of a crop's side at this part (0..1) of the schedule."""
@@ -185,8 +151,3 @@ def _toml(value: Any) -> str:
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return repr(value)
-
-
-def _require(fits: bool, name: str, what: str, value: object) -> None:
-    if not fits:
-        raise ValueError(f"{name} must be {what} but is {value}")

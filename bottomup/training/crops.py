@@ -10,21 +10,26 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset, Sampler
 
+from bottomup.datasets import Photo
 from bottomup.fields import LIMB_WIDTH, SIGMA, cell_centres, draw_heatmaps, draw_pafs
 from bottomup.skeleton import Skeleton
 from bottomup.training import augment
-from bottomup.training.config import Source, TrainConfig
+from bottomup.training.config import TrainConfig
 from bottomup.training.crowd import find_donors, half_body, person_mask, place_donor
 from bottomup.training.examples import Example
+from bottomup.training.source import Source
 
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+# Images (B, 3, S, S) uint8 RGB, then what their loss compares the network's answer with.
+Batch = tuple[torch.Tensor, ...]
+FloatArray = npt.NDArray[np.float32]
 
 
 class CropMaker(Dataset[Batch]):
     """Makes whole batches. A crop depends on the seed and its own number only, so a run can stop and go on.
 
     An item is asked for by (number of the first crop, how many, size) and is images (B, 3, S, S) uint8 RGB,
-    heatmaps (B, K, h, w) and pafs (B, 2L, h, w) float32, and weights (B, 1, h, w) float32, 0 where nobody knows.
+    heatmaps (B, K, h, w) and pafs (B, 2L, h, w) float32, weights (B, 1, h, w) float32, 0 where nobody knows, and
+    (B, K + 2L) float32, 0 for channels of which nobody knows anything.
     """
 
     def __init__(
@@ -38,10 +43,9 @@ class CropMaker(Dataset[Batch]):
     def __getitem__(self, item: tuple[int, int, int]) -> Batch:
         first, count, size = item
         crops = [self.crop(number, size) for number in range(first, first + count)]
-        images, heatmaps, pafs, weights = (torch.from_numpy(np.stack(part)) for part in zip(*crops, strict=True))
-        return images, heatmaps, pafs, weights
+        return tuple(torch.from_numpy(np.stack(part)) for part in zip(*crops, strict=True))
 
-    def crop(self, number: int, size: int) -> tuple[npt.NDArray[np.uint8], *tuple[npt.NDArray[np.float32], ...]]:
+    def crop(self, number: int, size: int) -> tuple[npt.NDArray[np.uint8], *tuple[FloatArray, ...]]:
         rng = np.random.default_rng([self._config.seed, number])
         source, examples = self._sets[rng.choice(len(self._sets), p=self._shares)]
         example = examples[int(rng.integers(len(examples)))]
@@ -86,8 +90,8 @@ class CropMaker(Dataset[Batch]):
         return np.where(sides > 2 * inner, within, sides / 2), scale
 
     def _crowd(
-        self, image: npt.NDArray[np.uint8], fields: Sequence[npt.NDArray[np.float32]], rng: np.random.Generator
-    ) -> tuple[npt.NDArray[np.uint8], tuple[npt.NDArray[np.float32], ...]]:
+        self, image: npt.NDArray[np.uint8], fields: Sequence[FloatArray], rng: np.random.Generator
+    ) -> tuple[npt.NDArray[np.uint8], tuple[FloatArray, ...]]:
         """Another photo's person in front: picture and fields are covered alike, what is hidden is not asked for."""
         donor = self._donors[int(rng.integers(len(self._donors)))]
         size = image.shape[0]
@@ -98,16 +102,17 @@ class CropMaker(Dataset[Batch]):
         mixed = image + cover[..., None] * (photo.astype(np.float32) - image)
         over = cv2.resize(cover, fields[0].shape[1:], interpolation=cv2.INTER_AREA)
         theirs = self.target(donor.source, donor.example, matrix, size)
-        covered = (own + over * (their - own) for own, their in zip(fields, theirs, strict=True))
-        return np.rint(mixed).astype(np.uint8), tuple(np.asarray(part, np.float32) for part in covered)
+        *maps, known = zip(fields, theirs, strict=True)
+        covered = [np.asarray(own + over * (their - own), np.float32) for own, their in maps]
+        return np.rint(mixed).astype(np.uint8), (*covered, np.minimum(*known))
 
-    def target(
-        self, source: Source, example: Example, matrix: augment.Matrix, size: int
-    ) -> tuple[npt.NDArray[np.float32], ...]:
+    def target(self, source: Source, example: Example, matrix: augment.Matrix, size: int) -> tuple[FloatArray, ...]:
         """What the network should see in a crop: labels where there are some, the teacher elsewhere.
 
         Near a labelled joint the label replaces the teacher (by `label_trust`), so that a peak that the teacher has
         a little beside the joint does not stay as a second one.
+
+        Returns heatmaps, pafs, weights and which channels are known, as in a batch.
         """
         stride, skeleton = self._config.network.stride, self._skeleton
         points = augment.warp_keypoints(example.photo.keypoints, matrix, skeleton)
@@ -118,6 +123,7 @@ class CropMaker(Dataset[Batch]):
         centres = cell_centres(size // stride, stride)
         heat = draw_heatmaps(points, seen, centres, centres, SIGMA)
         pafs, limbs = draw_pafs(points, seen, skeleton, centres, centres, LIMB_WIDTH)
+        known = np.ones(skeleton.num_joints, bool)
         weight = np.ones((1, len(centres), len(centres)), np.float32)
         if example.maps:
             scale = np.sqrt(abs(np.linalg.det(matrix[:2, :2])))
@@ -128,11 +134,24 @@ class CropMaker(Dataset[Batch]):
             over = source.label_trust * np.repeat(limbs > 0, 2, axis=0)
             heat = soft_heat + near * (heat - soft_heat)
             pafs = soft_pafs + over.astype(np.float32) * (pafs - soft_pafs)
-        elif len(example.photo.ignore):
-            corners = (augment.warp_boxes(example.photo.ignore, matrix) + 0.5) / stride - 0.5
-            for quadrangle in corners:
-                cv2.fillConvexPoly(weight[0], np.rint(quadrangle).astype(np.int32), 0.0)
-        return heat.astype(np.float32), pafs.astype(np.float32), weight
+        else:
+            known = example.photo.known
+            _mark_unknown(weight[0], example.photo, matrix, stride)
+        channels = np.concatenate([known, known[skeleton.limb_array].all(axis=1).repeat(2)])
+        return heat.astype(np.float32), pafs.astype(np.float32), weight, channels.astype(np.float32)
+
+
+def _mark_unknown(weight: FloatArray, photo: Photo, matrix: augment.Matrix, stride: int) -> None:
+    """Set the (h, w) weight to 0 where people are, or may be, whose joints nobody labelled."""
+
+    def fill(boxes: FloatArray, value: float) -> None:
+        for quadrangle in (augment.warp_boxes(boxes, matrix) + 0.5) / stride - 0.5:
+            cv2.fillConvexPoly(weight, np.rint(quadrangle).astype(np.int32), value)
+
+    if photo.bystanders:
+        weight[:] = 0.0
+        fill(photo.boxes, 1.0)
+    fill(photo.ignore, 0.0)
 
 
 class BatchNumbers(Sampler[tuple[int, int, int]]):

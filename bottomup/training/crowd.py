@@ -12,8 +12,8 @@ import numpy.typing as npt
 from bottomup.datasets import Photo
 from bottomup.skeleton import Skeleton
 from bottomup.training import augment
-from bottomup.training.config import Source
 from bottomup.training.examples import Example
+from bottomup.training.source import Source
 
 _ENOUGH = 8  # joints that a person must have to be cut out, or halved
 _LEGS = ("hip", "knee", "ankle", "toe", "heel", "foot")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+import cv2
 import torch
 from torch import distributed, nn
 
@@ -72,6 +73,23 @@ def take_place(device: str) -> Iterator[Place]:
         distributed.destroy_process_group()
 
 
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep torch and OpenCV to one thread.
+
+    Replicas and workers are parallel already, and threads that wait for each other on a busy machine lose more than
+    they win. Set before the workers fork: a fork has none of OpenCV's threads.
+    """
+    torch_threads, cv2_threads = torch.get_num_threads(), cv2.getNumThreads()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(torch_threads)
+        cv2.setNumThreads(cv2_threads)
+
+
 class Computer(Protocol):
     """What computes a batch."""
 
@@ -106,9 +124,9 @@ class WholeBatch:
 
     def backward(self, batch: Batch) -> tuple[float, float]:
         """See `Computer.backward`; the losses are those of this process."""
-        images, heatmaps, pafs, weights = (part.to(self._place.device, non_blocking=True) for part in batch)
+        parts = (part.to(self._place.device, non_blocking=True) for part in batch)
         self._network.zero_grad(set_to_none=True)
-        heat_loss, paf_loss = self._loss(images, heatmaps, pafs, weights)
+        heat_loss, paf_loss = self._loss(*parts)
         (heat_loss + paf_loss).backward()
         return heat_loss.item(), paf_loss.item()
 
@@ -121,11 +139,9 @@ class _Loss(nn.Module):
         self.network, self._bfloat16 = network, config.bfloat16
         self.compare = FieldLoss(config, network.skeleton).to(network.mean.device)
 
-    def forward(
-        self, images: torch.Tensor, heatmaps: torch.Tensor, pafs: torch.Tensor, weights: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, images: torch.Tensor, *target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         pixels = images.to(memory_format=torch.channels_last).float() / 255
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self._bfloat16):
             stages = self.network.logits(pixels)
-        losses: tuple[torch.Tensor, torch.Tensor] = self.compare(stages, heatmaps, pafs, weights)
+        losses: tuple[torch.Tensor, torch.Tensor] = self.compare(stages, *target)
         return losses

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +12,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.datasets import Photo, read_coco, read_plain, validation_ids
+from bottomup.datasets import Photo, read_folder, validation_ids
 from bottomup.skeleton import Skeleton
-from bottomup.training.config import Source
+from bottomup.training.source import Source
 from bottomup.training.teacher import Teacher, TeacherMaps
 
 # The longest side in pixels to which a photo is enlarged for its person's sake.
@@ -32,14 +33,12 @@ class Example:
 
 def read_source(source: Source, root: Path, skeleton: Skeleton) -> tuple[list[Photo], list[Photo]]:
     """The photos of a source for training, and those that it holds out."""
-    folder = root / source.folder
-    if not (folder / "annotations.json").is_file():
-        plain = read_plain(folder, skeleton)
-        return plain[source.held_out :], plain[: source.held_out]
-    photos = read_coco(folder, skeleton, skip_joints=source.skip_joints)
-    held = (
-        validation_ids(photos, split=source.held_out_split, count=source.held_out) if source.held_out else frozenset()
+    photos = read_folder(
+        root / source.folder, skeleton, skip_joints=source.skip_joints, labels=source.labels, images=source.images
     )
+    if source.bystanders:
+        photos = [dataclasses.replace(photo, bystanders=True) for photo in photos]
+    held = validation_ids(photos, split=source.held_out_split, count=source.held_out)
     return [p for p in photos if p.id not in held], [p for p in photos if p.id in held]
 
 

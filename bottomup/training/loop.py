@@ -6,31 +6,32 @@ import contextlib
 import dataclasses
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import torch
 from torch.utils.data import DataLoader
 
 from bottomup.networks.field_network import save_network
 from bottomup.skeletons import get_skeleton
-from bottomup.training.config import Source, TrainConfig
+from bottomup.training.config import TrainConfig
 from bottomup.training.crops import Batch, BatchNumbers, CropMaker
-from bottomup.training.devices import Computer, Place, make_computer, take_place
+from bottomup.training.devices import Computer, Place, make_computer, one_thread, take_place
 from bottomup.training.examples import Example, load_examples, read_source
 from bottomup.training.report import Log, Say
+from bottomup.training.source import Source
 from bottomup.training.state import TrainState
 from bottomup.training.teacher import Teacher
 from bottomup.training.validation import validate
 
+Sets = list[tuple[Source, Sequence[Example]]]
 # Seconds; a first step compiles kernels and waits for the first crops.
 _PATIENCE = 10.0
 
 
-def train(config: TrainConfig, *, resume: bool = False, say: Say = print) -> Path:
-    """Train a field network as a recipe says.
+def train(config: TrainConfig, *, resume: bool = False, say: Say = print, sets: Sets | None = None) -> Path:
+    """Train a network as a recipe says.
 
     Writes to `config.out`: `config.toml`, `log.csv`, `checkpoint.pt` (everything that a resumed run needs),
     `weights.safetensors` (the averaged weights, float16), `validation.csv` (step, folder and what was measured there)
@@ -47,6 +48,8 @@ def train(config: TrainConfig, *, resume: bool = False, say: Say = print) -> Pat
         Go on from the checkpoint in `config.out`; without one there, begin.
     say:
         Receives a line of progress now and then.
+    sets:
+        The photos of the recipe's sources, if `load_sets` has read them already.
 
     Returns the path of the weights. Raises ValueError if a run is in `config.out` already and `resume` is false, if
     a source has no photos, or if the loss is no longer finite.
@@ -62,7 +65,7 @@ def train(config: TrainConfig, *, resume: bool = False, say: Say = print) -> Pat
             say = _say_nothing
             place.wait()  # for the teacher's maps
         out.mkdir(parents=True, exist_ok=True)
-        sets = load_sets(config, say)
+        sets = load_sets(config, say) if sets is None else sets
         if place.is_first:
             (out / "config.toml").write_text(config.to_toml())
             place.wait()
@@ -71,7 +74,7 @@ def train(config: TrainConfig, *, resume: bool = False, say: Say = print) -> Pat
             state.load(checkpoint)
             say(f"going on at step {state.step}")
         crops = CropMaker(config, get_skeleton(config.network.skeleton), sets)
-        with contextlib.closing(make_computer(state.network, config, place)) as computer, _one_thread_each():
+        with contextlib.closing(make_computer(state.network, config, place)) as computer, one_thread():
             _run(state, computer, crops, place, say)
         place.wait()
     return out / "weights.safetensors"
@@ -81,12 +84,12 @@ def _say_nothing(_: str) -> None:
     pass
 
 
-def load_sets(config: TrainConfig, say: Say) -> list[tuple[Source, Sequence[Example]]]:
+def load_sets(config: TrainConfig, say: Say) -> Sets:
     """Every source's photos in memory, with the teacher's maps."""
     root, skeleton = Path(config.data), get_skeleton(config.network.skeleton)
     teacher = Teacher(root / config.teacher, skeleton) if config.teacher else None
     cache = Path(config.out).parent / "teacher" / Path(config.teacher).stem
-    sets: list[tuple[Source, Sequence[Example]]] = []
+    sets: Sets = []
     for source in config.sources:
         photos, held = read_source(source, root, skeleton)
         if not photos:
@@ -170,19 +173,6 @@ def _loader(state: TrainState, crops: CropMaker, place: Place) -> DataLoader[Bat
     extra: dict[str, Any] = {"multiprocessing_context": "fork", "prefetch_factor": 3} if config.workers else {}
     extra["pin_memory"] = place.device.type == "cuda"
     return DataLoader(crops, batch_size=None, sampler=numbers, num_workers=config.workers, **extra)
-
-
-@contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Replicas and workers are parallel already. Set before the workers fork: a fork has none of OpenCV's threads."""
-    torch_threads, cv2_threads = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(torch_threads)
-        cv2.setNumThreads(cv2_threads)
 
 
 def _export(state: TrainState, out: Path) -> Path:

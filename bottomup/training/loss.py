@@ -20,6 +20,7 @@ class FieldLoss(nn.Module):
     def __init__(self, config: TrainConfig, skeleton: Skeleton) -> None:
         super().__init__()
         self._foreground, self._hard_joints = config.foreground, config.hard_joints
+        self._first = 0 if config.intermediate else -1
         self.register_buffer("joint_weights", joint_weights(config.joint_weights, skeleton), persistent=False)
 
     def forward(
@@ -28,9 +29,13 @@ class FieldLoss(nn.Module):
         heatmaps: torch.Tensor,
         pafs: torch.Tensor,
         weights: torch.Tensor,
+        known: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
+        stages = stages[self._first :]
+        of_joints = self.joint_weights * known[:, : len(self.joint_weights)]
+        of_pafs = known[:, len(self.joint_weights) :]
         return field_loss(
-            stages, heatmaps, pafs, weights, self._foreground, self.joint_weights, hard_joints=self._hard_joints
+            stages, heatmaps, pafs, weights, self._foreground, of_joints, of_pafs, hard_joints=self._hard_joints
         )
 
 
@@ -57,6 +62,7 @@ def field_loss(
     weights: torch.Tensor,
     foreground: float,
     joint_weights: torch.Tensor | None = None,
+    paf_weights: torch.Tensor | None = None,
     *,
     hard_joints: int = 0,
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -77,8 +83,8 @@ def field_loss(
         (B, 1, h, w), 0 where the target is not known.
     foreground:
         How much more a cell counts where its target is 1.
-    joint_weights:
-        (K,) how much each joint's heatmap counts; None: all the same.
+    joint_weights, paf_weights:
+        (B, K) and (B, 2L) how much each channel counts; None: all the same.
     hard_joints:
         Above 0: of each crop, only so many joints count in the last stage, those with the largest loss (online hard
         keypoint mining, Chen et al., Cascaded Pyramid Network, arXiv:1711.07319, section 3.2); scaled up, so that
@@ -89,8 +95,10 @@ def field_loss(
     cells = weights.sum().clamp(min=1)
     heat_weights = weights * (1 + foreground * heatmaps)
     if joint_weights is not None:
-        heat_weights = heat_weights * joint_weights.view(1, -1, 1, 1)
-    paf_weights = weights * (1 + foreground * pafs.abs())
+        heat_weights = heat_weights * joint_weights[:, :, None, None]
+    vector_weights = weights * (1 + foreground * pafs.abs())
+    if paf_weights is not None:
+        vector_weights = vector_weights * paf_weights[:, :, None, None]
     entropy = functional.binary_cross_entropy(heatmaps, heatmaps, heat_weights, reduction="none").sum((2, 3))
     heat_loss = paf_loss = torch.zeros((), device=heatmaps.device)
     for number, (logits, predicted) in enumerate(stages, start=1):
@@ -99,5 +107,5 @@ def field_loss(
         if 0 < hard_joints < of_joints.shape[1] and number == len(stages):
             of_joints = of_joints.topk(hard_joints, dim=1).values * (of_joints.shape[1] / hard_joints)
         heat_loss = heat_loss + of_joints.sum()
-        paf_loss = paf_loss + (paf_weights * (predicted.float() - pafs) ** 2).sum()
+        paf_loss = paf_loss + (vector_weights * (predicted.float() - pafs) ** 2).sum()
     return heat_loss / cells, paf_loss / cells

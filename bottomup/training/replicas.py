@@ -56,13 +56,13 @@ class Replicas:
         replica.zero_grad(set_to_none=False)
         while True:
             try:
-                images, heatmaps, pafs, weights = parts.get_nowait()
+                images, *target = parts.get_nowait()
             except queue.Empty:
                 return heat_sum, paf_sum
             pixels = images.to(memory_format=torch.channels_last).float() / 255
             with torch.autocast("cpu", torch.bfloat16, enabled=self._config.bfloat16):
                 stages = replica.logits(pixels)
-            heat_loss, paf_loss = self._loss(stages, heatmaps, pafs, weights)
+            heat_loss, paf_loss = self._loss(stages, *target)
             part = share * len(images)
             (part * (heat_loss + paf_loss)).backward()
             heat_sum += part * heat_loss.item()

@@ -1,46 +1,115 @@
-"""The average precision of a run's weights on the photos that its recipe holds out."""
+"""What a run's weights reach on the photos that its recipe holds out."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
+import torch
 
+from bottomup.datasets import Photo
 from bottomup.detector import Detector
 from bottomup.drawing import draw_heatmaps
-from bottomup.evaluation import evaluate
+from bottomup.evaluation import evaluate_results
+from bottomup.evaluation.coco import read_truth
+from bottomup.evaluation.labels import AREA_OF_BOX
 from bottomup.image import read_image
+from bottomup.networks.field_network import load_network
 from bottomup.skeletons import COCO_17, get_skeleton
 from bottomup.training.config import TrainConfig
-from bottomup.training.examples import read_source
+from bottomup.training.crops import CropMaker
+from bottomup.training.devices import one_thread
+from bottomup.training.examples import load_examples, read_source
+from bottomup.training.loss import FieldLoss
+from bottomup.training.source import Source
 
 # How many held-out photos of a source are drawn.
 _PICTURES = 8
+_BATCH = 16  # crops whose loss is computed at a time
 
 
 def validate(weights: Path, config: TrainConfig, pictures: Path | None = None) -> dict[str, dict[str, float]]:
     """What the weights reach on each source that holds photos out, by its folder; default settings, one scale.
 
-    COCO's statistics, for which the labels must have COCO's 17 joints. Of photos without people, `people`: how many
-    are seen in a photo. The first photos are drawn into the folder `pictures`, if there is one.
+    COCO's statistics in its 17 joints. Of photos without people, `people`: how many are seen in a photo. The first
+    photos are drawn into the folder `pictures`, if there is one.
     """
-    root, skeleton = Path(config.data), get_skeleton(config.network.skeleton)
+    root = Path(config.data)
     found = {}
     for source in config.sources:
-        _, held = read_source(source, root, skeleton)
+        _, held = read_source(source, root, COCO_17)
         if not held:
             continue
         detector = Detector(weights)
         if pictures is not None:
             _draw(detector, [photo.path for photo in held[:_PICTURES]], pictures / Path(source.folder).name)
-        if (root / source.folder / "annotations.json").is_file():
+        if any(len(photo.keypoints) for photo in held):
+            results = [entry for photo in held for entry in detector(photo.path).convert(COCO_17).to_coco(photo.id)]
             ids = [photo.id for photo in held]
-            found[source.folder] = evaluate(detector, root / source.folder, ids=ids, skeleton=COCO_17)
+            found[source.folder] = evaluate_results(results, held_out_truth(source, root, held), ids=ids)
         else:
             found[source.folder] = {"people": sum(len(detector(photo.path)) for photo in held) / len(held)}
     return found
+
+
+def held_out_truth(source: Source, root: Path, held: Sequence[Photo]) -> dict[str, Any]:
+    """The labels of photos as the content of a COCO annotation file: the folder's own, if they have COCO's 17 joints.
+
+    Otherwise the joints are converted, and a person covers CrowdPose's share of their box.
+    """
+    if source.labels in ("", "annotations.json"):
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return read_truth(root / source.folder)
+    annotations: list[dict[str, Any]] = []
+    for photo in held:
+        rows = np.where(photo.visible[..., None], np.dstack([photo.keypoints, 2.0 * photo.visible]), 0.0)
+        flat = rows.reshape(len(rows), -1).tolist()
+        people: list[dict[str, Any]] = []
+        people += [{"bbox": _xywh(box), "keypoints": row} for box, row in zip(photo.boxes, flat, strict=True)]
+        people += [{"bbox": _xywh(box), "keypoints": [0.0] * 51, "iscrowd": 1} for box in photo.ignore]
+        annotations += [{"image_id": photo.id, **person} for person in people]
+    for number, annotation in enumerate(annotations, start=1):
+        _, _, width, height = annotation["bbox"]
+        annotation |= {"id": number, "category_id": 1, "area": AREA_OF_BOX * width * height}
+        annotation.setdefault("iscrowd", 0)
+    return {"images": [{"id": photo.id} for photo in held], "annotations": annotations}
+
+
+def _xywh(box: npt.NDArray[np.float32]) -> list[float]:
+    x0, y0, x1, y1 = map(float, box)
+    return [x0, y0, x1 - x0, y1 - y0]
+
+
+@torch.inference_mode()
+def held_out_loss(weights: Path, config: TrainConfig, *, crops: int = 256) -> float:
+    """The loss of the weights' last stage on crops of the photos held out: heatmaps and pafs together.
+
+    The crops are always the same, neither turned nor changed otherwise, as large as the recipe's last ones, and
+    compared with the labels alone, every joint counting alike, so that recipes can be compared by it.
+    """
+    skeleton, size = get_skeleton(config.network.skeleton), config.crop_size(1.0)
+    plain = TrainConfig(config.sources, network=config.network, rotation=0.0, flip=0.0, colour=0.0, intermediate=False)
+    sets = []
+    for source in config.sources:
+        _, held = read_source(source, Path(config.data), skeleton)
+        if held:
+            sets.append((source, load_examples(source, held, None, Path(config.out))))
+    if not sets:
+        raise ValueError("sources must hold photos out, to measure a loss on them, but none does")
+    maker, loss = CropMaker(plain, skeleton, sets), FieldLoss(plain, skeleton)
+    network, total = load_network(weights), 0.0
+    with one_thread():
+        for first in range(0, crops, _BATCH):
+            count = min(_BATCH, crops - first)
+            images, *target = maker[first, count, size]
+            stages = network.logits(images.float() / 255)
+            total += count * sum(part.item() for part in loss(stages, *target))
+    return total / crops
 
 
 def _draw(detector: Detector, photos: Sequence[Path], folder: Path) -> None:

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from bottomup.datasets import read_coco, read_plain, validation_ids
-from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
+from bottomup.datasets import read_coco, read_folder, read_plain, validation_ids
+from bottomup.skeletons import COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18
 
 
 def write(folder: Path, joints: list[str], annotations: list[dict[str, Any]], images: list[dict[str, Any]]) -> Path:
@@ -125,3 +125,38 @@ def test_plain_folders_hold_photos_of_nobody(tmp_path: Path) -> None:
     photos = read_plain(tmp_path, COCO_17)
     assert [photo.path.name for photo in photos] == ["b.png", "a.jpg"]
     assert all(photo.keypoints.shape == (0, 17, 2) and photo.ignore.shape == (0, 4) for photo in photos)
+
+
+def test_reads_crowdpose_as_it_is_published(tmp_path: Path) -> None:
+    """Its joints are named, its `skeleton` is COCO's and wrong, and heads alone do not count as a person."""
+    joints = list(CROWDPOSE_14.joints)
+    everything = [value for k in range(14) for value in (10 + k, 20 + 2 * k, 1 + k % 2)]
+    head_only = [0] * 36 + [30, 40, 2, 31, 45, 1]
+    annotations = [
+        {"image_id": 100005, "bbox": [1, 2, 30, 40], "iscrowd": 0, "num_keypoints": 12, "keypoints": everything},
+        {"image_id": 100005, "bbox": [20, 30, 40, 50], "iscrowd": 0, "num_keypoints": 0, "keypoints": head_only},
+    ]
+    content = {
+        "images": [{"file_name": "100005.jpg", "id": 100005, "height": 90, "width": 120, "crowdIndex": 0.4}],
+        "annotations": annotations,
+        "categories": [{"id": 1, "name": "person", "keypoints": joints, "skeleton": [[16, 14], [14, 12]]}],
+    }
+    (tmp_path / "crowdpose_train.json").write_text(json.dumps(content))
+    (photo,) = read_folder(tmp_path, CROWDPOSE_14, labels="crowdpose_train.json")
+    assert photo.path == tmp_path / "images" / "100005.jpg"
+    assert photo.keypoints.shape == (1, 14, 2)
+    assert photo.visible.all()
+    np.testing.assert_array_equal(photo.boxes, [[1, 2, 31, 42]])
+    np.testing.assert_array_equal(photo.ignore, [[20, 30, 60, 80]])
+    (mapped,) = read_folder(tmp_path, COCO_17, labels="crowdpose_train.json")
+    assert mapped.known.sum() == 12
+    np.testing.assert_array_equal(mapped.keypoints[0, COCO_17.index("left_shoulder")], [10, 20])
+
+
+def test_a_folder_without_labels_is_of_nobody(folder: Path, tmp_path: Path) -> None:
+    assert [photo.id for photo in read_folder(folder, COCO_17)] == [7, 8, 9]
+    (tmp_path / "empty").mkdir()
+    cv2.imwrite(str(tmp_path / "empty" / "a.png"), np.zeros((4, 4, 3), np.uint8))
+    (photo,) = read_folder(tmp_path / "empty", COCO_17)
+    assert photo.keypoints.shape == (0, 17, 2)
+    assert photo.known.all()

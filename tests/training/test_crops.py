@@ -32,7 +32,7 @@ def maker(config: TrainConfig, examples: list[Example]) -> CropMaker:
 def test_without_a_teacher_the_target_is_the_labels(config: TrainConfig, examples: list[Example]) -> None:
     # The whole photo, unturned: its pixel 80, 60 comes to the middle of 192.
     matrix = crop_matrix((80, 60), 1.0, 0.0, False, 192)
-    heat, pafs, weight = maker(config, examples).target(config.sources[0], examples[0], matrix, 192)
+    heat, pafs, weight, _ = maker(config, examples).target(config.sources[0], examples[0], matrix, 192)
     photo = examples[0].photo
     moved = photo.keypoints + (95.5 - np.array([80, 60]))
     drawn = draw_fields(moved, photo.visible, OPENPOSE_COCO_18, height=192, width=192, stride=8)
@@ -55,7 +55,7 @@ def test_a_teacher_speaks_where_labels_are_silent(config: TrainConfig, examples:
     maps = [TeacherMaps(pack(0.6 * fields.heatmaps, fields.pafs), 1.0, 8)]
     example = dataclasses.replace(example, maps=maps)
     matrix = crop_matrix((80, 60), 1.0, 0.0, False, 192)
-    heat, _, weight = maker(config, examples).target(Source("people"), example, matrix, 192)
+    heat, _, weight, _ = maker(config, examples).target(Source("people"), example, matrix, 192)
     assert (weight == 1).all(), "a teacher knows the crowd too"
 
     def at(joint: int, point: np.ndarray) -> float:
@@ -64,13 +64,46 @@ def test_a_teacher_speaks_where_labels_are_silent(config: TrainConfig, examples:
 
     # The bystander's wrist lies between cells, so its peak is a little lower than 0.6 in the crop.
     assert 0.35 < at(wrist, np.array([140, 100])) < 0.6
-    labels, _, _ = maker(config, examples).target(Source("people"), examples[0], matrix, 192)
+    labels, *_ = maker(config, examples).target(Source("people"), examples[0], matrix, 192)
     beside = example.photo.keypoints[0, knee]
     column, row = np.rint((beside + 95.5 - [80, 60] + 0.5) / 8 - 0.5).astype(int)
     window = np.s_[knee, row - 2 : row + 3, column - 2 : column + 3]
     np.testing.assert_allclose(heat[window], labels[window], atol=0.05)
-    doubted, _, _ = maker(config, examples).target(Source("people", label_trust=0.5), example, matrix, 192)
+    doubted, *_ = maker(config, examples).target(Source("people", label_trust=0.5), example, matrix, 192)
     assert doubted[knee, row, column] < 0.95 * heat[knee, row, column]
+
+
+def test_beyond_the_labelled_people_bystanders_may_be(config: TrainConfig, examples: list[Example]) -> None:
+    matrix = crop_matrix((80, 60), 1.0, 0.0, False, 192)
+    photo = dataclasses.replace(examples[0].photo, bystanders=True, boxes=np.array([[4, 8, 104, 107]], np.float32))
+    target = maker(config, examples).target(
+        config.sources[0], dataclasses.replace(examples[0], photo=photo), matrix, 192
+    )
+    # The box reaches from 19.5, 43.5 to 119.5, 142.5 in the crop; the crowd's box lies at its corner.
+    weight = target[2][0]
+    assert weight[8:17, 3:14].all()
+    assert not weight[:4].any()
+    assert not weight[:, 17:].any()
+    assert not weight[5:7, 2:4].any()
+    source = dataclasses.replace(config.sources[0], bystanders=True)
+    photos, held = read_source(source, Path(config.data), OPENPOSE_COCO_18)
+    assert all(one.bystanders for one in (*photos, *held))
+
+
+def test_joints_that_a_data_set_never_labels_are_not_asked_for(config: TrainConfig, examples: list[Example]) -> None:
+    known = np.array(["nose" not in joint and "eye" not in joint for joint in OPENPOSE_COCO_18.joints])
+    example = dataclasses.replace(examples[0], photo=dataclasses.replace(examples[0].photo, known=known))
+    matrix = crop_matrix((80, 60), 1.0, 0.0, False, 64)
+    *_, channels = maker(config, examples).target(config.sources[0], example, matrix, 64)
+    np.testing.assert_array_equal(channels[:18] > 0, known)
+    unknown = [limb for limb, (a, b) in enumerate(OPENPOSE_COCO_18.limbs) if not (known[a] and known[b])]
+    assert np.flatnonzero(channels[18:] == 0).tolist() == [c for limb in unknown for c in (2 * limb, 2 * limb + 1)]
+    fields = draw_fields(
+        example.photo.keypoints, example.photo.visible, OPENPOSE_COCO_18, height=120, width=160, stride=8
+    )
+    taught = dataclasses.replace(example, maps=[TeacherMaps(pack(fields.heatmaps, fields.pafs), 1.0, 8)])
+    *_, channels = maker(config, examples).target(config.sources[0], taught, matrix, 64)
+    assert channels.all(), "the teacher knows them"
 
 
 def test_a_crop_depends_on_its_number_alone(config: TrainConfig, examples: list[Example]) -> None:
@@ -78,9 +111,11 @@ def test_a_crop_depends_on_its_number_alone(config: TrainConfig, examples: list[
     whole = crops[(10, 4, 64)]
     for one, again in zip(whole, maker(config, examples)[(12, 2, 64)], strict=True):
         np.testing.assert_array_equal(one[2:], again)
-    images, heatmaps, pafs, weights = whole
+    images, heatmaps, pafs, weights, known = whole
     assert (images.shape, str(images.dtype)) == ((4, 3, 64, 64), "torch.uint8")
     assert (heatmaps.shape, pafs.shape, weights.shape) == ((4, 18, 8, 8), (4, 38, 8, 8), (4, 1, 8, 8))
+    assert known.shape == (4, 56)
+    assert known.all(), "the neck is built from the shoulders, everything else is labelled"
     other = CropMaker(dataclasses.replace(config, seed=1), OPENPOSE_COCO_18, [(config.sources[0], examples)])
     assert (other[(10, 4, 64)][0] != images).any()
 

@@ -66,8 +66,8 @@ def test_picture_and_fields_are_covered_alike(config: TrainConfig, examples: lis
     seen = 0.0
     for number in range(6):
         black = np.zeros((128, 128, 3), np.uint8)
-        ones = np.ones((18, 16, 16), np.float32), np.ones((38, 16, 16), np.float32), np.ones((1, 16, 16), np.float32)
-        image, (heat, pafs, weight) = maker._crowd(black, ones, np.random.default_rng(number))
+        ones = [np.ones((channels, 16, 16), np.float32) for channels in (18, 38, 1)] + [np.ones(56, np.float32)]
+        image, (heat, pafs, weight, known) = maker._crowd(black, ones, np.random.default_rng(number))
         covered = (image > 0).any(axis=2).reshape(16, 8, 16, 8).any(axis=(1, 3))
         # Where the picture is as it was, the fields are; where it is covered, they are the donor's: mostly empty.
         np.testing.assert_allclose(heat[:, ~covered], 1, atol=0.05)
@@ -75,7 +75,7 @@ def test_picture_and_fields_are_covered_alike(config: TrainConfig, examples: lis
         whole = (image >= 40).all(axis=(2)).reshape(16, 8, 16, 8).all(axis=(1, 3))
         assert np.median(heat[:, whole]) < 0.3
         seen += float((heat[:, whole].max(axis=0) > 0.5).sum())
-        assert {part.dtype for part in (heat, pafs, weight)} == {np.dtype(np.float32)}
+        assert {part.dtype for part in (heat, pafs, weight, known)} == {np.dtype(np.float32)}
         assert image.dtype == np.uint8
     assert seen > 6
 

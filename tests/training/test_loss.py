@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
-from bottomup.training.loss import field_loss, joint_weights
+from bottomup.training import Source, TrainConfig
+from bottomup.training.loss import FieldLoss, field_loss, joint_weights
 
 
 def fields() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -22,16 +23,16 @@ def heat(stages: int = 1, **options: object) -> float:
 
 
 def test_joint_weights_scale_the_joints_one_by_one() -> None:
-    alone = [heat(joint_weights=torch.eye(3)[joint]) for joint in range(3)]
+    alone = [heat(joint_weights=torch.eye(3)[[joint, joint]]) for joint in range(3)]
     assert alone[1] > alone[0] > alone[2] > 0
     assert heat() == pytest.approx(sum(alone), rel=1e-4)
-    assert heat(joint_weights=torch.tensor([1.0, 2.0, 0.5])) == pytest.approx(
+    assert heat(joint_weights=torch.tensor([[1.0, 2.0, 0.5]] * 2)) == pytest.approx(
         alone[0] + 2 * alone[1] + 0.5 * alone[2], rel=1e-4
     )
 
 
 def test_of_hard_joints_only_the_worst_count_and_only_in_the_last_stage() -> None:
-    alone = [heat(joint_weights=torch.eye(3)[joint]) for joint in range(3)]
+    alone = [heat(joint_weights=torch.eye(3)[[joint, joint]]) for joint in range(3)]
     assert heat(hard_joints=1) == pytest.approx(3 * alone[1], rel=1e-4)
     assert heat(hard_joints=2) == pytest.approx(1.5 * (alone[0] + alone[1]), rel=1e-4)
     assert heat(hard_joints=3) == heat(hard_joints=99) == heat()
@@ -42,8 +43,32 @@ def test_hard_joints_are_those_of_each_crop() -> None:
     logits, target, pafs, weights = fields()
     logits[1] = logits[1].flip(0)[[1, 0, 2]]  # another order of joints in the second crop
     loss, _ = field_loss([(logits, pafs)], target, pafs, weights, 4.0, hard_joints=1)
-    alone = heat(joint_weights=torch.eye(3)[1])
+    alone = heat(joint_weights=torch.eye(3)[[1, 1]])
     assert loss.item() == pytest.approx(3 * alone, rel=1e-4)
+
+
+def test_channels_that_nobody_knows_do_not_count() -> None:
+    config = TrainConfig((Source("a"),), foreground=4.0)
+    target = torch.full((2, 18, 4, 4), 0.1)
+    logits, pafs = torch.logit(target) + 1, torch.ones(2, 38, 4, 4)
+    weights, known = torch.ones(2, 1, 4, 4), torch.ones(2, 56)
+    loss = FieldLoss(config, OPENPOSE_COCO_18)
+    everything = loss([(logits, pafs)], target, 0 * pafs, weights, known)
+    known[:, :9] = 0
+    known[1, 18:37] = 0
+    some = loss([(logits, pafs)], target, 0 * pafs, weights, known)
+    assert some[0].item() == pytest.approx(everything[0].item() / 2, rel=1e-4)
+    assert some[1].item() == pytest.approx(everything[1].item() * 3 / 4, rel=1e-4)
+
+
+def test_without_intermediate_supervision_the_last_stage_alone_counts() -> None:
+    target = torch.full((1, 18, 4, 4), 0.1)
+    good, bad, pafs = torch.logit(target), torch.logit(target) + 2, torch.zeros(1, 38, 4, 4)
+    weights, known = torch.ones(1, 1, 4, 4), torch.ones(1, 56)
+    both, last = (FieldLoss(TrainConfig((Source("a"),), intermediate=on), OPENPOSE_COCO_18) for on in (True, False))
+    assert both([(bad, pafs), (good, pafs)], target, pafs, weights, known)[0] > 1
+    assert last([(bad, pafs), (good, pafs)], target, pafs, weights, known)[0] == pytest.approx(0, abs=1e-5)
+    assert last([(good, pafs), (bad, pafs)], target, pafs, weights, known)[0] > 1
 
 
 def test_names_stand_for_both_sides() -> None:

@@ -1,0 +1,54 @@
+"""`bottomup train`: networks from recipes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bottomup._cli_common import INTERRUPTED, WRONG_USAGE, stop
+
+
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The recipe.", exists=True, dir_okay=False)],
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder that the recipe's paths start from.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for checkpoints, log and weights.")] = None,
+    hours: Annotated[float | None, typer.Option(metavar="HOURS", help="Train for so long.")] = None,
+    steps: Annotated[int | None, typer.Option(metavar="STEPS", help="Train for so many steps instead.")] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="cpu, cuda or cuda:N; a GPU if there is one, unless given.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")] = False,
+    ablate: Annotated[
+        bool,
+        typer.Option(
+            "--ablate",
+            help="Train once for each loss and augmentation, turned round, and write a table of what they reach.",
+        ),
+    ] = False,
+) -> None:
+    """Train a network by a recipe. Options replace the recipe's own values.
+
+    On several GPUs: torchrun --nproc-per-node GPUS -m bottomup train CONFIG.toml
+    """
+    given = {"data": data and str(data), "out": out and str(out), "hours": hours, "steps": steps, "device": device}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    try:
+        from bottomup.training import TrainConfig
+
+        recipe = TrainConfig.load(config, **changes)
+        if ablate:
+            from bottomup.training.ablation import ablate as run_ablation
+
+            print(run_ablation(recipe).with_suffix(".md").read_text(), end="")
+            return
+        from bottomup.training import train as run_training
+
+        path = run_training(recipe, resume=resume)
+    except (ValueError, FileNotFoundError, ImportError) as error:
+        stop(str(error), WRONG_USAGE)
+    except KeyboardInterrupt:
+        goes_on = "the same command" if ablate else "--resume"
+        stop(f"interrupted; {goes_on} goes on from the last checkpoint", INTERRUPTED)
+    print(f"weights: {path}")

@@ -1,0 +1,56 @@
+"""Where the photos of a training run come from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Source:
+    """One folder of photos.
+
+    folder: relative to the data root; in COCO's, CrowdPose's, Leeds Sports Pose's or MPII's form, or photos without
+        people if it has no labels.
+    labels: file of the labels, relative to the folder; empty: `annotations.json`, `joints.mat` or
+        `mpii_human_pose_v1_u12_1.mat`, whichever is there.
+    images: folder of the photos that are labelled, relative to `folder`.
+    weight: this source's share of the crops, relative to the other sources.
+    skip_joints: joints of the file that mean something else than the skeleton's joint of that name.
+    bystanders: people may be there of whom the labels do not even have a box. Without a teacher nothing is learnt
+        beyond the labelled people then. Always so for Leeds Sports Pose.
+    held_out_split, held_out: this many photos of lowest id in that split are never trained on. Only COCO's form has
+        splits and ids (`coco_split`); elsewhere it is the first photos, in the order of the file or by path.
+    person_size: > 0 rescales each photo so that its labelled person is that many pixels long (at most thrice as
+        large), the scale to which `scale` and `teacher_scales` are relative; 0 takes the photo as it is.
+    scale: smallest and largest scale of a crop.
+    teacher_scales: at which scales the teacher looks at the photo; empty: no teacher here.
+    label_trust: share of the label, against the teacher, near a labelled joint.
+    """
+
+    folder: str
+    weight: float = 1.0
+    labels: str = ""
+    images: str = "images"
+    skip_joints: tuple[str, ...] = ()
+    bystanders: bool = False
+    held_out_split: str = ""
+    held_out: int = 0
+    person_size: float = 0.0
+    scale: tuple[float, float] = (0.5, 1.5)
+    teacher_scales: tuple[float, ...] = ()
+    label_trust: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("skip_joints", "scale", "teacher_scales"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        require(math.isfinite(self.weight) and self.weight > 0, "weight", "positive", self.weight)
+        require(len(self.scale) == 2 and 0 < self.scale[0] <= self.scale[1], "scale", "two rising sizes", self.scale)
+        require(min(self.teacher_scales, default=1) > 0, "teacher_scales", "positive", self.teacher_scales)
+        require(0 <= self.label_trust <= 1, "label_trust", "from 0 to 1", self.label_trust)
+
+
+def require(fits: bool, name: str, what: str, value: object) -> None:
+    """ValueError that names the value, what it must be and what it was, unless it fits."""
+    if not fits:
+        raise ValueError(f"{name} must be {what} but is {value}")
