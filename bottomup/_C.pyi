@@ -137,12 +137,42 @@ class GroupingLinks:
         affinity: _Floats,
         length: _Floats,
     ) -> None: ...
+    @staticmethod
+    def of_image(
+        rule: GroupingRule,
+        image: int,
+        offsets: _Ints,
+        xy: npt.NDArray[np.float32],
+        scores: npt.NDArray[np.float32],
+        pair_offsets: _Ints,
+        first: npt.NDArray[np.int32],
+        second: npt.NDArray[np.int32],
+        affinities: npt.NDArray[np.float32],
+        least_typical: float,
+        doubt: float,
+        weak_support: float,
+        faint_response: float,
+        peak_threshold: float,
+    ) -> GroupingLinks: ...
+    def split(self, candidates: _Ints) -> GroupingLinks: ...
+    def pairs(self) -> tuple[_Ints, _Ints, _Ints, _Floats, _Floats]: ...
+    def beside(self, candidates: _Ints, owner: _Ints, people: int) -> _Bools: ...
     def edges(
         self, joint: int, owner: _Ints, slots: _Ints, scales: _Floats, responses: _Floats
     ) -> tuple[_Ints, _Ints, _Floats]: ...
     def sweep(
         self, owner: _Ints, slots: _Ints, scales: _Floats, responses: _Floats, changed: _Bools | None
     ) -> tuple[_Ints, _Ints, _Floats, _Ints, _Bools]: ...
+    def settle(
+        self,
+        owner: _Ints,
+        slots: _Ints,
+        scales: _Floats,
+        responses: _Floats,
+        changed: _Bools | None,
+        most_sweeps: int,
+        most_rounds: int,
+    ) -> tuple[_Ints, _Ints, _Floats]: ...
     def measure(self, owner: _Ints, slots: _Ints, scales: _Floats, which: _Bools) -> _Floats: ...
     def objective(self, owner: _Ints, slots: _Ints, scales: _Floats, responses: _Floats) -> float: ...
     def shareable(
@@ -168,4 +198,13 @@ def read_people(
     min_joints: int,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32], bool]: ...
 def match(person: _Ints, candidate: _Ints, weight: _Floats, people: int) -> _Ints: ...
-def typical_affinity(first: _Ints, second: _Ints, limb: _Ints, affinity: _Floats, responses: _Floats) -> float: ...
+def typical_affinities(
+    joints: int,
+    limbs: int,
+    offsets: _Ints,
+    scores: npt.NDArray[np.float32],
+    pair_offsets: _Ints,
+    first: npt.NDArray[np.int32],
+    second: npt.NDArray[np.int32],
+    affinities: npt.NDArray[np.float32],
+) -> _Floats: ...

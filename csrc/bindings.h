@@ -84,6 +84,47 @@ struct LimbCall {
     }
 };
 
+// What find_peaks and score_limbs found of a batch of images, as Python hands it on; xy and extents may be left out.
+struct FoundCall {
+    CandidateView candidates;
+    PairView pairs;
+    int64_t images;
+
+    FoundCall(int64_t joints, int64_t limbs, const OffsetArray& offsets, const FloatArray& scores,
+              const OffsetArray& pair_offsets, const LimbArray& first, const LimbArray& second,
+              const FloatArray& affinities)
+        : candidates{offsets.data(), nullptr, scores.data(), nullptr, joints, int64_t(scores.size())},
+          pairs{pair_offsets.data(), first.data(), second.data(), affinities.data(), limbs},
+          images(joints > 0 ? (offsets.size() - 1) / joints : 0) {
+        if (joints < 1 || offsets.size() != images * joints + 1 || pair_offsets.size() != images * limbs + 1)
+            throw std::invalid_argument("offsets and pair_offsets must fit the joints and limbs of the same images");
+        if (first.size() != second.size() || first.size() != affinities.size())
+            throw std::invalid_argument("first, second and affinities must have the same length");
+        if (scores.size() > INT32_MAX || first.size() > INT32_MAX / 2)
+            throw std::invalid_argument("there must be fewer than 2^31 candidates and 2^30 pairs");
+        check_rise("offsets", offsets, scores.size());
+        check_rise("pair_offsets", pair_offsets, first.size());
+    }
+
+    // The pairs of an image must join candidates of that image.
+    void check_image(int64_t image) const {
+        if (image < 0 || image >= images) throw std::invalid_argument("image must be one of the batch");
+        const int64_t from = candidates.offsets[image * candidates.joints];
+        const int64_t to = candidates.offsets[(image + 1) * candidates.joints];
+        bool right = true;
+        for (int64_t n = pairs.offsets[image * pairs.limbs]; n < pairs.offsets[(image + 1) * pairs.limbs]; ++n)
+            right &= pairs.first[n] >= from && pairs.first[n] < to && pairs.second[n] >= from && pairs.second[n] < to;
+        if (!right) throw std::invalid_argument("pairs must join candidates of their image");
+    }
+
+   private:
+    static void check_rise(const char* name, const OffsetArray& offsets, int64_t last) {
+        for (py::ssize_t i = 0; i < offsets.size(); ++i)
+            if (offsets.data()[i] < (i ? offsets.data()[i - 1] : 0) || offsets.data()[i] > last)
+                throw std::invalid_argument(std::string(name) + " must rise within what they count");
+    }
+};
+
 inline LimbRule rule_of(float threshold, float coverage, float sample_threshold, float max_length, int max_samples) {
     return {threshold, coverage, sample_threshold, max_length, std::clamp(max_samples, 3, kMostSamples)};
 }

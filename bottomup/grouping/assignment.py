@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup import _C
-from bottomup.grouping.graph import Edges
+from bottomup.grouping.links import Edges
 
 Ints = npt.NDArray[np.int64]
 

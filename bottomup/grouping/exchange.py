@@ -13,12 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup.grouping.body import branches
-from bottomup.grouping.graph import PersonJointGraph
+from bottomup.grouping.graph import MOST_ROUNDS, PersonJointGraph
 
 Bools = npt.NDArray[np.bool_]
-
-# A chain of people may need one round for each; what is left after these is for the next sweep.
-_MAX_ROUNDS = 4
 
 
 def exchange_branches(graph: PersonJointGraph) -> bool:
@@ -35,7 +32,7 @@ def exchange_touched(graph: PersonJointGraph, touched: Bools) -> Bools:
     """
     patterns = branches(graph.skeleton)
     exchanged = np.zeros(graph.num_people, bool)
-    for _ in range(_MAX_ROUNDS):
+    for _ in range(MOST_ROUNDS):
         first, second, pattern = graph.exchanges(touched)
         if not len(first):
             break

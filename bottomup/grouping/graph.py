@@ -10,12 +10,13 @@ What runs over every limb is compiled (csrc/cpu/grouping.h); `twins` says the sa
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from bottomup import _C
+from bottomup.grouping.links import Edges, Links
 from bottomup.grouping.tables import tables
 from bottomup.skeleton import Skeleton
 
@@ -28,36 +29,10 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-
-class Links(NamedTuple):
-    """Scored candidate pairs seen from one side: (n,) each."""
-
-    own: Ints  # candidate of the type in question
-    other: Ints  # candidate at the limb's other end
-    limb: Ints
-    affinity: Floats
-    length: Floats  # in cells
-
-    def where(self, mask: npt.NDArray[np.bool_] | Ints) -> Links:
-        """The links at which a mask is true, or at given indices."""
-        return Links(self.own[mask], self.other[mask], self.limb[mask], self.affinity[mask], self.length[mask])
-
-    def and_also(self, more: Links) -> Links:
-        return Links(
-            np.concatenate([self.own, more.own]),
-            np.concatenate([self.other, more.other]),
-            np.concatenate([self.limb, more.limb]),
-            np.concatenate([self.affinity, more.affinity]),
-            np.concatenate([self.length, more.length]),
-        )
-
-
-class Edges(NamedTuple):
-    """Edges of the person-joint graph for one joint type: (n,) each."""
-
-    person: Ints
-    candidate: Ints
-    weight: Floats  # change of F if the person takes the candidate
+# Most crowds are settled after two or three sweeps, the noisiest seen after five; a bound for the rest.
+MOST_SWEEPS = 10
+# A chain of people may need one round of exchanges for each; what is left after these is for the next sweep.
+MOST_ROUNDS = 4
 
 
 @dataclass
@@ -78,8 +53,8 @@ class PersonJointGraph:
         (n,) heatmap value.
     extents:
         (n,) Gaussian width in cells.
-    pairs:
-        Scored candidate pairs, `own` being the joint that the limb leaves.
+    links:
+        The scored candidate pairs, as the compiled steps look them up.
     owner:
         (n,) the person that holds each candidate, -1 for none.
     slots:
@@ -96,7 +71,7 @@ class PersonJointGraph:
     xy: Floats
     responses: Floats
     extents: Floats
-    pairs: Links
+    links: _C.GroupingLinks
     owner: Ints = field(init=False)
     slots: Ints = field(init=False)
     scales: Floats = field(init=False)
@@ -110,12 +85,12 @@ class PersonJointGraph:
         self.slots = np.full((0, joints), -1, np.int64)
         self.scales = np.zeros(0)
         self.scores = self.responses
-        self._rule, self.reach, self._limb_reach, self.neighbours = tables(self.skeleton, self.settings)
-        self._index()
+        _, self.reach, self._limb_reach, self.neighbours = tables(self.skeleton, self.settings)
 
-    def _index(self) -> None:
-        """Hand the compiled steps the candidates' types and the pairs, which they look up by candidate."""
-        self._links = _C.GroupingLinks(self._rule, self.types, *self.pairs)
+    @property
+    def pairs(self) -> Links:
+        """A copy of the scored candidate pairs, `own` being the joint that the limb leaves."""
+        return Links(*self.links.pairs())
 
     @property
     def num_people(self) -> int:
@@ -130,29 +105,17 @@ class PersonJointGraph:
 
         A twin has the links and the place of its original and its response less `shared_peak_cost`.
         """
-        twin = np.full(len(self.types), -1, np.int64)
-        twin[candidates] = len(self.types) + np.arange(len(candidates))
-        for end in ("own", "other"):
-            index = getattr(self.pairs, end)
-            again = self.pairs.where(twin[index] >= 0)
-            self.pairs = self.pairs.and_also(again._replace(**{end: twin[getattr(again, end)]}))
+        self.links = self.links.split(candidates)
         self.types = np.concatenate([self.types, self.types[candidates]])
         self.xy = np.concatenate([self.xy, self.xy[candidates]])
         self.extents = np.concatenate([self.extents, self.extents[candidates]])
         self.scores = np.concatenate([self.scores, self.scores[candidates]])
         self.responses = np.concatenate([self.responses, self.responses[candidates] - self.settings.shared_peak_cost])
         self.owner = np.concatenate([self.owner, np.full(len(candidates), -1)])
-        self._index()
 
     def beside(self, candidates: Ints) -> Bools:
         """(P,) who holds a joint that a scored pair joins to one of the candidates."""
-        people = np.zeros(self.num_people, bool)
-        chosen = np.zeros(len(self.types), bool)
-        chosen[candidates] = True
-        for one, other in ((self.pairs.own, self.pairs.other), (self.pairs.other, self.pairs.own)):
-            owner = self.owner[other[chosen[one]]]
-            people[owner[owner >= 0]] = True
-        return people
+        return self.links.beside(candidates, self.owner, self.num_people)
 
     # -- the objective -----------------------------------------------------------------------------------------
 
@@ -170,7 +133,7 @@ class PersonJointGraph:
     def objective(self) -> float:
         """F: responses of the joints used, plus the gain of every limb with both ends in one person, minus a cost
         for every limb that a person's joints should have but the field does not show, minus a cost per person."""
-        return self._links.objective(self.owner, self.slots, self.scales, self.responses)
+        return self.links.objective(self.owner, self.slots, self.scales, self.responses)
 
     def alone(self, candidates: Ints) -> Floats:
         """What a candidate adds to F by itself: as a person of one joint if that is worth it, else unused."""
@@ -190,7 +153,7 @@ class PersonJointGraph:
 
         Only a scored limb makes an edge: a joint whose neighbours have all left its person is set free.
         """
-        return Edges(*self._links.edges(joint, self.owner, self.slots, self.scales, self.responses))
+        return Edges(*self.links.edges(joint, self.owner, self.slots, self.scales, self.responses))
 
     def take(self, joint: int, person: Ints, candidate: Ints) -> None:
         """Let people hold candidates of a type; those that nobody holds open new people where that pays."""
@@ -213,15 +176,21 @@ class PersonJointGraph:
         Returns, of the people that there are then, (P',) the number that they had, -1 for a new one, and (P',) who
         holds anything else than before.
         """
-        self.owner, self.slots, self.scales, kept, moved = self._links.sweep(
+        self.owner, self.slots, self.scales, kept, moved = self.links.sweep(
             self.owner, self.slots, self.scales, self.responses, changed
         )
         return kept, moved
 
+    def settle(self, changed: Bools | None = None) -> None:
+        """Sweep, merge fragments and exchange branches until F grows no more; see `sweep.settle`."""
+        self.owner, self.slots, self.scales = self.links.settle(
+            self.owner, self.slots, self.scales, self.responses, changed, MOST_SWEEPS, MOST_ROUNDS
+        )
+
     def shareable(self) -> Ints:
         """The candidates that somebody holds and that pay to be shared with a person who lacks that joint."""
         sharing = self.settings.sharing_joints, self.settings.shared_peak_cost
-        return self._links.shareable(self.owner, self.slots, self.scales, self.responses, *sharing)
+        return self.links.shareable(self.owner, self.slots, self.scales, self.responses, *sharing)
 
     # -- people ------------------------------------------------------------------------------------------------
 
@@ -249,22 +218,22 @@ class PersonJointGraph:
         since foreshortening only shortens; the second longest if there are three, since one of them may be wrong."""
         if which is None:
             which, self.scales = np.ones(self.num_people, bool), np.full(self.num_people, np.nan)
-        self.scales = self._links.measure(self.owner, self.slots, self.scales, which)
+        self.scales = self.links.measure(self.owner, self.slots, self.scales, which)
 
     def mergers(self, touched: Bools) -> tuple[Ints, Ints]:
         """Pairs of people, at least one of them touched, whose merger raises F: the best first, nobody twice."""
-        first, second, _ = self._links.mergers(self.owner, self.slots, self.scales, touched)
+        first, second, _ = self.links.mergers(self.owner, self.slots, self.scales, touched)
         return first, second
 
     def exchanges(self, touched: Bools) -> tuple[Ints, Ints, Ints]:
         """Pairs of people, at least one of them touched, and which exchange of joints between them raises F most (its
         row of `body.branches`): the best first, nobody twice."""
-        return self._links.exchanges(self.owner, self.slots, self.scales, touched)
+        return self.links.exchanges(self.owner, self.slots, self.scales, touched)
 
     def hosts(self) -> tuple[Ints, Ints]:
         """Orphaned fragments and the bodies that they fit best: the best first, nobody twice."""
         orphans = self.settings.orphan_joints, self.settings.stretch
-        fragment, host, _ = self._links.hosts(self.owner, self.slots, self.scales, self.xy, *orphans)
+        fragment, host, _ = self.links.hosts(self.owner, self.slots, self.scales, self.xy, *orphans)
         return fragment, host
 
     def to_networkx(self) -> networkx.Graph:

@@ -21,8 +21,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
+from bottomup import _C
 from bottomup.grouping.graph import PersonJointGraph
-from bottomup.grouping.sweep import settle
+from bottomup.grouping.tables import tables
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -153,21 +154,17 @@ def _best_person(graph: PersonJointGraph, inside: Bools) -> Ints:
     free = np.flatnonzero(inside & (graph.owner < 0) & (graph.responses == graph.scores))  # no twins of others' joints
     place = np.full(len(graph.types), -1)
     place[free] = np.arange(len(free))
-    own, other = place[graph.pairs.own], place[graph.pairs.other]
+    pairs = graph.pairs
+    own, other = place[pairs.own], place[pairs.other]
     both = (own >= 0) & (other >= 0)
     if not both.any():
         return free[:0]
-    pairs = graph.pairs.where(both)._replace(own=own[both], other=other[both])
-    part = PersonJointGraph(
-        graph.skeleton,
-        replace(graph.settings, person_cost=0.0),
-        graph.types[free],
-        graph.xy[free],
-        graph.responses[free],
-        graph.extents[free],
-        pairs,
-    )
-    settle(part)
+    inside_pairs = pairs.where(both)._replace(own=own[both], other=other[both])
+    settings, types = replace(graph.settings, person_cost=0.0), graph.types[free]
+    links = _C.GroupingLinks(tables(graph.skeleton, settings).rule, types, *inside_pairs)
+    xy, responses, extents = graph.xy[free], graph.responses[free], graph.extents[free]
+    part = PersonJointGraph(graph.skeleton, settings, types, xy, responses, extents, links)
+    part.settle()
     response = np.where(part.slots >= 0, part.responses[part.slots], 0.0).sum(axis=1)
     large = (part.slots >= 0).sum(axis=1) > 1
     worth = np.where(large & (response > graph.settings.person_cost), response, -np.inf)

@@ -6,19 +6,16 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup.grouping.exchange import exchange_touched
-from bottomup.grouping.graph import PersonJointGraph
+from bottomup.grouping.graph import MOST_SWEEPS, PersonJointGraph
 from bottomup.grouping.merging import attach_orphans, merge_touched
-
-# Most crowds are settled after two or three sweeps, the noisiest seen after five; a bound for the rest.
-_MAX_SWEEPS = 10
 
 
 def group(graph: PersonJointGraph) -> None:
     """Group the graph's candidates into people, in place."""
-    settle(graph)
+    graph.settle()
     single = len(graph.types)
     if share_peaks(graph):
-        settle(graph, graph.beside(np.arange(single, len(graph.types))))
+        graph.settle(graph.beside(np.arange(single, len(graph.types))))
     if attach_orphans(graph):
         graph.compact()
 
@@ -26,12 +23,13 @@ def group(graph: PersonJointGraph) -> None:
 def settle(graph: PersonJointGraph, changed: npt.NDArray[np.bool_] | None = None) -> None:
     """Sweep over the joint types, merge fragments and exchange branches until F grows no more.
 
+    `PersonJointGraph.settle` is this loop, compiled; here it is step by step, for the plain twin of the graph.
     Each step looks only at people who changed since it last came by, so what is settled costs nothing. `changed` (P,)
     tells who did before the first; None looks at everybody.
     """
     best = -float("inf")
     pending = np.ones(graph.num_people, bool) if changed is None else changed  # for merging and exchanging
-    for _ in range(_MAX_SWEEPS):
+    for _ in range(MOST_SWEEPS):
         kept, moved = graph.sweep(changed)
         pending = np.append(pending, True)[kept] | moved  # the new ones, numbered -1, are
         graph.measure(moved)

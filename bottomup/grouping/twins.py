@@ -15,8 +15,12 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from bottomup import _C
+from bottomup.grouping import sweep
 from bottomup.grouping.body import branches, sweep_order
-from bottomup.grouping.graph import Edges, Links, PersonJointGraph
+from bottomup.grouping.graph import PersonJointGraph
+from bottomup.grouping.links import Edges, Links
+from bottomup.grouping.tables import tables
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -33,9 +37,31 @@ class PlainGraph(PersonJointGraph):
         plain.__dict__.update(graph.copy().__dict__)
         return plain
 
+    def settle(self, changed: Bools | None = None) -> None:
+        sweep.settle(self, changed)
+
+    def split(self, candidates: Ints) -> None:
+        twin = np.full(len(self.types), -1, np.int64)
+        twin[candidates] = len(self.types) + np.arange(len(candidates))
+        pairs = self.pairs
+        for end in ("own", "other"):
+            index = getattr(pairs, end)
+            again = pairs.where(twin[index] >= 0)
+            pairs = pairs.and_also(again._replace(**{end: twin[getattr(again, end)]}))
+        super().split(candidates)
+        self.links = _C.GroupingLinks(tables(self.skeleton, self.settings).rule, self.types, *pairs)
+
+    def beside(self, candidates: Ints) -> Bools:
+        people = np.zeros(self.num_people, bool)
+        pairs = self.pairs
+        for one, other in ((pairs.own, pairs.other), (pairs.other, pairs.own)):
+            owner = self.owner[other[np.isin(one, candidates)]]
+            people[owner[owner >= 0]] = True
+        return people
+
     def edges(self, joint: int) -> Edges:
-        backward = self.pairs._replace(own=self.pairs.other, other=self.pairs.own)
-        links = self.pairs.and_also(backward)
+        pairs = self.pairs
+        links = pairs.and_also(pairs._replace(own=pairs.other, other=pairs.own))
         links = links.where((self.types[links.own] == joint) & (self.owner[links.other] >= 0))
         person = self.owner[links.other]
         stride = max(len(self.types), 1)
@@ -63,9 +89,10 @@ class PlainGraph(PersonJointGraph):
 
     def objective(self) -> float:
         held = self.slots >= 0
-        mine = self.owner[self.pairs.own]
-        inside = (mine >= 0) & (mine == self.owner[self.pairs.other])
-        links = self.pairs.where(inside)
+        pairs = self.pairs
+        mine = self.owner[pairs.own]
+        inside = (mine >= 0) & (mine == self.owner[pairs.other])
+        links = pairs.where(inside)
         limbs = self.skeleton.limb_array
         expected = int((held[:, limbs[:, 0]] & held[:, limbs[:, 1]]).sum())
         return float(
@@ -79,9 +106,10 @@ class PlainGraph(PersonJointGraph):
         scales = np.full(self.num_people, np.nan)
         limbs = self.skeleton.limb_array
         limb_reach = self.reach[limbs[:, 0], limbs[:, 1]]
-        mine = self.owner[self.pairs.own]
-        inside = (mine >= 0) & (mine == self.owner[self.pairs.other]) & np.isfinite(limb_reach[self.pairs.limb])
-        person, height = mine[inside], self.pairs.length[inside] / limb_reach[self.pairs.limb[inside]]
+        pairs = self.pairs
+        mine = self.owner[pairs.own]
+        inside = (mine >= 0) & (mine == self.owner[pairs.other]) & np.isfinite(limb_reach[pairs.limb])
+        person, height = mine[inside], pairs.length[inside] / limb_reach[pairs.limb[inside]]
         order = np.lexsort((-height, person))
         person, height = person[order], height[order]
         first = np.flatnonzero(np.diff(person, prepend=-1))
@@ -168,13 +196,14 @@ class _Contacts(NamedTuple):
 
 def _contacts(graph: PersonJointGraph, touched: Bools) -> _Contacts:
     """Pairs of people, at least one of them touched, between whom some limb passes."""
-    a, b = graph.owner[graph.pairs.own], graph.owner[graph.pairs.other]
+    pairs = graph.pairs
+    a, b = graph.owner[pairs.own], graph.owner[pairs.other]
     across = np.flatnonzero((a >= 0) & (b >= 0) & (a != b))
     across = across[touched[a[across]] | touched[b[across]]]
     a, b = a[across], b[across]
     people = max(graph.num_people, 1)
     key, place = np.unique(np.minimum(a, b) * people + np.maximum(a, b), return_inverse=True)
-    return _Contacts(key // people, key % people, graph.pairs.where(across), place)
+    return _Contacts(key // people, key % people, pairs.where(across), place)
 
 
 def _each_once(first: Ints, second: Ints, gain: Floats) -> list[int]:
@@ -203,12 +232,13 @@ def _exchange_gain(graph: PersonJointGraph, contacts: _Contacts) -> Floats:
     # So far no limb shows in the field. One that does adds its gain and spares the cost.
     np.add.at(change, (place, links.limb), graph.limb_gain(links, larger[place]) + cost)
     shown = np.full((graph.num_people, graph.skeleton.num_limbs), -1)
-    a, b = graph.owner[graph.pairs.own], graph.owner[graph.pairs.other]
+    pairs = graph.pairs
+    a, b = graph.owner[pairs.own], graph.owner[pairs.other]
     mine = np.flatnonzero((a == b) & (a >= 0))
-    shown[a[mine], graph.pairs.limb[mine]] = mine
+    shown[a[mine], pairs.limb[mine]] = mine
     for person in (first, second):
         place, limb = np.nonzero(shown[person] >= 0)
-        links = graph.pairs.where(shown[person[place], limb])
+        links = pairs.where(shown[person[place], limb])
         change[place, limb] -= graph.limb_gain(links, larger[place]) + cost
     return change
 
@@ -234,17 +264,3 @@ def _hosts(graph: PersonJointGraph, held: Bools, bodies: Ints, orphan: int) -> l
     count = (~np.isnan(ratio)).sum(axis=1)
     stretch = np.where(count > 0, np.nansum(ratio, axis=1) / np.maximum(count, 1), np.inf)
     return [(orphan, int(host), float(1 - found)) for host, found in zip(hosts, stretch, strict=True) if found < 1]
-
-
-def typical_affinity_numpy(first: Ints, second: Ints, limb: Ints, affinity: Floats, responses: Floats) -> float:
-    """The median of the affinities of pairs that are each other's best on their limb, by their joints' responses."""
-    if not len(affinity):
-        return 0.0
-    size = (int(limb.max()) + 1, len(responses))
-    best_first, best_second = np.full(size, -np.inf), np.full(size, -np.inf)
-    np.maximum.at(best_first, (limb, first), affinity)
-    np.maximum.at(best_second, (limb, second), affinity)
-    mutual = (affinity >= best_first[limb, first]) & (affinity >= best_second[limb, second])
-    order = np.argsort(affinity[mutual], kind="stable")
-    weight = np.cumsum(np.minimum(responses[first], responses[second])[mutual][order])
-    return float(affinity[mutual][order][np.searchsorted(weight, weight[-1] / 2)])

@@ -72,7 +72,7 @@ def _settle_exactly(graph: PersonJointGraph) -> None:
             f"assignment must not be 'exact' where more than exact_candidates={most} joint candidates are in contact "
             f"but here {size} are"
         )
-    sweep.settle(graph)
+    graph.settle()
     group_exactly(graph)
 
 

@@ -9,13 +9,15 @@
 #include <utility>
 #include <vector>
 
+#include "../kernels.h"
+
 namespace bottomup::grouping {
 
-// A way for two people to exchange joints: the limbs that would lose one end to the other person.
+// A way for two people to exchange joints, and the limbs that would lose one end to the other person.
 struct Pattern {
-    int64_t index;               // in the table of patterns
-    std::vector<int32_t> limbs;  // rising
-    uint64_t bits;               // of those limbs, modulo 64: a quick way to see that none of some limbs is among them
+    int64_t index;                       // in the table of patterns
+    std::vector<int32_t> joints, limbs;  // rising
+    uint64_t bits;  // of those limbs, modulo 64: a quick way to see that none of some limbs is among them
 };
 
 // What the skeleton and the settings say; the same for every image.
@@ -49,6 +51,13 @@ struct Rule {
     }
 };
 
+// A scored pair of candidates: `own` is the joint that the limb leaves.
+struct Pair {
+    int32_t own, other, limb;
+    double affinity, length;
+};
+
+// The same as one of the two sees it.
 struct Link {
     int32_t other, limb;
     double affinity, length;
@@ -57,43 +66,75 @@ struct Link {
 // The scored pairs of one image, listed by candidate: those whose limb leaves it first, then those whose limb ends there.
 class Links {
    public:
-    Links(const Rule& rule, std::vector<int32_t> types, int64_t pairs, const int64_t* own, const int64_t* other,
-          const int64_t* limb, const double* affinity, const double* length);
+    Links(const Rule& rule, std::vector<int32_t> types, std::vector<Pair> pairs);
+
+    // With twins of some candidates, each at its original's place, after the other candidates and pairs.
+    Links split(const Rule& rule, const std::vector<int32_t>& originals) const;
 
     int64_t candidates() const { return int64_t(types.size()); }
     const Link* begin(int64_t candidate) const { return links.data() + start[size_t(candidate)]; }
     const Link* middle(int64_t candidate) const { return links.data() + outward_end[size_t(candidate)]; }
     const Link* end(int64_t candidate) const { return links.data() + start[size_t(candidate) + 1]; }
 
-    std::vector<int32_t> types;
+    const std::vector<int32_t> types;
+    const std::vector<Pair> pairs;
     std::vector<std::vector<int32_t>> members;  // candidates of each joint type, rising
 
    private:
-    std::vector<int64_t> start, outward_end;
+    std::vector<int32_t> start, outward_end;
     std::vector<Link> links;
 };
 
-// Who holds what: owner (n,), slots (P, K) and scales (P,) as in PersonJointGraph; responses (n,) or null.
-struct View {
-    const int64_t* owner;
-    const int64_t* slots;
-    const double* scales;
-    const double* responses;
-    int64_t people;
-};
-
+// Who holds what: owner (n,), slots (P, K) and scales (P,) as in PersonJointGraph. Somebody who holds nothing may be there.
 struct State {
-    std::vector<int64_t> owner, slots;
+    int64_t joints = 0;
+    std::vector<int32_t> owner, slots;
     std::vector<double> scales;
 
     int64_t people() const { return int64_t(scales.size()); }
-    View view(const double* responses) const {
-        return {owner.data(), slots.data(), scales.data(), responses, people()};
+    int32_t* row(int64_t person) { return slots.data() + person * joints; }
+    const int32_t* row(int64_t person) const { return slots.data() + person * joints; }
+    bool holds_nothing(int64_t person) const {
+        bool nothing = true;
+        for (int64_t joint = 0; joint < joints; ++joint) nothing &= row(person)[joint] < 0;
+        return nothing;
     }
+    void hold(int64_t person, int64_t joint, int32_t candidate) {
+        owner[size_t(candidate)] = int32_t(person);
+        row(person)[joint] = candidate;
+    }
+    int64_t add_person();
+    // Drops the people without anything and returns the numbers of the others, whose order stays.
+    std::vector<int64_t> compact();
 };
 
+// Some of the people, each once.
+struct PersonSet {
+    std::vector<char> has;  // of each person
+    std::vector<int32_t> members;
+
+    explicit PersonSet(int64_t people = 0) : has(size_t(people)) {}
+    bool empty() const { return members.empty(); }
+    void add(int64_t person) {
+        if (int64_t(has.size()) <= person) has.resize(size_t(person) + 1);
+        if (has[size_t(person)]) return;
+        has[size_t(person)] = 1;
+        members.push_back(int32_t(person));
+    }
+    void add(const PersonSet& others) {
+        for (const int32_t person : others.members) add(person);
+    }
+    void clear() {
+        for (const int32_t person : members) has[size_t(person)] = 0;
+        members.clear();
+    }
+    // That of a person that may have come later.
+    bool contains(int64_t person) const { return person < int64_t(has.size()) && has[size_t(person)]; }
+};
+
+// Edges of the person-joint graph for one joint type, candidate by candidate.
 struct Edges {
-    std::vector<int64_t> person, candidate;
+    std::vector<int32_t> person, candidate;
     std::vector<double> weight;
 
     void clear() { person.clear(), candidate.clear(), weight.clear(); }
@@ -120,62 +161,86 @@ struct Results {
     bool right;  // all joints are finite and have a positive score
 };
 
-// grouping_links.cpp. `which` (P,): whose heights to measure; the others keep theirs.
-std::vector<double> measure(const Rule& rule, const Links& links, const View& view, const bool* which);
-double objective(const Rule& rule, const Links& links, const View& view);
-// The median of the affinities of pairs that are each other's best on their limb, weighted by the lesser response of
-// their two joints; 0 without pairs. The pairs of a limb follow each other.
-double typical_affinity(int64_t pairs, const int64_t* first, const int64_t* second, const int64_t* limb,
-                        const double* affinity, int64_t candidates, const double* responses);
+// How far an affinity speaks for a limb; bottomup/grouping/build.py says what each of these is.
+struct SupportRule {
+    double least_typical, doubt, weak_support, faint_response, peak_threshold;
+};
+
+// grouping_build.cpp: the pairs of one image that speak for a limb at all, candidates numbered from the image's first,
+// and the affinity that is typical of its true limbs: the median over the pairs that are each other's best on their limb,
+// weighted by the lesser response of their two joints; 0 without pairs.
+std::vector<Pair> scored_pairs(const CandidateView& candidates, const PairView& pairs, int64_t image,
+                               const SupportRule& rule);
+double typical_affinity(const CandidateView& candidates, const PairView& pairs, int64_t image);
+
+// grouping_state.cpp: a person's height, and what a person adds to F.
+double measure(const Rule& rule, const Links& links, const State& state, int64_t person);
+double worth(const Rule& rule, const Links& links, const State& state, const double* responses, int64_t person);
+double objective(const Rule& rule, const Links& links, const State& state, const double* responses);
 
 // grouping_matching.cpp: the one-to-one matching of greatest total weight. What it needs is kept between calls.
 class Matcher {
    public:
     // The matching's edges by their index, candidate by candidate, as the edges must be listed. The people are any
     // numbers from 0 to below `people`, weights positive.
-    const std::vector<int64_t>& match(const Edges& edges, int64_t people);
+    const std::vector<int32_t>& match(const Edges& edges, int64_t people);
 
    private:
-    using Reached = std::pair<double, int64_t>;  // distance, person: ties by index
+    using Reached = std::pair<double, int32_t>;  // distance, person: ties by index
 
     void take_best(size_t row);
     void augment(size_t root);
     void relax(size_t row, double length);
     void update_prices(size_t root, double shortest);
-    void shift(size_t root, size_t dropped, int64_t person);
+    void shift(size_t root, size_t dropped, int32_t person);
 
     const Edges* edges = nullptr;
     std::vector<size_t> start;  // of each row's edges; a row is a candidate
     std::vector<double> row_price;
-    std::vector<int64_t> row_edge;       // by which a row is matched, or -1
+    std::vector<int32_t> row_edge;        // by which a row is matched, or -1
     std::vector<double> price, distance;  // of each person
-    std::vector<int64_t> row_of;          // the row that a person is matched to, or -1
-    std::vector<int64_t> reached_by;      // the edge by which the tree reached a person, or -1
+    std::vector<int32_t> row_of;          // the row that a person is matched to, or -1
+    std::vector<int32_t> reached_by;      // the edge by which the tree reached a person, or -1
     std::vector<size_t> reached_from;     // the row that this edge leaves
-    std::vector<int64_t> seen;            // people that the tree reached
+    std::vector<int32_t> seen;            // people that the tree reached
     std::vector<Reached> heap;
-    std::vector<int64_t> matched;
+    std::vector<int32_t> matched;
 };
 
-// grouping_sweep.cpp. `changed` (P,): who changed since the last sweep began, or null for everything anew. Of the people
-// that there are then, `kept` tells the number that they had, -1 if none, and `moved` who holds anything else than before.
-Edges edges(const Rule& rule, const Links& links, const View& view, int64_t joint);
-void sweep(const Rule& rule, const Links& links, const double* responses, State& state, const bool* changed,
-           std::vector<int64_t>& kept, std::vector<char>& moved);
-std::vector<int64_t> shareable(const Rule& rule, const Links& links, const View& view, int64_t sharing_joints,
-                               double cost);
+// grouping_edges.cpp: the edges of one candidate after another; what is counted for each person is kept between calls and
+// wiped after.
+class EdgeFinder {
+   public:
+    EdgeFinder(const Rule& rule_, const Links& links_, const double* responses_)
+        : rule(rule_), links(links_), responses(responses_) {}
 
-// grouping_couples.cpp: who merges and who is taken in, the best first, each person at most once. `touched` (P,): two
-// people neither of whom is are left out.
-std::vector<Couple> mergers(const Rule& rule, const Links& links, const View& view, const bool* touched);
-std::vector<Couple> hosts(const Rule& rule, const View& view, const double* xy, int64_t orphan_joints, double stretch);
+    // Adds the edges that pass between people and a candidate, whose holder does not matter.
+    void find(const State& state, int32_t candidate, Edges& found);
+
+   private:
+    const Rule& rule;
+    const Links& links;
+    const double* responses;
+    std::vector<int32_t> shown, near;
+    std::vector<double> gains;
+};
+Edges edges(const Rule& rule, const Links& links, const State& state, const double* responses, int64_t joint);
+std::vector<int64_t> shareable(const Rule& rule, const Links& links, const State& state, const double* responses,
+                               int64_t sharing_joints, double cost);
+
+// grouping_couples.cpp and grouping_exchange.cpp: who merges, who exchanges what, and who is taken in by whom: the best
+// first, each person at most once. Two people neither of whom is touched are left out.
+std::vector<Couple> mergers(const Rule& rule, const Links& links, const State& state, const PersonSet& touched);
+std::vector<Couple> exchanges(const Rule& rule, const Links& links, const State& state, const PersonSet& touched);
+std::vector<Couple> hosts(const Rule& rule, const State& state, const double* xy, int64_t orphan_joints, double stretch);
 std::vector<Couple> each_once(std::vector<Couple>&& couples, int64_t people);
+
+// grouping_settle.cpp: bottomup/grouping/sweep.py's `settle`, all of it. `changed`: who did, or null for everybody.
+void settle(const Rule& rule, const Links& links, const double* responses, State& state, const PersonSet* changed,
+            int most_sweeps, int most_rounds);
 
 // grouping_results.cpp. `sure` (P,): for whom core_threshold is waived, or null.
 Results read_people(const int64_t* slots, int64_t people, int64_t joints, const double* xy, const double* scores,
                     const bool* sure, const ResultRule& rule);
-
-// grouping_exchange.cpp: who exchanges what, likewise.
-std::vector<Couple> exchanges(const Rule& rule, const Links& links, const View& view, const bool* touched);
 
 }  // namespace bottomup::grouping

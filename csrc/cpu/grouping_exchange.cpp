@@ -9,18 +9,18 @@ namespace {
 
 class ExchangeFinder {
    public:
-    ExchangeFinder(const Rule& rule_, const Links& links_, const View& view_)
-        : rule(rule_), links(links_), view(view_), limbs(size_t(rule_.limb_count())), place(size_t(view_.people), -1),
-          inside_row(size_t(view_.people), -1) {}
+    ExchangeFinder(const Rule& rule_, const Links& links_, const State& state_)
+        : rule(rule_), links(links_), state(state_), limbs(size_t(rule_.limb_count())), place(size_t(state_.people()), -1),
+          inside_row(size_t(state_.people()), -1) {}
 
     // Adds the exchanges that pay between a person and all others in contact; of two touched people the later one's turn
     // leaves out the earlier.
-    void find(int64_t a, const bool* touched, std::vector<Couple>& found) {
+    void find(int64_t a, const PersonSet& touched, std::vector<Couple>& found) {
         gather(a, touched);
         for (size_t n = 0; n < near.size(); ++n) {
             const int64_t b = near[n];
             double* change = changes.data() + n * limbs;
-            const double scale = std::fmax(view.scales[a], view.scales[b]);
+            const double scale = std::fmax(state.scales[size_t(a)], state.scales[size_t(b)]);
             take_away_inside(a, scale, change);
             take_away_inside(b, scale, change);
             Couple best{std::min(a, b), std::max(a, b), -1, 0};
@@ -32,21 +32,21 @@ class ExchangeFinder {
 
    private:
     // People in contact with `a`, and for each what F gains by the limbs that would come to show.
-    void gather(int64_t a, const bool* touched) {
+    void gather(int64_t a, const PersonSet& touched) {
         near.clear(), changes.clear();
         for (int64_t joint = 0; joint < rule.joints; ++joint) {
-            const int64_t candidate = view.slots[a * rule.joints + joint];
+            const int32_t candidate = state.row(a)[joint];
             if (candidate < 0) continue;
             for (const Link* link = links.begin(candidate); link != links.end(candidate); ++link) {
-                const int64_t b = view.owner[link->other];
-                if (b < 0 || b == a || (b < a && touched[b])) continue;
+                const int64_t b = state.owner[size_t(link->other)];
+                if (b < 0 || b == a || (b < a && touched.contains(b))) continue;
                 if (place[size_t(b)] < 0) {
                     place[size_t(b)] = int32_t(near.size());
                     near.push_back(b);
                     add_expected(a, b);
                 }
                 const double gain = rule.limb_gain(link->affinity, link->length, link->limb,
-                                                   std::fmax(view.scales[a], view.scales[b]));
+                                                   std::fmax(state.scales[size_t(a)], state.scales[size_t(b)]));
                 changes[size_t(place[size_t(b)]) * limbs + size_t(link->limb)] += gain + rule.missing_limb_cost;
             }
         }
@@ -54,7 +54,7 @@ class ExchangeFinder {
 
     // As if no limb showed: the cost of those that both have now, less that of those that would then be expected.
     void add_expected(int64_t a, int64_t b) {
-        const int64_t *one = view.slots + a * rule.joints, *other = view.slots + b * rule.joints;
+        const int32_t *one = state.row(a), *other = state.row(b);
         for (const auto& [from, to] : rule.limbs) {
             const int now = (one[from] >= 0 && one[to] >= 0) + (other[from] >= 0 && other[to] >= 0);
             const int then = (one[from] >= 0 && other[to] >= 0) + (other[from] >= 0 && one[to] >= 0);
@@ -78,10 +78,10 @@ class ExchangeFinder {
             row = int32_t(inside_range.size());
             const size_t from = inside_links.size();
             for (int64_t joint = 0; joint < rule.joints; ++joint) {
-                const int64_t candidate = view.slots[person * rule.joints + joint];
+                const int32_t candidate = state.row(person)[joint];
                 if (candidate < 0) continue;
                 for (const Link* link = links.begin(candidate); link != links.middle(candidate); ++link)
-                    if (view.owner[link->other] == person) inside_links.push_back(*link);
+                    if (state.owner[size_t(link->other)] == person) inside_links.push_back(*link);
             }
             inside_range.emplace_back(from, inside_links.size());
         }
@@ -108,7 +108,7 @@ class ExchangeFinder {
 
     const Rule& rule;
     const Links& links;
-    const View& view;
+    const State& state;
     size_t limbs;
     std::vector<int32_t> place;    // of each person among those near the one in turn, -1 elsewhere
     std::vector<int64_t> near;
@@ -120,12 +120,11 @@ class ExchangeFinder {
 
 }  // namespace
 
-std::vector<Couple> exchanges(const Rule& rule, const Links& links, const View& view, const bool* touched) {
-    ExchangeFinder finder(rule, links, view);
+std::vector<Couple> exchanges(const Rule& rule, const Links& links, const State& state, const PersonSet& touched) {
+    ExchangeFinder finder(rule, links, state);
     std::vector<Couple> all;
-    for (int64_t person = 0; person < view.people; ++person)
-        if (touched[person]) finder.find(person, touched, all);
-    return each_once(std::move(all), view.people);
+    for (const int32_t person : touched.members) finder.find(person, touched, all);
+    return each_once(std::move(all), state.people());
 }
 
 }  // namespace bottomup::grouping

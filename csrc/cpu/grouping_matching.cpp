@@ -12,7 +12,7 @@
 
 namespace bottomup::grouping {
 
-const std::vector<int64_t>& Matcher::match(const Edges& some_edges, int64_t people) {
+const std::vector<int32_t>& Matcher::match(const Edges& some_edges, int64_t people) {
     edges = &some_edges;
     const size_t count = edges->weight.size();
     start.clear();
@@ -31,9 +31,9 @@ const std::vector<int64_t>& Matcher::match(const Edges& some_edges, int64_t peop
     for (size_t row = 0; row < rows; ++row)
         if (row_edge[row] < 0) augment(row);
     matched.clear();
-    for (const int64_t edge : row_edge)
+    for (const int32_t edge : row_edge)
         if (edge >= 0) matched.push_back(edge);
-    for (const int64_t person : edges->person) price[size_t(person)] = 0, row_of[size_t(person)] = -1;
+    for (const int32_t person : edges->person) price[size_t(person)] = 0, row_of[size_t(person)] = -1;
     return matched;
 }
 
@@ -44,8 +44,8 @@ void Matcher::take_best(size_t row) {
         if (more > 0 || (more == 0 && edges->person[edge] < edges->person[best])) best = edge;
     }
     row_price[row] = edges->weight[best];
-    int64_t& holder = row_of[size_t(edges->person[best])];
-    if (holder < 0) holder = int64_t(row), row_edge[row] = int64_t(best);
+    int32_t& holder = row_of[size_t(edges->person[best])];
+    if (holder < 0) holder = int32_t(row), row_edge[row] = int32_t(best);
 }
 
 // Grow a tree of shortest paths from an unmatched row until it reaches a free person, or a row (perhaps this one) that
@@ -54,7 +54,7 @@ void Matcher::augment(size_t root) {
     heap.clear(), seen.clear();
     double shortest = row_price[root];  // the root stays unmatched
     size_t dropped = root;
-    int64_t free_person = -1;
+    int32_t free_person = -1;
     relax(root, 0);
     while (!heap.empty() && heap.front().first < shortest) {
         const auto [length, person] = heap.front();
@@ -71,28 +71,28 @@ void Matcher::augment(size_t root) {
     }
     update_prices(root, shortest);
     shift(root, dropped, free_person);
-    for (const int64_t person : seen) reached_by[size_t(person)] = -1;
+    for (const int32_t person : seen) reached_by[size_t(person)] = -1;
 }
 
 void Matcher::relax(size_t row, double length) {
     for (size_t edge = start[row]; edge < start[row + 1]; ++edge) {
-        if (int64_t(edge) == row_edge[row]) continue;
+        if (int32_t(edge) == row_edge[row]) continue;
         const auto person = size_t(edges->person[edge]);
         const double slack = row_price[row] + price[person] - edges->weight[edge];
         const double through = length + std::max(slack, 0.0);  // below 0 only by rounding
         if (reached_by[person] >= 0 && through >= distance[person]) continue;
-        if (reached_by[person] < 0) seen.push_back(int64_t(person));
+        if (reached_by[person] < 0) seen.push_back(int32_t(person));
         distance[person] = through;
-        reached_by[person] = int64_t(edge);
+        reached_by[person] = int32_t(edge);
         reached_from[person] = row;
-        heap.emplace_back(through, int64_t(person));
+        heap.emplace_back(through, int32_t(person));
         std::push_heap(heap.begin(), heap.end(), std::greater<>());
     }
 }
 
 void Matcher::update_prices(size_t root, double shortest) {
     row_price[root] = std::max(row_price[root] - shortest, 0.0);
-    for (const int64_t person : seen) {
+    for (const int32_t person : seen) {
         const double gain = shortest - distance[size_t(person)];
         if (!(gain > 0)) continue;
         price[size_t(person)] += gain;
@@ -102,7 +102,7 @@ void Matcher::update_prices(size_t root, double shortest) {
 }
 
 // Along the path every person goes to the row that it was reached from.
-void Matcher::shift(size_t root, size_t dropped, int64_t person) {
+void Matcher::shift(size_t root, size_t dropped, int32_t person) {
     if (person < 0) {
         if (dropped == root) return;
         person = edges->person[size_t(row_edge[dropped])];
@@ -111,9 +111,9 @@ void Matcher::shift(size_t root, size_t dropped, int64_t person) {
     }
     while (true) {
         const size_t row = reached_from[size_t(person)];
-        const int64_t before = row_edge[row];
+        const int32_t before = row_edge[row];
         row_edge[row] = reached_by[size_t(person)];
-        row_of[size_t(person)] = int64_t(row);
+        row_of[size_t(person)] = int32_t(row);
         if (row == root) return;
         person = edges->person[size_t(before)];
     }

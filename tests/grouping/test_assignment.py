@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from bottomup.grouping.assignment import assign
-from bottomup.grouping.graph import Edges
+from bottomup.grouping.links import Edges
 
 # Quarters: sums are exact and ties abound. Person 7 and candidate 90 show that indices need not be dense.
 WEIGHTS = st.integers(1, 12).map(lambda n: n / 4)

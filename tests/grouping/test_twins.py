@@ -11,10 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bottomup import _C
-from bottomup.grouping import PersonJointGraph, group
+from bottomup.grouping import PersonJointGraph, build_graph, group
 from bottomup.grouping.assignment import assign
-from bottomup.grouping.graph import Edges
-from bottomup.grouping.twins import PlainGraph, assign_numpy, typical_affinity_numpy
+from bottomup.grouping.build import scored_pairs_numpy, typical_affinity, typical_affinity_numpy
+from bottomup.grouping.links import Edges
+from bottomup.grouping.sweep import settle
+from bottomup.grouping.tables import tables
+from bottomup.grouping.twins import PlainGraph, assign_numpy
+from bottomup.kernels import Candidates, LimbPairs
+from bottomup.settings import Settings
 from bottomup.skeletons import COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -163,15 +168,120 @@ def test_a_whole_grouping(seed: int) -> None:
     assert people_of(graph) == pytest.approx(people_of(plain))
 
 
-@given(st.integers(0, 60), st.sampled_from([4, 10**6]), SEEDS)
-def test_typical_affinity(pairs: int, steps: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    limb = np.sort(rng.integers(0, 4, pairs))
-    first, second = rng.integers(0, 9, pairs), rng.integers(9, 18, pairs)
-    values = limb, first, second, rng.integers(0, steps, pairs) / steps, rng.integers(1, 1024, 18) / 1024
-    limb, first, second, affinity, responses = values
-    found = _C.typical_affinity(first, second, limb, affinity, responses)
-    assert found == typical_affinity_numpy(first, second, limb, affinity, responses)
+@given(SEEDS, st.booleans())
+def test_settling_at_once_equals_settling_step_by_step(seed: int, dealt_before: bool) -> None:
+    graph = crowd(seed, most=10)
+    if dealt_before:
+        deal(graph, seed)
+    steps = graph.copy()
+    graph.settle()
+    settle(steps)
+    check_consistent(graph)
+    assert people_of(graph) == people_of(steps)
+    shared = np.flatnonzero(np.random.default_rng(seed).random(len(graph.types)) < 0.2)
+    single = len(graph.types)
+    for one, way in ((graph, graph.settle), (steps, lambda changed: settle(steps, changed))):
+        one.split(shared)
+        way(one.beside(np.arange(single, len(one.types))))
+    check_consistent(graph)
+    assert people_of(graph) == people_of(steps)
+
+
+@given(random_graphs((SQUARE, ARM_AND_LEG, POINT, LOOSE)))
+def test_settling_at_once_decides_ties_like_settling_step_by_step(graph: PersonJointGraph) -> None:
+    steps = graph.copy()
+    graph.settle()
+    settle(steps)
+    np.testing.assert_array_equal(graph.slots, steps.slots)
+    np.testing.assert_array_equal(graph.owner, steps.owner)
+
+
+@given(SEEDS)
+def test_splitting_and_who_is_beside(seed: int) -> None:
+    graph, plain = dealt(seed, shared=False)
+    candidates = np.flatnonzero(np.random.default_rng(seed).random(len(graph.types)) < 0.3)
+    np.testing.assert_array_equal(graph.beside(candidates), plain.beside(candidates))
+    single = len(graph.types)
+    for one in (graph, plain):
+        one.split(candidates)
+    for mine, theirs in zip(graph.pairs, plain.pairs, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    for name in ("types", "xy", "responses", "scores", "extents", "owner"):
+        np.testing.assert_array_equal(getattr(graph, name), getattr(plain, name))
+    twins = np.arange(single, len(graph.types))
+    np.testing.assert_array_equal(graph.beside(twins), graph.beside(candidates))
+
+
+def found(seed: int, *, steps: int, images: int = 3) -> tuple[Candidates, LimbPairs]:
+    """What the kernels might have found of a batch, with values in so many steps."""
+    rng, skeleton = np.random.default_rng(seed), COCO_17
+    counts = rng.integers(0, 5, images * skeleton.num_joints)
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    scores = (rng.integers(1, steps + 1, offsets[-1]) / steps).astype(np.float32)
+    xy = rng.uniform(0, 40, (offsets[-1], 2)).astype(np.float32)
+    candidates = Candidates(images, skeleton.num_joints, offsets, xy, scores, np.ones(len(scores), np.float32))
+    first, second, ends = [], [], [0]
+    for image in range(images):
+        for a, b in skeleton.limbs:
+            base = offsets[image * skeleton.num_joints :]
+            possible = [(i, j) for i in range(base[a], base[a + 1]) for j in range(base[b], base[b + 1])]
+            chosen = [pair for pair in possible if rng.random() < 0.6]
+            first += [pair[0] for pair in chosen]
+            second += [pair[1] for pair in chosen]
+            ends.append(len(first))
+    affinities = (rng.integers(1, steps + 1, len(first)) / steps).astype(np.float32)
+    pairs = LimbPairs(np.array(ends, np.int64), np.array(first, np.int32), np.array(second, np.int32), affinities)
+    return candidates, pairs
+
+
+@given(SEEDS, st.sampled_from([4, 10**6]))
+def test_building_a_graph(seed: int, steps: int) -> None:
+    candidates, pairs = found(seed, steps=steps)
+    settings = Settings(weak_support=0.0, peak_threshold=0.3)
+    typical = typical_affinity(candidates, pairs, COCO_17, settings)
+    for image in range(candidates.batch):
+        expected = max(typical_affinity_numpy(candidates, pairs, image, COCO_17), settings.typical_affinity)
+        assert typical[image] == expected
+        graph = build_graph(candidates, pairs, image, COCO_17, settings)
+        for mine, theirs in zip(
+            graph.pairs, scored_pairs_numpy(candidates, pairs, image, COCO_17, settings), strict=True
+        ):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-14)
+
+
+def test_what_the_kernels_cannot_have_found_is_refused() -> None:
+    candidates, pairs = found(0, steps=10**6)
+    rule = tables(COCO_17, Settings()).rule
+    whole: dict[str, Any] = {"offsets": candidates.offsets, "scores": candidates.scores, "pair_offsets": pairs.offsets}
+    whole |= {"first": pairs.first, "second": pairs.second, "affinities": pairs.scores}
+    settings = {"least_typical": 0.2, "doubt": 0.5, "weak_support": 0.2, "faint_response": 0.4, "peak_threshold": 0.1}
+
+    def build(image: int = 0, **changes: Any) -> None:
+        _C.GroupingLinks.of_image(rule, image, **{"xy": candidates.xy, **whole, **changes}, **settings)
+
+    for changes, message in (
+        ({"image": 3}, "image must be one of the batch"),
+        ({"image": -1}, "image must be one of the batch"),
+        ({"offsets": candidates.offsets[:-1].copy()}, "must fit the joints and limbs"),
+        ({"offsets": candidates.offsets[::-1].copy()}, "offsets must rise"),
+        ({"pair_offsets": pairs.offsets + 10**6}, "pair_offsets must rise"),
+        ({"scores": candidates.scores[:-9].copy()}, "offsets must rise"),
+        ({"first": pairs.first + np.int32(10**6)}, "pairs must join candidates of their image"),
+        ({"second": pairs.second - np.int32(10**6)}, "pairs must join candidates of their image"),
+        ({"first": pairs.first[1:].copy()}, "must have the same length"),
+        ({"xy": candidates.xy[1:].copy()}, "xy must have shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            build(**changes)
+        if not set(changes) & {"image", "xy"}:
+            with pytest.raises(ValueError, match=message):
+                _C.typical_affinities(17, COCO_17.num_limbs, **{**whole, **changes})
+    for candidate in (-1, 10**6):
+        graph = dealt(4)[0]
+        with pytest.raises(ValueError, match="candidates must be from 0"):
+            graph.split(np.array([candidate]))
+        with pytest.raises(ValueError, match="candidates must be from 0"):
+            graph.beside(np.array([candidate]))
 
 
 @pytest.mark.parametrize("size", [(300, 300), (40, 400), (400, 40)])
@@ -207,7 +317,7 @@ def test_the_untouched_are_left_alone() -> None:
 def state() -> dict[str, Any]:
     graph = dealt(4)[0]
     return {
-        "links": graph._links,
+        "links": graph.links,
         "owner": graph.owner,
         "slots": graph.slots,
         "scales": graph.scales,
@@ -264,7 +374,7 @@ def test_links_that_point_nowhere_are_refused(name: str, value: float) -> None:
     whole[name] = whole[name].copy()
     whole[name][0] = value
     with pytest.raises(ValueError, match=name):
-        _C.GroupingLinks(graph._rule, **whole)
+        _C.GroupingLinks(tables(graph.skeleton, graph.settings).rule, **whole)
 
 
 def test_weights_that_are_no_numbers_are_refused() -> None:

@@ -1,0 +1,41 @@
+// Sweeps over one state; what they need is kept from one to the next.
+#pragma once
+
+#include "grouping.h"
+
+namespace bottomup::grouping {
+
+// A type's assignment falls into components that share no edge, and one without anybody who changed since it was solved
+// would be solved the same again: so only the others are.
+class Sweep {
+   public:
+    Sweep(const Rule& rule, const Links& links, const double* responses, State& state);
+
+    // One sweep. `changed`: who did since the last one began, or null to assign everything anew. Returns who holds
+    // anything else than before, perhaps nothing now.
+    const PersonSet& run(const PersonSet* changed);
+
+   private:
+    enum : int8_t { kUnseen = 0, kSeen = 1, kChosen = 2 };
+
+    void choose_all(int64_t joint);
+    void choose_changed(int64_t joint);
+    void look_at(int32_t candidate);
+    void choose(int32_t candidate);
+    void solve(int64_t joint);
+    void stand_alone(int32_t before, int64_t joint, int32_t candidate);
+
+    const Rule& rule;
+    const Links& links;
+    const double* responses;
+    State& state;
+    EdgeFinder finder;
+    Matcher matcher;
+    PersonSet moved, dirty, people;      // hold anything else than before; that, or changed already; of the components
+    std::vector<int8_t> where;           // of each candidate, kUnseen between types
+    std::vector<std::pair<int32_t, int32_t>> edges_of;  // of each candidate seen, in `found`
+    std::vector<int32_t> previous, chosen, seen;        // previous holders; candidates
+    Edges edges, found;
+};
+
+}  // namespace bottomup::grouping
