@@ -87,10 +87,10 @@ class Detector:
         else:
             raise TypeError(f"backend must be a name or a Backend but is a {type(backend).__name__}")
         self.skeleton = COCO_17 if self.backend.skeleton == OPENPOSE_COCO_18 else self.backend.skeleton
-        # How sure a network is where nobody is differs; the project's own networks say it in their weights.
-        own = getattr(self.backend, "person_threshold", 0.0)
-        if self.settings.person_threshold is None and own:
-            self.settings = dataclasses.replace(self.settings, person_threshold=own)
+        # How sure a network is where nobody is differs, and so on; the project's own networks say it in their weights.
+        wishes: dict[str, Any] = getattr(self.backend, "preferred", {})
+        open_ones = {name: value for name, value in wishes.items() if getattr(self.settings, name) is None}
+        self.settings = dataclasses.replace(self.settings, **open_ones)
 
     @overload
     def __call__(

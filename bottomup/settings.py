@@ -15,8 +15,8 @@ class Settings:
     CrowdPose's validation set (fields drawn with and without noise) and on fields of a real network.
 
     Network input
-        input_height: pixels to which a photo is scaled before the network (COCO pose networks of this kind
-            are customarily run 368 high).
+        input_height: pixels to which a photo is scaled before the network. None takes what the network's weights say,
+            or 368, at which COCO pose networks of this kind are customarily run.
         max_aspect: a photo more than this many times as wide as high is scaled to that width instead, so that a
             panorama of any length costs no more memory than some six ordinary photos.
         scales: factors of `input_height` at which the network sees the photo; see `merge`.
@@ -101,7 +101,7 @@ class Settings:
     Raises ValueError (TypeError for a wrong type) that names the setting, what it must be and what it was.
     """
 
-    input_height: int = 368
+    input_height: int | None = None
     max_aspect: float = 8.0
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
@@ -154,14 +154,16 @@ class Settings:
             value = getattr(self, setting.name)
             if setting.type == "bool" and not isinstance(value, bool):
                 raise TypeError(f"{setting.name} must be True or False but is {value!r}")
-            if setting.type in ("int", "float") or (setting.type == "float | None" and value is not None):
-                _check_number(setting.name, value, whole=setting.type == "int")
+            kind, _, optional = str(setting.type).partition(" | ")
+            if kind in ("int", "float") and not (optional and value is None):
+                _check_number(setting.name, value, whole=kind == "int")
         for name, choices in (("assignment", _ASSIGNMENTS), ("merge", _MERGES)):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {list(choices)} but is {getattr(self, name)!r}")
 
 
-# What `person_threshold=None` means for fields of which nothing else is known.
+# What None means for networks and fields of which nothing else is known.
+DEFAULT_INPUT_HEIGHT = 368
 DEFAULT_PERSON_THRESHOLD = 0.05
 # Inclusive bounds; a setting that is not here may be any number from 0 on.
 _BOUNDS: dict[str, tuple[float, float]] = {

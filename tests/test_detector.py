@@ -83,11 +83,15 @@ def assert_same_poses(people: People, poses: np.ndarray, *, tolerance: float) ->
 TWO = scene(500, 700, (200, 40, 400), (480, 60, 420))
 
 
-def test_a_network_may_say_what_counts_as_a_person() -> None:
+def test_a_network_may_ask_for_settings_that_are_left_open() -> None:
     backend = SeesColours()
     assert Detector(backend=backend).settings.person_threshold is None
-    backend.person_threshold = 0.4  # type: ignore[attr-defined]
+    assert Detector(backend=backend).letterbox(500, 700).resized_size[0] == 368
+    backend.preferred = {"person_threshold": 0.4, "input_height": 448}  # type: ignore[attr-defined]
     assert Detector(backend=backend).settings.person_threshold == 0.4
+    assert Detector(backend=backend).letterbox(500, 700).resized_size[0] == 448
+    given = Detector(backend=backend, settings=Settings(input_height=256))
+    assert given.letterbox(500, 700).resized_size[0] == 256
     assert Detector(backend=backend, settings=Settings(person_threshold=0.1)).settings.person_threshold == 0.1
     assert Detector(backend=backend, settings=Settings(person_threshold=0.0)).settings.person_threshold == 0.0
 

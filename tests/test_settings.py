@@ -11,8 +11,10 @@ import pytest
 
 from bottomup.settings import Settings
 
-NUMBERS = [setting.name for setting in fields(Settings) if setting.type in ("int", "float", "float | None")]
-WHOLE = [setting.name for setting in fields(Settings) if setting.type == "int"]
+NUMBERS = [
+    setting.name for setting in fields(Settings) if setting.type in ("int", "float", "int | None", "float | None")
+]
+WHOLE = [setting.name for setting in fields(Settings) if setting.type in ("int", "int | None")]
 FLAGS = [setting.name for setting in fields(Settings) if setting.type == "bool"]
 
 
@@ -46,8 +48,8 @@ def test_every_default_may_be_given() -> None:
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("value", ["1", None, True, (1,), 1j])
 def test_numbers_must_be_numbers(name: str, value: Any) -> None:
-    if name == "person_threshold" and value is None:
-        assert Settings(person_threshold=None).person_threshold is None  # leaves it to the network
+    if name in ("person_threshold", "input_height") and value is None:
+        assert getattr(Settings(**{name: None}), name) is None  # leaves it to the network
         return
     with pytest.raises(TypeError, match=f"^{name} must be a (whole )?number but is "):
         Settings(**{name: value})

@@ -37,6 +37,7 @@ class NetworkConfig:
     stages: how many predictions are made in turn.
     person_threshold: least score of the people in this network's fields, where `Settings` leaves it open: how sure a
         network is where nobody is differs from network to network. 0: the decoder's own.
+    input_height: at which the network sees best for the time it takes, where `Settings` leaves it open. 0: the usual.
     """
 
     skeleton: str = "openpose18"
@@ -47,6 +48,7 @@ class NetworkConfig:
     depths: tuple[int, ...] = (1, 2, 2)
     stages: int = 2
     person_threshold: float = 0.0
+    input_height: int = 0
 
     def __post_init__(self) -> None:
         get_skeleton(self.skeleton)
@@ -54,6 +56,8 @@ class NetworkConfig:
             raise ValueError(f"stride must be 4 or 8 but is {self.stride}")
         if not 0 <= self.person_threshold <= 1:
             raise ValueError(f"person_threshold must be from 0 to 1 but is {self.person_threshold}")
+        if self.input_height < 0:
+            raise ValueError(f"input_height must be at least 0 but is {self.input_height}")
         if self.backbone not in BACKBONES:
             raise ValueError(f"backbone must be one of {sorted(BACKBONES)} but is {self.backbone!r}")
         # TOML and JSON have lists only.
@@ -61,6 +65,12 @@ class NetworkConfig:
             object.__setattr__(self, name, tuple(int(value) for value in getattr(self, name)))
         if min(self.channels, self.stages, *self.widths) < 1 or min(self.depths, default=0) < 0:
             raise ValueError(f"channels, stages and widths must be at least 1 and depths at least 0 but are {self}")
+
+    @property
+    def preferred(self) -> dict[str, Any]:
+        """Settings that this network asks for where `Settings` leaves them open."""
+        wishes = {"person_threshold": self.person_threshold, "input_height": self.input_height}
+        return {name: value for name, value in wishes.items() if value}
 
 
 class _Stage(nn.Module):

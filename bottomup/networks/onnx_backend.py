@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +47,7 @@ class OnnxBackend:
         self.skeleton = get_skeleton(json.loads(facts["skeleton"]))
         self.stride: int = json.loads(facts["stride"])
         self.alignment: int = json.loads(facts["alignment"])
-        self.person_threshold: float = json.loads(facts["person_threshold"])
+        self.preferred: dict[str, Any] = json.loads(facts["preferred"])
 
     def run(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """See `Backend.run`."""

@@ -54,8 +54,8 @@ def onnx_model(network: FieldNetwork) -> Any:
         "skeleton": network.skeleton.name,
         "stride": network.config.stride,
         "alignment": network.alignment,
+        "preferred": network.config.preferred,
     }
-    facts["person_threshold"] = network.config.person_threshold
     helper.set_model_props(model, {"format": FORMAT, **{name: json.dumps(value) for name, value in facts.items()}})
     onnx.checker.check_model(model)
     return model

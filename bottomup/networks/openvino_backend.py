@@ -87,7 +87,7 @@ class OpenVinoFieldBackend:
         network = load_network(path)
         self.device = "cpu"
         self.skeleton, self.stride, self.alignment = network.skeleton, network.config.stride, network.alignment
-        self.person_threshold = network.config.person_threshold
+        self.preferred = network.config.preferred
         options = {"INFERENCE_PRECISION_HINT": "f32"} if exact else {}
         self._runner = _Runner(_compile(openvino.Core(), openvino_model(lower(network)), options), "heatmaps", "pafs")
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from bottomup.fields import Fields, cell_centres
 from bottomup.image import Letterbox
 from bottomup.kernels import Candidates, find_peaks
-from bottomup.settings import Settings
+from bottomup.settings import DEFAULT_INPUT_HEIGHT, Settings
 from bottomup.skeleton import Skeleton
 
 FloatArray = npt.NDArray[np.float32]
@@ -32,7 +32,7 @@ def plan_passes(height: int, width: int, settings: Settings, alignment: int) -> 
         letterbox = Letterbox.fit(
             height,
             width,
-            input_height=max(1, round(settings.input_height * scale)),
+            input_height=max(1, round((settings.input_height or DEFAULT_INPUT_HEIGHT) * scale)),
             max_aspect=settings.max_aspect,
             alignment=alignment,
         )

@@ -30,7 +30,7 @@ class TorchBackend:
         self._network = load_network(path).to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.skeleton = self._network.skeleton
         self.stride = self._network.config.stride
-        self.person_threshold = self._network.config.person_threshold
+        self.preferred = self._network.config.preferred
         self.alignment = self._network.alignment
 
     @torch.inference_mode()

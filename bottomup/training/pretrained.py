@@ -7,6 +7,7 @@ import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import torch
 
@@ -48,8 +49,10 @@ def load_initial(network: FieldNetwork, name: str) -> None:
     """
     if is_weight_file(name):
         given = load_network(get_weights(name) if name == "default" else name)
-        # How sure a network must be of a person is not a matter of its shape.
-        if dataclasses.replace(given.config, person_threshold=network.config.person_threshold) != network.config:
+        # What it asks of the settings is not a matter of its shape.
+        own = network.config
+        wishes: dict[str, Any] = {"person_threshold": own.person_threshold, "input_height": own.input_height}
+        if dataclasses.replace(given.config, **wishes) != own:
             raise ValueError(f"initial_weights must be of the network {network.config} but {name} is of {given.config}")
         network.load_state_dict(given.state_dict())
     elif not hasattr(network.backbone, "load_imagenet"):

@@ -73,7 +73,7 @@ def test_all_backends_agree_on_any_size(weights: Path, tmp_path: Path) -> None:
             assert isinstance(backend, Backend)
             assert (backend.skeleton, backend.stride) == (reference.skeleton, reference.stride)
             assert (backend.alignment, backend.device) == (reference.alignment, "cpu")
-            assert backend.person_threshold == load_network(weights).config.person_threshold  # type: ignore[attr-defined]
+            assert backend.preferred == load_network(weights).config.preferred  # type: ignore[attr-defined]
             for result, wanted in zip(backend.run(images), expected, strict=True):
                 assert result.dtype == np.float32
                 np.testing.assert_allclose(result, wanted, atol=2e-4)

@@ -16,7 +16,7 @@ from bottomup.skeletons import get_skeleton
 from bottomup.training import TrainConfig
 from bottomup.training.crops import CropMaker
 from bottomup.training.loop import load_sets
-from bottomup.training.pretrained import imagenet_weights
+from bottomup.training.pretrained import PRETRAINED, imagenet_weights
 from bottomup.training.replicas import Replicas
 from bottomup.training.state import TrainState
 
@@ -29,6 +29,13 @@ def published(network: EfficientNetLite) -> dict[str, torch.Tensor]:
     blocks = [block for stage in network.stages for block in stage.children()]
     weights |= {f"{n}.{name}": tensor for n, block in enumerate(blocks) for name, tensor in block.state_dict().items()}
     return {_published_name(name): tensor for name, tensor in weights.items()}
+
+
+@pytest.fixture(autouse=True)
+def not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the real packages, which other tests import where they are installed."""
+    for name in PRETRAINED.values():
+        monkeypatch.delitem(sys.modules, name, raising=False)
 
 
 @pytest.fixture
