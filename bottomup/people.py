@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup.skeleton import Skeleton
-from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
+from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18, get_skeleton
 
 if TYPE_CHECKING:
     import torch
@@ -147,8 +147,15 @@ class People:
         joints = f"joints [{seen}{more}] of {self.skeleton.num_joints}"
         return f"People({len(self)} {noun}, {self.skeleton.name}, scores [{scores}{more}], {joints})"
 
-    def convert(self, skeleton: Skeleton) -> People:
-        """The same people in another skeleton, by `Skeleton.convert`. Nobody is left out, even without a joint."""
+    def convert(self, skeleton: Skeleton | str) -> People:
+        """The same people in another skeleton, or that of a built-in one's name; see `Skeleton.convert`.
+
+        Nobody is left out, even without a joint. ValueError lists the names there are, TypeError says what it got.
+        """
+        if isinstance(skeleton, str):
+            skeleton = get_skeleton(skeleton)
+        elif not isinstance(skeleton, Skeleton):
+            raise TypeError(f"skeleton must be a Skeleton or a name but is a {type(skeleton).__name__}")
         if skeleton == self.skeleton:
             return self
         return People(skeleton, *self.skeleton.convert(self.keypoints, self.keypoint_scores, skeleton), self.scores)

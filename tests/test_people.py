@@ -154,6 +154,11 @@ def test_convert() -> None:
     np.testing.assert_allclose(there.keypoints[:, neck], people.keypoints[:, [5, 6]].mean(axis=1))
     assert there.convert(COCO_17) == people
     assert people.convert(COCO_17) is people
+    assert people.convert(OPENPOSE_COCO_18.name) == there
+    with pytest.raises(ValueError, match=r"skeleton must be one of \[.*'coco17'.*\] but is 'coco'"):
+        people.convert("coco")
+    with pytest.raises(TypeError, match="skeleton must be a Skeleton or a name but is a int"):
+        people.convert(17)  # type: ignore[arg-type]
 
 
 @given(st.integers(0, 6), st.integers(0, 1000), st.floats(0, 1))
