@@ -6,16 +6,15 @@ import numpy.typing as npt
 _Place = tuple[int, int, int, int] | None
 _Peaks = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32], _Place]
 _Pairs = tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32], _Place]
-_Ends = tuple[
-    npt.NDArray[np.int32],
+_Found = tuple[
+    npt.NDArray[np.int64],
     npt.NDArray[np.float32],
     npt.NDArray[np.float32],
     npt.NDArray[np.float32],
-    npt.NDArray[np.int32],
+    npt.NDArray[np.int64],
     npt.NDArray[np.int32],
     npt.NDArray[np.int32],
     npt.NDArray[np.float32],
-    _Place,
 ]
 
 # A field is float32, float16 or, as uint16, the bits of bfloat16.
@@ -48,7 +47,7 @@ def trace_limbs(
     limbs: npt.NDArray[np.int32],
     typical: npt.NDArray[np.float32],
     rule: dict[str, float],
-) -> _Ends: ...
+) -> tuple[_Found | None, _Place]: ...
 
 # Present only where the extension was built with a CUDA toolkit. A field is (address, dtype, shape, strides in bytes).
 _GpuField = tuple[int, str, tuple[int, ...], tuple[int, ...]]
@@ -100,7 +99,7 @@ def trace_limbs_cuda(
     typical: npt.NDArray[np.float32],
     rule: dict[str, float],
     stream: int,
-) -> _Ends: ...
+) -> tuple[_Found | None, _Place]: ...
 def release_cuda_memory() -> None: ...
 def take_dlpack(
     capsule: object,
@@ -180,6 +179,9 @@ class GroupingLinks:
     ) -> _Ints: ...
     def mergers(self, owner: _Ints, slots: _Ints, scales: _Floats, touched: _Bools) -> tuple[_Ints, _Ints, _Ints]: ...
     def exchanges(self, owner: _Ints, slots: _Ints, scales: _Floats, touched: _Bools) -> tuple[_Ints, _Ints, _Ints]: ...
+    def attach_orphans(
+        self, owner: _Ints, slots: _Ints, scales: _Floats, xy: _Floats, orphan_joints: int, stretch: float
+    ) -> tuple[_Ints, _Ints, _Floats]: ...
     def hosts(
         self, owner: _Ints, slots: _Ints, scales: _Floats, xy: _Floats, orphan_joints: int, stretch: float
     ) -> tuple[_Ints, _Ints, _Ints]: ...

@@ -79,7 +79,7 @@ py::tuple trace_limbs(const py::array& pafs, const FloatArray& xy, const FloatAr
         const py::gil_scoped_release release;
         ends = cpu::trace_limbs(view, call.candidates, call.pairs, call.limbs, call.rule);
     }
-    return to_python(std::move(ends));
+    return to_python(call, ends);
 }
 
 std::map<std::string, std::string> build_info() {

@@ -49,14 +49,6 @@ inline py::tuple to_python(Pairs&& pairs) {
                           to_numpy(std::move(pairs.second)), to_numpy(std::move(pairs.score)), place(pairs.non_finite));
 }
 
-inline py::tuple to_python(LimbEnds&& ends) {
-    return py::make_tuple(to_numpy(std::move(ends.type)), to_numpy(std::move(ends.xy), 2),
-                          to_numpy(std::move(ends.score)), to_numpy(std::move(ends.extent)),
-                          to_numpy(std::move(ends.limb)), to_numpy(std::move(ends.first)),
-                          to_numpy(std::move(ends.second)), to_numpy(std::move(ends.affinity)),
-                          place(ends.non_finite));
-}
-
 using FloatArray = py::array_t<float, py::array::c_style>;
 using OffsetArray = py::array_t<int64_t, py::array::c_style>;
 using LimbArray = py::array_t<int32_t, py::array::c_style>;
@@ -130,6 +122,7 @@ inline LimbRule rule_of(float threshold, float coverage, float sample_threshold,
 }
 
 struct TraceCall {
+    int64_t images;
     CandidateView candidates;
     PairView pairs;
     const int32_t* limbs;
@@ -138,7 +131,8 @@ struct TraceCall {
     TraceCall(const FieldView& pafs, const FloatArray& xy, const FloatArray& scores, const FloatArray& extents,
               const OffsetArray& offsets, int64_t joints, const OffsetArray& pair_offsets, const LimbArray& first,
               const LimbArray& second, const FloatArray& affinities, const LimbArray& limb_array,
-              const FloatArray& typical, const py::dict& settings) {
+              const FloatArray& typical, const py::dict& settings)
+        : images(pafs.batch) {
         const LimbCall call(pafs, xy, offsets, joints, limb_array);
         const int64_t count = xy.size() / 2;
         if (scores.size() != count || extents.size() != count || typical.size() != pafs.batch)
@@ -171,6 +165,22 @@ struct TraceCall {
         }
     }
 };
+
+// What trace_limbs made of the candidates and pairs, None if it found nothing, and where the field is not finite.
+inline py::tuple to_python(const TraceCall& call, const LimbEnds& ends) {
+    if (ends.type.empty()) return py::make_tuple(py::none(), place(ends.non_finite));
+    Found found;
+    {
+        const py::gil_scoped_release release;
+        found = insert_ends(call.candidates, call.pairs, call.images, ends);
+    }
+    return py::make_tuple(
+        py::make_tuple(to_numpy(std::move(found.offsets)), to_numpy(std::move(found.xy), 2),
+                       to_numpy(std::move(found.score)), to_numpy(std::move(found.extent)),
+                       to_numpy(std::move(found.pair_offsets)), to_numpy(std::move(found.first)),
+                       to_numpy(std::move(found.second)), to_numpy(std::move(found.affinity))),
+        place(ends.non_finite));
+}
 
 void bind_grouping(py::module_& m);
 #if defined(BOTTOMUP_CUDA)

@@ -71,6 +71,18 @@ std::vector<TraceStart> plan_traces(const CandidateView& candidates, const PairV
 void collect_ends(const CandidateView& candidates, const int32_t* limbs, int64_t image, const TraceRule& rule,
                   const std::vector<TraceStart>& starts, const std::vector<Trace>& traces, LimbEnds& ends);
 
+// Candidates and pairs together with those of `ends`, in the order that they had; see insert_ends in
+// bottomup/kernels/traces.py.
+struct Found {
+    std::vector<int64_t> offsets;
+    std::vector<float> xy, score, extent;
+    std::vector<int64_t> pair_offsets;
+    std::vector<int32_t> first, second;
+    std::vector<float> affinity;
+};
+
+Found insert_ends(const CandidateView& candidates, const PairView& pairs, int64_t images, const LimbEnds& ends);
+
 namespace cpu {
 Peaks find_peaks(const FieldView& heatmaps, float threshold, int threads);
 // The same on heatmaps upsampled by a whole factor; positions and extents are in cells of the heatmaps.

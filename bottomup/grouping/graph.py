@@ -236,6 +236,13 @@ class PersonJointGraph:
         fragment, host, _ = self.links.hosts(self.owner, self.slots, self.scales, self.xy, *orphans)
         return fragment, host
 
+    def attach_orphans(self) -> None:
+        """Give small fragments that no limb reaches to the body they fit best; see `merging.attach_orphans`."""
+        orphans = self.settings.orphan_joints, self.settings.stretch
+        self.owner, self.slots, self.scales = self.links.attach_orphans(
+            self.owner, self.slots, self.scales, self.xy, *orphans
+        )
+
     def to_networkx(self) -> networkx.Graph:
         """The graph for people who want to look: nodes ("person", i) and ("joint", j), edges with `weight`.
 

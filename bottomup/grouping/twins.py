@@ -16,7 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from bottomup import _C
-from bottomup.grouping import sweep
+from bottomup.grouping import merging, sweep
 from bottomup.grouping.body import branches, sweep_order
 from bottomup.grouping.graph import PersonJointGraph
 from bottomup.grouping.links import Edges, Links
@@ -39,6 +39,10 @@ class PlainGraph(PersonJointGraph):
 
     def settle(self, changed: Bools | None = None) -> None:
         sweep.settle(self, changed)
+
+    def attach_orphans(self) -> None:
+        merging.attach_orphans(self)
+        self.compact()
 
     def split(self, candidates: Ints) -> None:
         twin = np.full(len(self.types), -1, np.int64)

@@ -18,7 +18,6 @@ from bottomup.grouping.body import sweep_order
 from bottomup.grouping.exact import group_exactly, largest_group
 from bottomup.grouping.graph import PersonJointGraph
 from bottomup.grouping.holding import hold
-from bottomup.grouping.merging import attach_orphans
 
 Ints = npt.NDArray[np.int64]
 Matching = Callable[[PersonJointGraph, Ints], Ints]
@@ -60,8 +59,7 @@ def group_optimally(graph: PersonJointGraph) -> None:
     _settle_exactly(graph)
     if sweep.share_peaks(graph):
         _settle_exactly(graph)
-    attach_orphans(graph)
-    graph.compact()
+    graph.attach_orphans()
     graph.measure()
 
 

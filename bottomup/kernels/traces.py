@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,15 +99,17 @@ def trace_limbs(
     arrays = (candidates.xy, candidates.scores, candidates.extents, candidates.offsets, candidates.joints)
     links = (pairs.offsets, pairs.first, pairs.second, pairs.scores)
     if isinstance(field, GpuArray):
-        result = _C.trace_limbs_cuda(field.layout, *arrays, *links, limbs, typical, asdict(rule), field.stream)
+        found, place = _C.trace_limbs_cuda(field.layout, *arrays, *links, limbs, typical, vars(rule), field.stream)
     else:
-        result = _C.trace_limbs(field, *arrays, *links, limbs, typical, asdict(rule))
-    check_finite("pafs", result[-1])
-    return insert_ends(candidates, pairs, LimbEnds(*result[:-1]))
+        found, place = _C.trace_limbs(field, *arrays, *links, limbs, typical, vars(rule))
+    check_finite("pafs", place)
+    if found is None:
+        return candidates, pairs
+    return Candidates(candidates.batch, candidates.joints, *found[:4]), LimbPairs(*found[4:])
 
 
 def insert_ends(candidates: Candidates, pairs: LimbPairs, ends: LimbEnds) -> tuple[Candidates, LimbPairs]:
-    """Candidates and pairs with those of `ends`, sorted as they were."""
+    """Candidates and pairs with those of `ends`, sorted as they were; in plain NumPy."""
     if not len(ends.types):
         return candidates, pairs
     types = np.concatenate([np.repeat(np.arange(len(candidates.offsets) - 1), np.diff(candidates.offsets)), ends.types])

@@ -13,11 +13,20 @@
 
 namespace bottomup::grouping {
 
+inline int lowest_bit(uint64_t bits) {
+#if defined(__GNUC__)
+    return __builtin_ctzll(bits);
+#else
+    int place = 0;
+    while (!(bits >> place & 1)) ++place;
+    return place;
+#endif
+}
+
 // A way for two people to exchange joints, and the limbs that would lose one end to the other person.
 struct Pattern {
     int64_t index;                       // in the table of patterns
     std::vector<int32_t> joints, limbs;  // rising
-    uint64_t bits;  // of those limbs, modulo 64: a quick way to see that none of some limbs is among them
 };
 
 // What the skeleton and the settings say; the same for every image.
@@ -29,6 +38,7 @@ struct Rule {
     std::vector<std::vector<int32_t>> neighbours;  // of each joint those that a limb joins it to
     std::vector<int32_t> order;                    // of the sweep
     std::vector<Pattern> patterns;
+    std::vector<std::vector<uint64_t>> patterns_with;  // (L,) the patterns in which a limb loses an end, as bits
     double person_cost = 0, missing_limb_cost = 0, length_tolerance = 1;
 
     int64_t limb_count() const { return int64_t(limbs.size()); }
@@ -104,6 +114,8 @@ struct State {
         row(person)[joint] = candidate;
     }
     int64_t add_person();
+    // Lets one person hold all that another holds, with whom it shares no type.
+    void absorb(int64_t person, int64_t other);
     // Drops the people without anything and returns the numbers of the others, whose order stays.
     std::vector<int64_t> compact();
 };
@@ -233,6 +245,9 @@ std::vector<int64_t> shareable(const Rule& rule, const Links& links, const State
 std::vector<Couple> mergers(const Rule& rule, const Links& links, const State& state, const PersonSet& touched);
 std::vector<Couple> exchanges(const Rule& rule, const Links& links, const State& state, const PersonSet& touched);
 std::vector<Couple> hosts(const Rule& rule, const State& state, const double* xy, int64_t orphan_joints, double stretch);
+// bottomup/grouping/merging.py's `attach_orphans`, all of it.
+void attach_orphans(const Rule& rule, const Links& links, State& state, const double* xy, int64_t orphan_joints,
+                    double stretch);
 std::vector<Couple> each_once(std::vector<Couple>&& couples, int64_t people);
 
 // grouping_settle.cpp: bottomup/grouping/sweep.py's `settle`, all of it. `changed`: who did, or null for everybody.

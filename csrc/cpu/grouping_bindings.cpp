@@ -180,6 +180,17 @@ py::tuple hosts(const Graph& graph, const Ints& owner, const Ints& slots, const 
     return to_python(couples);
 }
 
+py::tuple attach_orphans(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
+                         const Floats& xy, int64_t orphan_joints, double stretch) {
+    State state = graph.state(owner, slots, scales);
+    check_shape("xy", xy, {graph.links.candidates(), 2});
+    {
+        const py::gil_scoped_release release;
+        grouping::attach_orphans(*graph.rule, graph.links, state, xy.data(), orphan_joints, stretch);
+    }
+    return to_python(std::move(state));
+}
+
 }  // namespace
 
 void bind_grouping(py::module_& m) {
@@ -211,6 +222,8 @@ void bind_grouping(py::module_& m) {
         .def("shareable", &shareable, owner, slots, scales, responses, py::arg("sharing_joints"), py::arg("cost"))
         .def("mergers", &mergers, owner, slots, scales, touched)
         .def("exchanges", &exchanges, owner, slots, scales, touched)
+        .def("attach_orphans", &attach_orphans, owner, slots, scales, py::arg("xy").noconvert(),
+             py::arg("orphan_joints"), py::arg("stretch"))
         .def("hosts", &hosts, owner, slots, scales, py::arg("xy").noconvert(), py::arg("orphan_joints"),
              py::arg("stretch"));
     bind_grouping_functions(m);

@@ -11,25 +11,22 @@ struct Weighed {
     float affinity, weight;
 };
 
-// The affinity at which the weights of all lower ones and its own reach half of all weight, by partial sorting.
-double weighted_median(std::vector<Weighed>& items) {
-    double half = 0, below = 0;
-    for (const Weighed& item : items) half += double(item.weight) / 2;
-    const auto lower = [](const Weighed& a, const Weighed& b) { return a.affinity < b.affinity; };
-    auto first = items.begin(), last = items.end();
-    while (last - first > 1) {
-        const auto middle = first + (last - first) / 2;
-        std::nth_element(first, middle, last, lower);
-        double left = below;
-        for (auto item = first; item != middle; ++item) left += item->weight;
-        if (left >= half) {
-            last = middle;
-        } else {
-            first = middle;
-            below = left;
-        }
-    }
-    return first->affinity;
+// The affinity at which the weights of all lower ones and its own reach half of all weight: first the range of affinities
+// in which that is, then the place within it.
+double weighted_median(const std::vector<Weighed>& items) {
+    constexpr int kRanges = 256;
+    const auto range_of = [](float affinity) { return int(std::clamp(affinity, 0.0f, 1.0f) * (kRanges - 1)); };
+    double weights[kRanges] = {}, half = 0, below = 0;
+    for (const Weighed& item : items) weights[range_of(item.affinity)] += item.weight, half += double(item.weight) / 2;
+    int range = 0;
+    while (range < kRanges - 1 && below + weights[range] < half) below += weights[range++];
+    std::vector<Weighed> inside;
+    for (const Weighed& item : items)
+        if (range_of(item.affinity) == range) inside.push_back(item);
+    std::sort(inside.begin(), inside.end(), [](const Weighed& a, const Weighed& b) { return a.affinity < b.affinity; });
+    for (const Weighed& item : inside)
+        if ((below += item.weight) >= half) return item.affinity;
+    return items.empty() ? 0 : inside.empty() ? items.back().affinity : inside.back().affinity;
 }
 
 }  // namespace
@@ -54,7 +51,7 @@ double typical_affinity(const CandidateView& candidates, const PairView& pairs, 
                 mutual.push_back({pairs.scores[n], std::min(candidates.scores[a], candidates.scores[b])});
         }
     }
-    return mutual.empty() ? 0 : weighted_median(mutual);
+    return weighted_median(mutual);
 }
 
 std::vector<Pair> scored_pairs(const CandidateView& candidates, const PairView& pairs, int64_t image,

@@ -114,54 +114,128 @@ bool holds_any(const std::vector<int32_t>& types, const int32_t* held) {
     return std::any_of(types.begin(), types.end(), [&](int32_t joint) { return held[joint] >= 0; });
 }
 
-std::vector<int64_t> count_joints(const Rule& rule, const State& state) {
-    std::vector<int64_t> size(size_t(state.people()));
-    for (int64_t person = 0; person < state.people(); ++person) {
-        const int32_t* held = state.row(person);
-        size[size_t(person)] = std::count_if(held, held + rule.joints, [](int32_t candidate) { return candidate >= 0; });
+// A person as a host or an orphan: how many joints, which types as bits, how tall, and the box around them.
+struct Figure {
+    int64_t size = 0;
+    uint64_t types = 0;
+    double height, low_x, low_y, high_x, high_y;
+};
+
+Figure figure_of(const State& state, const double* xy, int64_t person) {
+    constexpr double kNowhere = std::numeric_limits<double>::infinity();
+    Figure figure{0, 0, state.scales[size_t(person)], kNowhere, kNowhere, -kNowhere, -kNowhere};
+    for (int64_t joint = 0; joint < state.joints; ++joint) {
+        const int64_t candidate = state.row(person)[joint];
+        if (candidate < 0) continue;
+        const double x = xy[2 * candidate], y = xy[2 * candidate + 1];
+        ++figure.size;
+        figure.types |= bit_of(joint);
+        figure.low_x = std::min(figure.low_x, x), figure.high_x = std::max(figure.high_x, x);
+        figure.low_y = std::min(figure.low_y, y), figure.high_y = std::max(figure.high_y, y);
     }
-    return size;
+    return figure;
 }
 
-// The joint types of a fragment and those that limbs join to them: a limb that the field does not show although both
-// its joints are there speaks against a host.
-std::vector<int32_t> unwanted_types(const Rule& rule, const int32_t* held) {
-    std::vector<int32_t> types;
-    for (int32_t joint = 0; joint < rule.joints; ++joint) {
-        if (held[joint] < 0) continue;
-        types.push_back(joint);
-        types.insert(types.end(), rule.neighbours[size_t(joint)].begin(), rule.neighbours[size_t(joint)].end());
+class HostFinder {
+   public:
+    HostFinder(const Rule& rule_, const State& state_, const double* xy_, int64_t orphan_joints_, double stretch_)
+        : rule(rule_), state(state_), xy(xy_), orphan_joints(orphan_joints_), stretch(stretch_) {
+        for (const double reach : rule.reach)
+            if (reach > farthest) farthest = reach;
+        for (int64_t person = 0; person < state.people(); ++person) figures.push_back(figure_of(state, xy, person));
     }
-    return types;
-}
+
+    void update(int64_t person) { figures[size_t(person)] = figure_of(state, xy, person); }
+
+    // Adds the bodies that a fragment may join, of those in `some` or of all.
+    void find_hosts(int64_t orphan, const PersonSet* some, std::vector<Couple>& found) const {
+        if (!is_orphan(orphan)) return;
+        const Unwanted unwanted = unwanted_types(orphan);
+        if (some) {
+            for (const int32_t host : some->members) consider(orphan, host, unwanted, found);
+        } else {
+            for (int64_t host = 0; host < state.people(); ++host) consider(orphan, host, unwanted, found);
+        }
+    }
+
+    bool is_orphan(int64_t person) const {
+        return figures[size_t(person)].size > 0 && figures[size_t(person)].size <= orphan_joints;
+    }
+
+   private:
+    // The joint types of a fragment and those that limbs join to them: a limb that the field does not show although both
+    // its joints are there speaks against a host.
+    struct Unwanted {
+        std::vector<int32_t> types;
+        uint64_t bits = 0;
+    };
+
+    Unwanted unwanted_types(int64_t orphan) const {
+        Unwanted unwanted;
+        for (int32_t joint = 0; joint < rule.joints; ++joint) {
+            if (state.row(orphan)[joint] < 0) continue;
+            unwanted.types.push_back(joint);
+            const std::vector<int32_t>& beside = rule.neighbours[size_t(joint)];
+            unwanted.types.insert(unwanted.types.end(), beside.begin(), beside.end());
+        }
+        for (const int32_t joint : unwanted.types) unwanted.bits |= bit_of(joint);
+        return unwanted;
+    }
+
+    void consider(int64_t orphan, int64_t host, const Unwanted& unwanted, std::vector<Couple>& found) const {
+        const Figure &small = figures[size_t(orphan)], &large = figures[size_t(host)];
+        if ((large.types & unwanted.bits) && (rule.joints <= 64 || holds_any(unwanted.types, state.row(host)))) return;
+        if (large.size <= 1 || large.size < small.size || host == orphan || !std::isfinite(large.height)) return;
+        // If even the boxes are farther apart than any two joints may be, so are all pairs of joints on average.
+        const double most = stretch * std::fmax(large.height, small.height) * farthest;
+        if (large.low_x - small.high_x > most || small.low_x - large.high_x > most) return;
+        if (large.low_y - small.high_y > most || small.low_y - large.high_y > most) return;
+        const double gain = 1 - stretch_between(rule, state, xy, orphan, host, stretch);
+        if (gain > 0) found.push_back({orphan, host, -1, gain});
+    }
+
+    const Rule& rule;
+    const State& state;
+    const double* xy;
+    const int64_t orphan_joints;
+    const double stretch;
+    double farthest = 0;
+    std::vector<Figure> figures;
+};
 
 }  // namespace
 
 std::vector<Couple> hosts(const Rule& rule, const State& state, const double* xy, int64_t orphan_joints, double stretch) {
-    const std::vector<int64_t> size = count_joints(rule, state);
-    std::vector<std::pair<int64_t, uint64_t>> bodies;  // and what they hold
-    for (int64_t person = 0; person < state.people(); ++person) {
-        if (size[size_t(person)] <= 1 || !std::isfinite(state.scales[size_t(person)])) continue;
-        uint64_t bits = 0;
-        for (int64_t joint = 0; joint < rule.joints; ++joint)
-            if (state.row(person)[joint] >= 0) bits |= bit_of(joint);
-        bodies.emplace_back(person, bits);
-    }
+    const HostFinder finder(rule, state, xy, orphan_joints, stretch);
     std::vector<Couple> all;
-    for (int64_t orphan = 0; orphan < state.people(); ++orphan) {
-        if (size[size_t(orphan)] == 0 || size[size_t(orphan)] > orphan_joints) continue;
-        const std::vector<int32_t> unwanted = unwanted_types(rule, state.row(orphan));
-        uint64_t unwanted_bits = 0;
-        for (const int32_t joint : unwanted) unwanted_bits |= bit_of(joint);
-        for (const auto& [host, bits] : bodies) {
-            if ((bits & unwanted_bits) && (rule.joints <= 64 || holds_any(unwanted, state.row(host))))
-                continue;
-            if (host == orphan || size[size_t(host)] < size[size_t(orphan)]) continue;
-            const double gain = 1 - stretch_between(rule, state, xy, orphan, host, stretch);
-            if (gain > 0) all.push_back({orphan, host, -1, gain});
-        }
-    }
+    for (int64_t orphan = 0; orphan < state.people(); ++orphan) finder.find_hosts(orphan, nullptr, all);
     return each_once(std::move(all), state.people());
+}
+
+void attach_orphans(const Rule& rule, const Links& links, State& state, const double* xy, int64_t orphan_joints,
+                    double stretch) {
+    HostFinder finder(rule, state, xy, orphan_joints, stretch);
+    std::vector<Couple> known;  // all that would gain
+    for (int64_t orphan = 0; orphan < state.people(); ++orphan) finder.find_hosts(orphan, nullptr, known);
+    while (!known.empty()) {
+        PersonSet grown(state.people()), touched(state.people());
+        for (const Couple& couple : each_once(std::vector<Couple>(known), state.people())) {
+            state.absorb(couple.second, couple.first);
+            grown.add(couple.second);
+            touched.add(couple.first), touched.add(couple.second);
+        }
+        for (const int32_t person : grown.members) state.scales[size_t(person)] = measure(rule, links, state, person);
+        for (const int32_t person : touched.members) finder.update(person);
+        // What is between two others is as it was. A body that has grown is better known, which decides anew about the
+        // fragments that are left.
+        const auto outdated = [&](const Couple& couple) {
+            return touched.contains(couple.first) || touched.contains(couple.second);
+        };
+        known.erase(std::remove_if(known.begin(), known.end(), outdated), known.end());
+        for (int64_t orphan = 0; orphan < state.people(); ++orphan)
+            finder.find_hosts(orphan, touched.contains(orphan) ? nullptr : &grown, known);
+    }
+    state.compact();
 }
 
 }  // namespace bottomup::grouping

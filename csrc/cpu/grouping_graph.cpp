@@ -12,14 +12,12 @@ using grouping::Rule;
 namespace {
 
 grouping::Pattern pattern_of(const Rule& rule, int64_t index, const bool* exchanged) {
-    grouping::Pattern pattern{index, {}, {}, 0};
+    grouping::Pattern pattern{index, {}, {}};
     for (int32_t joint = 0; joint < int32_t(rule.joints); ++joint)
         if (exchanged[joint]) pattern.joints.push_back(joint);
     for (int32_t limb = 0; limb < int32_t(rule.limbs.size()); ++limb) {
         const auto& [a, b] = rule.limbs[size_t(limb)];
-        if (exchanged[a] == exchanged[b]) continue;
-        pattern.limbs.push_back(limb);
-        pattern.bits |= uint64_t(1) << (limb % 64);
+        if (exchanged[a] != exchanged[b]) pattern.limbs.push_back(limb);
     }
     return pattern;
 }
@@ -49,6 +47,10 @@ std::shared_ptr<Rule> make_rule(const LimbArray& limbs, const Floats& reach, con
     }
     for (py::ssize_t n = 0; n < patterns.shape(0); ++n)
         rule->patterns.push_back(pattern_of(*rule, n, patterns.data(n, 0)));
+    rule->patterns_with.assign(rule->limbs.size(), std::vector<uint64_t>((rule->patterns.size() + 63) / 64));
+    for (const grouping::Pattern& pattern : rule->patterns)
+        for (const int32_t limb : pattern.limbs)
+            rule->patterns_with[size_t(limb)][size_t(pattern.index / 64)] |= uint64_t(1) << (pattern.index % 64);
     rule->person_cost = person_cost;
     rule->missing_limb_cost = missing_limb_cost;
     rule->length_tolerance = length_tolerance;

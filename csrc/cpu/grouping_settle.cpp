@@ -8,15 +8,6 @@
 namespace bottomup::grouping {
 namespace {
 
-void absorb(State& state, int64_t person, int64_t other) {
-    for (int64_t joint = 0; joint < state.joints; ++joint) {
-        const int32_t candidate = state.row(other)[joint];
-        if (candidate < 0) continue;
-        state.row(other)[joint] = -1;
-        state.hold(person, joint, candidate);
-    }
-}
-
 void exchange(State& state, int64_t one, int64_t other, const std::vector<int32_t>& joints) {
     for (const int32_t joint : joints) {
         int32_t &a = state.row(one)[joint], &b = state.row(other)[joint];
@@ -42,7 +33,7 @@ PersonSet merge_touched(const Rule& rule, const Links& links, State& state, Pers
     while (true) {
         const std::vector<Couple> couples = mergers(rule, links, state, touched);
         if (couples.empty()) return merged;
-        for (const Couple& couple : couples) absorb(state, couple.first, couple.second);
+        for (const Couple& couple : couples) state.absorb(couple.first, couple.second);
         touched = both_of(couples, state.people());
         measure_all(rule, links, state, touched);
         merged.add(touched);

@@ -12,6 +12,15 @@ int64_t State::add_person() {
     return people() - 1;
 }
 
+void State::absorb(int64_t person, int64_t other) {
+    for (int64_t joint = 0; joint < joints; ++joint) {
+        const int32_t candidate = row(other)[joint];
+        if (candidate < 0) continue;
+        row(other)[joint] = -1;
+        hold(person, joint, candidate);
+    }
+}
+
 std::vector<int64_t> State::compact() {
     std::vector<int64_t> kept;
     for (int64_t person = 0; person < people(); ++person) {

@@ -91,7 +91,7 @@ py::tuple trace_limbs_cuda(const GpuField& pafs, const FloatArray& xy, const Flo
         const py::gil_scoped_release release;
         ends = cuda::trace_limbs(view, call.candidates, call.pairs, call.limbs, call.rule, stream_of(stream));
     }
-    return to_python(std::move(ends));
+    return to_python(call, ends);
 }
 
 }  // namespace

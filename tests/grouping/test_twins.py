@@ -15,6 +15,7 @@ from bottomup.grouping import PersonJointGraph, build_graph, group
 from bottomup.grouping.assignment import assign
 from bottomup.grouping.build import scored_pairs_numpy, typical_affinity, typical_affinity_numpy
 from bottomup.grouping.links import Edges
+from bottomup.grouping.merging import attach_orphans
 from bottomup.grouping.sweep import settle
 from bottomup.grouping.tables import tables
 from bottomup.grouping.twins import PlainGraph, assign_numpy
@@ -185,6 +186,56 @@ def test_settling_at_once_equals_settling_step_by_step(seed: int, dealt_before: 
         way(one.beside(np.arange(single, len(one.types))))
     check_consistent(graph)
     assert people_of(graph) == people_of(steps)
+
+
+def fragments(seed: int, **settings: Any) -> PersonJointGraph:
+    """Bodies of known height, each near a place of its own, and single joints that nobody has taken in."""
+    rng = np.random.default_rng(seed)
+    joints, people = OPENPOSE_COCO_18.num_joints, int(rng.integers(1, 9))
+    centres = rng.uniform(0, 200, (people, 2))
+    points = [(k, *(centre + rng.normal(0, 12, 2)), 0.9) for k in range(joints) for centre in centres]
+    limbs = {
+        (n, a * people + i, b * people + i): 1.0
+        for n, (a, b) in enumerate(OPENPOSE_COCO_18.limbs)
+        for i in range(people)
+    }
+    graph = make_graph(OPENPOSE_COCO_18, points, limbs, **settings)
+    bodies = np.where(rng.random((people, joints)) < rng.uniform(0.3, 0.9), np.arange(joints) * people, -1)
+    bodies[bodies >= 0] += np.nonzero(bodies >= 0)[0]
+    loose = np.flatnonzero(~np.isin(np.arange(len(graph.types)), bodies))
+    loose = loose[rng.random(len(loose)) < 0.5]
+    single = np.full((len(loose), joints), -1)
+    single[np.arange(len(loose)), graph.types[loose]] = loose
+    graph.slots = np.concatenate([bodies, single])
+    person, joint = np.nonzero(graph.slots >= 0)
+    graph.owner[graph.slots[person, joint]] = person
+    graph.scales = np.zeros(graph.num_people)
+    graph.compact()
+    graph.measure()
+    return graph
+
+
+@given(SEEDS)
+def test_attaching_at_once_equals_attaching_step_by_step(seed: int) -> None:
+    graph = fragments(seed)
+    steps, plain = graph.copy(), PlainGraph.of(graph)
+    for mine, theirs in zip(graph.hosts(), plain.hosts(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    graph.attach_orphans()
+    if attach_orphans(steps):
+        steps.compact()
+    check_consistent(graph)
+    assert people_of(graph) == people_of(steps)
+
+
+def test_some_of_these_fragments_are_attached_and_some_are_not() -> None:
+    before, after = 0, 0
+    for seed in range(20):
+        graph = fragments(seed)
+        before += graph.num_people
+        graph.attach_orphans()
+        after += graph.num_people
+    assert 0.3 * before < after < 0.9 * before
 
 
 @given(random_graphs((SQUARE, ARM_AND_LEG, POINT, LOOSE)))
