@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bottomup._version import __version__
 
 if TYPE_CHECKING:
+    from bottomup.crops import CropDetector
     from bottomup.decoder import decode_fields
     from bottomup.detector import Detector, detect_people
     from bottomup.fields import Fields
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from bottomup.skeleton import Skeleton
 
 __all__ = [
+    "CropDetector",
     "Detector",
     "Fields",
     "People",
@@ -31,6 +33,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CropDetector": "crops",
     "Detector": "detector",
     "Fields": "fields",
     "People": "people",

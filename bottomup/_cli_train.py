@@ -20,6 +20,10 @@ def train(
         str | None, typer.Option(metavar="NAME", help="cpu, cuda or cuda:N; a GPU if there is one, unless given.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")] = False,
+    crops: Annotated[
+        bool,
+        typer.Option("--crops", help="A network for crops around one person each, from labels alone."),
+    ] = False,
     ablate: Annotated[
         bool,
         typer.Option(
@@ -34,6 +38,8 @@ def train(
     """
     given = {"data": data and str(data), "out": out and str(out), "hours": hours, "steps": steps, "device": device}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if crops:
+        changes |= {"mode": "crops", "teacher": "", "crowd": 0.0}
     try:
         from bottomup.training import TrainConfig
 

@@ -86,6 +86,8 @@ class Detector:
             self.backend = backend
         else:
             raise TypeError(f"backend must be a name or a Backend but is a {type(backend).__name__}")
+        if (task := getattr(self.backend, "task", "fields")) != "fields":
+            raise ValueError(f"model must see fields in whole pictures but {model} is for {task}: use CropDetector")
         self.skeleton = COCO_17 if self.backend.skeleton == OPENPOSE_COCO_18 else self.backend.skeleton
         # How sure a network is where nobody is differs, and so on; the project's own networks say it in their weights.
         wishes: dict[str, Any] = getattr(self.backend, "preferred", {})

@@ -36,6 +36,9 @@ class Backend(Protocol):
         The sides of its input must be multiples of this.
     device:
         Where it runs, for example `cpu` or `cuda:0`.
+
+    One that does not see fields in a whole picture has an attribute `task` that says what it does, and `crop_size`; see
+    `NetworkConfig`. Its part affinity fields have no channels.
     """
 
     @property
@@ -126,6 +129,11 @@ def _wants_cpu(device: str | None) -> bool:
 
 def _is_installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
+
+
+def no_pafs(heatmaps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Part affinity fields of no limbs, (B, 0, h, w), beside heatmaps."""
+    return np.zeros((len(heatmaps), 0, *heatmaps.shape[2:]), np.float32)
 
 
 def check_images(images: npt.NDArray[np.uint8], alignment: int) -> npt.NDArray[np.uint8]:

@@ -1,5 +1,7 @@
 """The network that sees fields in an image: a backbone, then stages that each predict all heatmaps and pafs.
 
+One that looks at crops around one person each (`NetworkConfig.task`) has the same stages without the pafs.
+
 The second stage sees the features and what the first predicted, so it can correct one joint by another (Cao et
 al., arXiv:1611.08050, section 2.1). Every stage is supervised in training; the last is the answer.
 """
@@ -23,6 +25,7 @@ from bottomup.skeleton import Skeleton
 from bottomup.skeletons import get_skeleton
 
 _FORMAT = "bottomup-field-network-1"
+TASKS = ("fields", "crops", "places")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,9 @@ class NetworkConfig:
     channels: of the features that the stages see.
     widths, depths: of the backbone.
     stages: how many predictions are made in turn.
+    task: `fields`: heatmaps and part affinity fields of everybody in a picture; `crops`: heatmaps of the person in a
+        crop; `places`: for each joint of that person a distribution over the cells of a crop, as logits.
+    crop_size: sides in pixels of the crops that it was trained on, 0 for `fields`.
     person_threshold: least score of the people in this network's fields, where `Settings` leaves it open: how sure a
         network is where nobody is differs from network to network. 0: the decoder's own.
     input_height: at which the network sees best for the time it takes, where `Settings` leaves it open. 0: the usual.
@@ -47,6 +53,8 @@ class NetworkConfig:
     widths: tuple[int, ...] = (48, 64, 144, 256)
     depths: tuple[int, ...] = (1, 2, 2)
     stages: int = 2
+    task: str = "fields"
+    crop_size: int = 0
     person_threshold: float = 0.0
     input_height: int = 0
 
@@ -58,6 +66,10 @@ class NetworkConfig:
             raise ValueError(f"person_threshold must be from 0 to 1 but is {self.person_threshold}")
         if self.input_height < 0:
             raise ValueError(f"input_height must be at least 0 but is {self.input_height}")
+        if self.task not in TASKS:
+            raise ValueError(f"task must be one of {TASKS} but is {self.task!r}")
+        if self.crop_size < 0 or (self.crop_size > 0) != (self.task != "fields"):
+            raise ValueError(f"crop_size must be above 0 for crops and 0 for fields but is {self.crop_size}")
         if self.backbone not in BACKBONES:
             raise ValueError(f"backbone must be one of {sorted(BACKBONES)} but is {self.backbone!r}")
         # TOML and JSON have lists only.
@@ -100,7 +112,10 @@ class FieldNetwork(nn.Module):
         self.skeleton: Skeleton = get_skeleton(config.skeleton)
         self.backbone = BACKBONES[config.backbone](config.stride, config.channels, config.widths, config.depths)
         self.alignment: int = self.backbone.alignment
-        outputs = self.skeleton.num_joints + 2 * self.skeleton.num_limbs
+        self.channels: int = self.skeleton.num_joints
+        if config.task == "fields":
+            self.channels += 2 * self.skeleton.num_limbs
+        outputs = self.channels
         # The first stage reads off what the backbone's features show.
         stages = [_Stage(config.channels, config.channels, outputs, 0)]
         stages += [_Stage(config.channels + outputs, config.channels, outputs, 2) for _ in range(config.stages - 1)]
@@ -123,10 +138,15 @@ class FieldNetwork(nn.Module):
             (B, 3, H, W) float, RGB 0..1.
 
         Returns heatmaps (B, K, H / stride, W / stride) in 0..1 and pafs (B, 2L, H / stride, W / stride) per stage.
+        A network for crops has no pafs (B, 0, ...); where its task is `places`, heatmaps are logits.
 
         Raises ValueError if the images have another shape or sides that are not multiples of `alignment`.
         """
-        return [(torch.sigmoid(logits), pafs) for logits, pafs in self.logits(images)]
+        return [(self.answer(logits), pafs) for logits, pafs in self.logits(images)]
+
+    def answer(self, logits: torch.Tensor) -> torch.Tensor:
+        """What the network tells of its heatmaps: their sigmoid, or where the task is `places`, the logits."""
+        return logits if self.config.task == "places" else torch.sigmoid(logits)
 
     def logits(self, images: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """As `forward`, with heatmaps before the sigmoid, which is what the training needs."""
@@ -147,7 +167,8 @@ class FieldNetwork(nn.Module):
             output = stage(seen)
             logits, pafs = output[:, :joints], output[:, joints:]
             results.append((logits, pafs))
-            seen = torch.cat([features, torch.sigmoid(logits), pafs], 1)
+            predicted = [torch.sigmoid(logits), pafs] if self.config.task == "fields" else [torch.sigmoid(logits)]
+            seen = torch.cat([features, *predicted], 1)
         return results
 
 

@@ -46,11 +46,13 @@ class Layer:
 
 @dataclass(frozen=True)
 class LoweredNetwork:
-    """The layers in an order in which they can be computed, and which two of them are the answer."""
+    """The layers in an order in which they can be computed, and which of them are the answer.
+
+    outputs: the number of the layer by its name: `heatmaps` and, if the network has any, `pafs`.
+    """
 
     layers: tuple[Layer, ...]
-    heatmaps: int
-    pafs: int
+    outputs: dict[str, int]
 
 
 @torch.no_grad()
@@ -71,9 +73,10 @@ class _LastStage(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         logits, pafs = self.network.from_normalised(images)[-1]
-        return torch.sigmoid(logits), pafs
+        heatmaps = self.network.answer(logits)
+        return (heatmaps, pafs) if self.network.config.task == "fields" else (heatmaps,)
 
 
 class _Tracer(fx.Tracer):
@@ -89,7 +92,7 @@ class _Lowering:
         std, mean = network.std.reshape(-1), network.mean.reshape(-1)
         shape = {"scale": _array(1 / (255 * std)), "shift": _array(-mean / std)}
         self._modules = dict(_LastStage(network).named_modules())
-        self._channels = network.skeleton.num_joints + 2 * network.skeleton.num_limbs
+        self._channels = network.channels
         self._layers = [Layer("image"), Layer("normalise", (0,), shape)]
         self._numbers: dict[fx.Node, int] = {}
 
@@ -98,10 +101,10 @@ class _Lowering:
             if node.op == "placeholder":
                 self._numbers[node] = 1
             elif node.op == "output":
-                heatmaps, pafs = (self._numbers[result] for result in node.args[0])
+                numbers = [self._numbers[result] for result in node.args[0]]
             else:
                 self._numbers[node] = self._add(node)
-        return LoweredNetwork(tuple(self._layers), heatmaps, pafs)
+        return LoweredNetwork(tuple(self._layers), dict(zip(("heatmaps", "pafs"), numbers, strict=False)))
 
     def _add(self, node: fx.Node) -> int:
         """The number of the layer that computes a node."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.networks.backends import check_images
+from bottomup.networks.backends import check_images, no_pafs
 from bottomup.networks.onnx_graph import FORMAT, onnx_model
 from bottomup.skeletons import get_skeleton
 
@@ -48,11 +48,15 @@ class OnnxBackend:
         self.stride: int = json.loads(facts["stride"])
         self.alignment: int = json.loads(facts["alignment"])
         self.preferred: dict[str, Any] = json.loads(facts["preferred"])
+        # Files from before there were networks for crops do not say so.
+        self.task: str = json.loads(facts.get("task", '"fields"'))
+        self.crop_size: int = json.loads(facts.get("crop_size", "0"))
 
     def run(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """See `Backend.run`."""
-        heatmaps, pafs = self._session.run(["heatmaps", "pafs"], {"images": check_images(images, self.alignment)})
-        return heatmaps, pafs
+        names = ["heatmaps", "pafs"] if self.task == "fields" else ["heatmaps"]
+        heatmaps, *pafs = self._session.run(names, {"images": check_images(images, self.alignment)})
+        return heatmaps, pafs[0] if pafs else no_pafs(heatmaps)
 
 
 def _content(path: Path) -> bytes:

@@ -18,7 +18,7 @@ _IR_VERSION = 8  # the file format that goes with it
 
 
 def export_onnx(network: FieldNetwork, path: str | Path) -> None:
-    """Write a network as an ONNX file: `images` (B, H, W, 3) uint8 BGR to `heatmaps` and `pafs`, float32.
+    """Write a network as an ONNX file: `images` (B, H, W, 3) uint8 BGR to `heatmaps` and, if any, `pafs`, float32.
 
     Sides must be multiples of the `alignment` in the file's metadata, where `skeleton` and `stride` are as well.
     Raises ImportError if the package `onnx` is not installed.
@@ -39,10 +39,9 @@ def onnx_model(network: FieldNetwork) -> Any:
     writer = _Writer()
     for number, layer in enumerate(lowered.layers):
         writer.add(number, layer)
-    # The answers get their names from two nodes that do nothing else.
-    answers = (("heatmaps", lowered.heatmaps), ("pafs", lowered.pafs))
+    # The answers get their names from nodes that do nothing else.
     outputs = []
-    for name, number in answers:
+    for name, number in lowered.outputs.items():
         writer.nodes.append(helper.make_node("Identity", [_name(number)], [name]))
         outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", None, "rows", "columns"]))
     images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["batch", "height", "width", 3])
@@ -56,6 +55,7 @@ def onnx_model(network: FieldNetwork) -> Any:
         "alignment": network.alignment,
         "preferred": network.config.preferred,
     }
+    facts |= {name: getattr(network.config, name) for name in ("task", "crop_size")}
     helper.set_model_props(model, {"format": FORMAT, **{name: json.dumps(value) for name, value in facts.items()}})
     onnx.checker.check_model(model)
     return model

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.networks.backends import check_images
+from bottomup.networks.backends import check_images, no_pafs
 from bottomup.skeletons import OPENPOSE_COCO_18
 
 _HEATMAPS = OPENPOSE_COCO_18.num_joints + 1  # the last is the background, which nobody here needs
@@ -88,8 +88,10 @@ class OpenVinoFieldBackend:
         self.device = "cpu"
         self.skeleton, self.stride, self.alignment = network.skeleton, network.config.stride, network.alignment
         self.preferred = network.config.preferred
+        self.task, self.crop_size = network.config.task, network.config.crop_size
         options = {"INFERENCE_PRECISION_HINT": "f32"} if exact else {}
-        self._runner = _Runner(_compile(openvino.Core(), openvino_model(lower(network)), options), "heatmaps", "pafs")
+        compiled = _compile(openvino.Core(), openvino_model(lower(network)), options)
+        self._runner = _Runner(compiled, "heatmaps", "pafs" if self.task == "fields" else None)
 
     def run(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """See `Backend.run`."""
@@ -97,17 +99,17 @@ class OpenVinoFieldBackend:
 
 
 class _Runner:
-    """A compiled network, two of whose outputs are wanted."""
+    """A compiled network whose heatmaps are wanted, and its pafs if it has any."""
 
-    def __init__(self, compiled: Any, heatmaps: int | str, pafs: int | str) -> None:
+    def __init__(self, compiled: Any, heatmaps: int | str, pafs: int | str | None) -> None:
         self._request, self._names = compiled.create_infer_request(), (heatmaps, pafs)
         self._lock = threading.Lock()  # a request serves one caller at a time and already uses every core
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         with self._lock:
             outputs = self._request.infer([images])
-            heatmaps, pafs = (np.array(outputs[name], np.float32) for name in self._names)
-        return heatmaps, pafs
+            heatmaps, *pafs = (np.array(outputs[name], np.float32) for name in self._names if name is not None)
+        return heatmaps, pafs[0] if pafs else no_pafs(heatmaps)
 
 
 def _import_openvino(path: Path, device: str | None) -> Any:

@@ -10,7 +10,7 @@ from bottomup.networks.lowering import Layer, LoweredNetwork
 
 
 def openvino_model(network: LoweredNetwork) -> Any:
-    """An `openvino.Model` from images (B, H, W, 3) uint8 BGR to `heatmaps` and `pafs`, for inputs of any size.
+    """An `openvino.Model` from images (B, H, W, 3) uint8 BGR to the network's outputs, for inputs of any size.
 
     Raises ImportError if OpenVINO is not installed.
     """
@@ -21,7 +21,7 @@ def openvino_model(network: LoweredNetwork) -> Any:
     for layer in network.layers:
         outputs.append(_emit(layer, [outputs[number] for number in layer.inputs], ops))
     results = []
-    for name, number in (("heatmaps", network.heatmaps), ("pafs", network.pafs)):
+    for name, number in network.outputs.items():
         result = ops.result(outputs[number])
         result.get_output_tensor(0).set_names({name})
         results.append(result)

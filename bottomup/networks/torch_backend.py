@@ -31,6 +31,7 @@ class TorchBackend:
         self.skeleton = self._network.skeleton
         self.stride = self._network.config.stride
         self.preferred = self._network.config.preferred
+        self.task, self.crop_size = self._network.config.task, self._network.config.crop_size
         self.alignment = self._network.alignment
 
     @torch.inference_mode()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bottomup.training.config import TrainConfig
+from bottomup.training.config import CROP_LOSSES, TrainConfig
 from bottomup.training.examples import Example
 from bottomup.training.loop import Sets, load_sets, train
 from bottomup.training.report import Say
@@ -34,7 +34,6 @@ class Feature:
 
 
 FEATURES = (
-    Feature("learning from a teacher", "teacher", None, ""),
     Feature("intermediate supervision", "intermediate", True, False),
     Feature("foreground weights", "foreground", 4.0, 0.0),
     Feature("joint weights", "joint_weights", _ARMS_AND_LEGS, ()),
@@ -44,7 +43,14 @@ FEATURES = (
     Feature("other colours, blur and noise", "colour", 1.0, 0.0),
     Feature("JPEG", "jpeg", 0.3, 0.0),
     Feature("half bodies", "half_body", 0.3, 0.0),
+)
+FIELD_FEATURES = (
+    Feature("learning from a teacher", "teacher", None, ""),
     Feature("somebody in front", "crowd", 0.3, 0.0),
+)
+CROP_FEATURES = (
+    Feature("interference joints", "interference", 0.5, 0.0),
+    Feature("larger, smaller and shifted crops", "crop_jitter", True, False),
 )
 COLUMNS = ("run", "changes", "crops", "held-out loss", "AP", "people seen where nobody is")
 
@@ -54,7 +60,10 @@ def rows(config: TrainConfig, seeds: int = 2) -> Iterator[tuple[str, Mapping[str
     yield "the recipe", {}
     for seed in range(1, seeds):
         yield f"the recipe, seed {config.seed + seed}", {"seed": config.seed + seed}
-    for feature in FEATURES:
+    if config.mode == "crops":
+        yield from (("crop_loss " + loss, {"crop_loss": loss}) for loss in CROP_LOSSES if loss != config.crop_loss)
+    of_mode = CROP_FEATURES if config.mode == "crops" else FIELD_FEATURES
+    for feature in of_mode + FEATURES:
         does = getattr(config, feature.setting) != feature.off
         value = feature.off if does else feature.on
         if value is None or (feature.setting == "intermediate" and config.network.stages == 1):
@@ -97,7 +106,8 @@ def _run(
         name,
         ", ".join(f"{setting} = {value!r}" for setting, value in changes.items()),
         str(variant.steps * variant.batch),
-        f"{held_out_loss(weights, config):.4f}",
+        # Of crops only those of the same loss can be compared.
+        f"{held_out_loss(weights, variant if variant.mode == 'crops' else config):.4f}",
         precision,
         people,
     ]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import math
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bottomup.networks.field_network import NetworkConfig
 from bottomup.training.source import Source, require
+
+MODES = ("fields", "crops")
+CROP_LOSSES = ("candidates", "softmax", "integral")
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,11 @@ class TrainConfig:
     out: folder of checkpoints, log and weights.
     hours, steps: the schedule ends after this much training time, or after so many steps if `steps` is above 0.
     teacher: OpenVINO network, relative to `data`; empty: learn from labels alone.
+    mode: `fields`: a network that sees everybody in a picture; `crops`: one that looks at crops around one person each
+        (`CropDetector`), for which a teacher and `crowd` are no use.
+    crop_loss: of `crops`, see `bottomup.training.crop_loss.CropLoss`: `candidates`, `softmax` or `integral`.
+    interference: mu of the joint-candidate loss: how high the joints of others in a crop are in the target.
+    crop_jitter: whether crops are larger, smaller and beside the labelled box, as a detector's boxes are.
     initial_weights: a name in `bottomup.training.pretrained.PRETRAINED`: the backbone starts from that network;
         `default` or a .safetensors file: all starts from that field network; empty: from random weights.
     frozen_parts: so many parts of a pretrained backbone, from the image upwards, keep their weights. The first
@@ -55,6 +63,10 @@ class TrainConfig:
     steps: int = 0
     seed: int = 0
     teacher: str = ""
+    mode: str = "fields"
+    crop_loss: str = "candidates"
+    interference: float = 0.5
+    crop_jitter: bool = True
     network: NetworkConfig = field(default_factory=NetworkConfig)
     initial_weights: str = ""
     frozen_parts: int = 0
@@ -89,9 +101,13 @@ class TrainConfig:
         sizes = tuple((float(start), int(size)) for start, size in self.crop_sizes)
         object.__setattr__(self, "crop_sizes", sizes)
         object.__setattr__(self, "joint_weights", tuple((str(n), float(w)) for n, w in self.joint_weights))
+        require(self.mode in MODES, "mode", f"one of {MODES}", self.mode)
+        require(self.crop_loss in CROP_LOSSES, "crop_loss", f"one of {CROP_LOSSES}", self.crop_loss)
+        require(0 <= self.interference <= 1, "interference", "from 0 to 1", self.interference)
         require(len(self.sources) > 0, "sources", "at least one folder", self.sources)
         require(bool(sizes) and sizes[0][0] == 0 and list(sizes) == sorted(sizes), "crop_sizes", "rising from 0", sizes)
         require(all(size > 0 and size % 32 == 0 for _, size in sizes), "crop_sizes", "multiples of 32", sizes)
+        self._fit_network()
         require(self.steps > 0 or self.hours > 0, "hours", "positive", self.hours)
         require(self.seed >= 0, "seed", "at least 0", self.seed)
         require(self.batch >= 1, "batch", "at least 1", self.batch)
@@ -116,6 +132,15 @@ class TrainConfig:
             require(0 <= getattr(self, name) <= 1, name, "from 0 to 1", getattr(self, name))
         require(self.clip > 0, "clip", "positive", self.clip)
         require(self.workers >= 0, "workers", "at least 0", self.workers)
+
+    def _fit_network(self) -> None:
+        """Give the network the task that goes with the mode."""
+        task, size = "fields", 0
+        if self.mode == "crops":
+            require(not self.teacher, "teacher", "empty with mode 'crops'", repr(self.teacher))
+            require(self.crowd == 0, "crowd", "0 with mode 'crops'", self.crowd)
+            task, size = "crops" if self.crop_loss == "candidates" else "places", self.crop_size(1.0)
+        object.__setattr__(self, "network", replace(self.network, task=task, crop_size=size))
 
     def crop_size(self, progress: float) -> int:
         """Pixels of a crop's side at this part (0..1) of the schedule."""

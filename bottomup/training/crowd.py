@@ -84,13 +84,17 @@ def person_mask(points: npt.NDArray[np.float64], skeleton: Skeleton, size: int) 
 
 
 def half_body(
-    photo: Photo, skeleton: Skeleton, rng: np.random.Generator
+    photo: Photo, skeleton: Skeleton, rng: np.random.Generator, people: Sequence[int] | None = None
 ) -> tuple[npt.NDArray[np.float64], float] | None:
-    """Centre and extent, in photo pixels, of the upper or lower half of somebody; None if nobody has enough joints."""
-    people = np.flatnonzero(photo.visible.sum(axis=1) >= _ENOUGH)
-    if not len(people):
+    """Centre and extent, in photo pixels, of the upper or lower half of somebody, of `people` or of all.
+
+    None if nobody of them has enough joints.
+    """
+    enough = np.flatnonzero(photo.visible.sum(axis=1) >= _ENOUGH)
+    among = enough if people is None else enough[np.isin(enough, people)]
+    if not len(among):
         return None
-    person = int(people[int(rng.integers(len(people)))])
+    person = int(among[int(rng.integers(len(among)))])
     legs = np.array([joint.rpartition("_")[2] in _LEGS for joint in skeleton.joints])
     half = photo.visible[person] & (legs if rng.random() < 0.5 else ~legs)
     if half.sum() < 3:

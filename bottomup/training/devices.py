@@ -17,7 +17,7 @@ from bottomup.networks.field_network import FieldNetwork
 from bottomup.networks.torch_backend import choose_device
 from bottomup.training.config import TrainConfig
 from bottomup.training.crops import Batch
-from bottomup.training.loss import FieldLoss
+from bottomup.training.modes import make_loss
 from bottomup.training.replicas import Replicas
 
 # How long processes wait for each other: the first one lets the teacher look at all photos meanwhile, or validates.
@@ -137,7 +137,7 @@ class _Loss(nn.Module):
     def __init__(self, network: FieldNetwork, config: TrainConfig) -> None:
         super().__init__()
         self.network, self._bfloat16 = network, config.bfloat16
-        self.compare = FieldLoss(config, network.skeleton).to(network.mean.device)
+        self.compare = make_loss(config, network.skeleton).to(network.mean.device)
 
     def forward(self, images: torch.Tensor, *target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         pixels = images.to(memory_format=torch.channels_last).float() / 255

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from bottomup.networks.field_network import save_network
 from bottomup.skeletons import get_skeleton
 from bottomup.training.config import TrainConfig
-from bottomup.training.crops import Batch, BatchNumbers, CropMaker
+from bottomup.training.crops import Batch, BatchNumbers
 from bottomup.training.devices import Computer, Place, make_computer, one_thread, take_place
 from bottomup.training.examples import Example, load_examples, read_source
+from bottomup.training.modes import make_crops
 from bottomup.training.report import Log, Say
 from bottomup.training.source import Source
 from bottomup.training.state import TrainState
@@ -73,7 +74,7 @@ def train(config: TrainConfig, *, resume: bool = False, say: Say = print, sets: 
         if checkpoint.is_file():
             state.load(checkpoint)
             say(f"going on at step {state.step}")
-        crops = CropMaker(config, get_skeleton(config.network.skeleton), sets)
+        crops = make_crops(config, get_skeleton(config.network.skeleton), sets)
         with contextlib.closing(make_computer(state.network, config, place)) as computer, one_thread():
             _run(state, computer, crops, place, say)
         place.wait()
@@ -99,7 +100,7 @@ def load_sets(config: TrainConfig, say: Say) -> Sets:
     return sets
 
 
-def _run(state: TrainState, computer: Computer, crops: CropMaker, place: Place, say: Say) -> None:
+def _run(state: TrainState, computer: Computer, crops: Dataset[Batch], place: Place, say: Say) -> None:
     config, out = state.config, Path(state.config.out)
     with warnings.catch_warnings():
         # Python 3.12 warns of every fork of a process that has threads; the workers use none of them.
@@ -132,7 +133,11 @@ def _run(state: TrainState, computer: Computer, crops: CropMaker, place: Place, 
                     clock = time.monotonic()  # the schedule is for training
         if log is not None:
             state.save(out / "checkpoint.pt")
-            log.validated(state.step, validate(_export(state, out), config, out / "pictures"))
+            weights = _export(state, out)
+        # Workers end here: Python crashed when OpenVINO had run since they were forked, and they ended after that.
+        del batches
+        if log is not None:
+            log.validated(state.step, validate(weights, config, out / "pictures"))
 
 
 class _Stopwatch:
@@ -161,7 +166,7 @@ def train_step(state: TrainState, computer: Computer, batch: Batch) -> list[floa
     return [heat_loss + paf_loss, heat_loss, paf_loss, norm.item()]
 
 
-def _loader(state: TrainState, crops: CropMaker, place: Place) -> DataLoader[Batch]:
+def _loader(state: TrainState, crops: Dataset[Batch], place: Place) -> DataLoader[Batch]:
     config = state.config
 
     def crop_size(step: int) -> int:

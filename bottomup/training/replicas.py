@@ -16,7 +16,7 @@ import torch
 from bottomup.networks.field_network import FieldNetwork
 from bottomup.training.config import TrainConfig
 from bottomup.training.crops import Batch
-from bottomup.training.loss import FieldLoss
+from bottomup.training.modes import make_loss
 
 
 class Replicas:
@@ -28,7 +28,7 @@ class Replicas:
 
     def __init__(self, network: FieldNetwork, config: TrainConfig, threads: int) -> None:
         self._network, self._config = network, config
-        self._loss = FieldLoss(config, network.skeleton)
+        self._loss = make_loss(config, network.skeleton)
         self._replicas = [copy.deepcopy(network) for _ in range(threads)]
         for replica in self._replicas:
             for own, shared in zip(replica.parameters(), network.parameters(), strict=True):

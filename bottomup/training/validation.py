@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +13,30 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from bottomup.crops import CropDetector
 from bottomup.datasets import Photo
 from bottomup.detector import Detector
 from bottomup.drawing import draw_heatmaps
 from bottomup.evaluation import evaluate_results
 from bottomup.evaluation.coco import read_truth
 from bottomup.evaluation.labels import AREA_OF_BOX
-from bottomup.image import read_image
+from bottomup.image import BgrImage, read_image
 from bottomup.networks.field_network import load_network
+from bottomup.people import People
 from bottomup.skeletons import COCO_17, get_skeleton
 from bottomup.training.config import TrainConfig
-from bottomup.training.crops import CropMaker
 from bottomup.training.devices import one_thread
 from bottomup.training.examples import load_examples, read_source
-from bottomup.training.loss import FieldLoss
+from bottomup.training.modes import make_crops, make_loss
 from bottomup.training.source import Source
 
 # How many held-out photos of a source are drawn.
 _PICTURES = 8
+# Nothing is done to the crops that a loss is measured on, and every joint counts alike.
+_PLAIN: dict[str, Any] = {
+    "seed": 0, "rotation": 0.0, "flip": 0.0, "colour": 0.0, "jpeg": 0.0, "half_body": 0.0, "crowd": 0.0,
+    "crop_jitter": False, "intermediate": False, "foreground": 4.0, "joint_weights": (), "hard_joints": 0,
+}  # fmt: skip
 _BATCH = 16  # crops whose loss is computed at a time
 
 
@@ -37,23 +44,23 @@ def validate(weights: Path, config: TrainConfig, pictures: Path | None = None) -
     """What the weights reach on each source that holds photos out, by its folder; default settings, one scale.
 
     COCO's statistics in its 17 joints. Of photos without people, `people`: how many are seen in a photo. The first
-    photos are drawn into the folder `pictures`, if there is one.
+    photos are drawn into the folder `pictures`, if there is one. A network for crops is given the labelled boxes.
     """
     root = Path(config.data)
-    found = {}
+    look = _look_at_boxes(weights, config) if config.mode == "crops" else _look(weights)
+    found: dict[str, dict[str, float]] = {}
     for source in config.sources:
         _, held = read_source(source, root, COCO_17)
         if not held:
             continue
-        detector = Detector(weights)
         if pictures is not None:
-            _draw(detector, [photo.path for photo in held[:_PICTURES]], pictures / Path(source.folder).name)
+            _draw(look, held[:_PICTURES], pictures / Path(source.folder).name)
         if any(len(photo.keypoints) for photo in held):
-            results = [entry for photo in held for entry in detector(photo.path).convert(COCO_17).to_coco(photo.id)]
+            results = [entry for photo in held for entry in look(photo)[0].convert(COCO_17).to_coco(photo.id)]
             ids = [photo.id for photo in held]
             found[source.folder] = evaluate_results(results, held_out_truth(source, root, held), ids=ids)
-        else:
-            found[source.folder] = {"people": sum(len(detector(photo.path)) for photo in held) / len(held)}
+        elif config.mode == "fields":
+            found[source.folder] = {"people": sum(len(look(photo)[0]) for photo in held) / len(held)}
     return found
 
 
@@ -93,7 +100,7 @@ def held_out_loss(weights: Path, config: TrainConfig, *, crops: int = 256) -> fl
     compared with the labels alone, every joint counting alike, so that recipes can be compared by it.
     """
     skeleton, size = get_skeleton(config.network.skeleton), config.crop_size(1.0)
-    plain = TrainConfig(config.sources, network=config.network, rotation=0.0, flip=0.0, colour=0.0, intermediate=False)
+    plain = dataclasses.replace(config, **_PLAIN)
     sets = []
     for source in config.sources:
         _, held = read_source(source, Path(config.data), skeleton)
@@ -101,7 +108,7 @@ def held_out_loss(weights: Path, config: TrainConfig, *, crops: int = 256) -> fl
             sets.append((source, load_examples(source, held, None, Path(config.out))))
     if not sets:
         raise ValueError("sources must hold photos out, to measure a loss on them, but none does")
-    maker, loss = CropMaker(plain, skeleton, sets), FieldLoss(plain, skeleton)
+    maker, loss = make_crops(plain, skeleton, sets), make_loss(plain, skeleton)
     network, total = load_network(weights), 0.0
     with one_thread():
         for first in range(0, crops, _BATCH):
@@ -112,11 +119,30 @@ def held_out_loss(weights: Path, config: TrainConfig, *, crops: int = 256) -> fl
     return total / crops
 
 
-def _draw(detector: Detector, photos: Sequence[Path], folder: Path) -> None:
-    """What the detector sees in each photo, beside the joints that it looks for."""
+Look = Callable[[Photo], tuple[People, Callable[[BgrImage], BgrImage] | None]]
+
+
+def _look(weights: Path) -> Look:
+    """The people in a photo, and what draws the joints that the network looks for."""
+    detector = Detector(weights)
+
+    def draw(image: BgrImage) -> BgrImage:
+        return draw_heatmaps(image, detector.fields(image))
+
+    return lambda photo: (detector(photo.path), draw)
+
+
+def _look_at_boxes(weights: Path, config: TrainConfig) -> Look:
+    """The people in a photo's labelled boxes, decoded in the way that they were trained for."""
+    detector = CropDetector(weights, decode="integral" if config.crop_loss == "integral" else None)
+    return lambda photo: (detector(photo.path, proposals=photo.boxes), None)
+
+
+def _draw(look: Look, photos: Sequence[Photo], folder: Path) -> None:
+    """What is seen in each photo, beside the joints that the network looks for."""
     folder.mkdir(parents=True, exist_ok=True)
-    for path in photos:
-        image = read_image(path)
-        people = detector(image).draw(image)
-        heatmaps = draw_heatmaps(image, detector.fields(image))
-        cv2.imwrite(str(folder / f"{path.stem}.jpg"), np.hstack([people, heatmaps]))
+    for photo in photos:
+        image = read_image(photo.path)
+        people, draw = look(photo)
+        drawn = [people.draw(image)] + ([draw(image)] if draw is not None else [])
+        cv2.imwrite(str(folder / f"{photo.path.stem}.jpg"), np.hstack(drawn))

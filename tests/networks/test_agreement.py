@@ -99,7 +99,7 @@ def test_wrong_images_are_refused(weights: Path, name: str) -> None:
 def test_lowering_folds_every_normalisation_and_leaves_nothing_unused(weights: Path) -> None:
     network = load_network(weights)
     lowered = lower(network)
-    used = {number for layer in lowered.layers for number in layer.inputs} | {lowered.heatmaps, lowered.pafs}
+    used = {number for layer in lowered.layers for number in layer.inputs} | set(lowered.outputs.values())
     assert used == set(range(len(lowered.layers)))
     assert all(source < number for number, layer in enumerate(lowered.layers) for source in layer.inputs)
     convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bottomup.training import TrainConfig, ablation
-from bottomup.training.ablation import FEATURES, ablate, rows
+from bottomup.training.ablation import CROP_FEATURES, FEATURES, FIELD_FEATURES, ablate, rows
 
 pytest.importorskip("pycocotools")
 
@@ -24,7 +24,7 @@ def test_every_feature_is_turned_round_once(config: TrainConfig) -> None:
     assert table["without learning from a teacher"] == {"teacher": ""}
     assert table["without somebody in front"] == {"crowd": 0.0}
     assert table["with half bodies"] == {"half_body": 0.3}
-    assert len(table) == 3 + len(FEATURES)
+    assert len(table) == 3 + len(FEATURES) + len(FIELD_FEATURES)
     # Without a teacher there is none to switch on; with one stage none is intermediate.
     one_stage = dataclasses.replace(config, network=dataclasses.replace(config.network, stages=1))
     assert not {name for name, _ in rows(one_stage) if "teacher" in name or "intermediate" in name}
@@ -35,7 +35,8 @@ def test_every_feature_is_turned_round_once(config: TrainConfig) -> None:
 
 def test_a_table_is_written_and_finished_rows_are_kept(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     config = dataclasses.replace(config, steps=2, sources=(config.sources[0], dataclasses.replace(config.sources[1])))
-    monkeypatch.setattr(ablation, "FEATURES", FEATURES[1:3])
+    monkeypatch.setattr(ablation, "FEATURES", FEATURES[:2])
+    monkeypatch.setattr(ablation, "FIELD_FEATURES", ())
     path = ablate(config, say=quiet)
     with path.open() as file:
         header, *table = csv.reader(file)
@@ -59,6 +60,15 @@ def test_a_table_is_written_and_finished_rows_are_kept(config: TrainConfig, monk
     ablate(config, say=quiet)
     assert path.read_text() == before
     assert Path(config.out) == path.parent
+
+
+def test_crops_have_losses_of_their_own(config: TrainConfig) -> None:
+    table = dict(rows(dataclasses.replace(config, mode="crops"), seeds=1))
+    assert list(table)[1:4] == ["crop_loss softmax", "crop_loss integral", "without interference joints"]
+    assert table["crop_loss softmax"] == {"crop_loss": "softmax"}
+    assert len(table) == 3 + len(FEATURES) + len(CROP_FEATURES)
+    for changes in table.values():
+        dataclasses.replace(config, mode="crops", **changes)
 
 
 def test_runs_must_be_of_equal_length(config: TrainConfig) -> None:
