@@ -12,6 +12,7 @@ import pytest
 
 from bottomup import People, Skeleton
 from bottomup.fields import draw_fields
+from bottomup.networks.field_network import FieldNetwork, NetworkConfig, save_network
 from bottomup.weights import find_weights
 
 README = Path(__file__).parents[1] / "README.md"
@@ -27,7 +28,11 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     ideal = draw_fields(
         [[[40.0, 90.0], [20.0, 40.0], [60.0, 20.0]]], [[1, 1, 1]], hand, height=128, width=128, stride=8
     )
-    names: dict[str, Any] = {"heatmaps": ideal.heatmaps, "pafs": ideal.pafs}
+    names: dict[str, Any] = {"heatmaps": ideal.heatmaps, "pafs": ideal.pafs, "boxes": [[70.0, 0, 430, 512]]}
+    # No network for crops comes with the package; an untrained one does for this.
+    small = NetworkConfig(channels=8, widths=(8, 8, 8, 8), depths=(0, 0, 0), task="crops", crop_size=64)
+    Path("runs/crops").mkdir(parents=True)
+    save_network(FieldNetwork(small), "runs/crops/weights.safetensors")
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     assert len(blocks) >= 4
     for block in blocks:
