@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bottomup._cli_common import INTERRUPTED, WRONG_USAGE, stop
+from bottomup._cli_common import INTERRUPTED, WRONG_USAGE, read_numbers, stop
+
+if TYPE_CHECKING:
+    from bottomup.training import TrainConfig
 
 
 def train(
@@ -24,6 +27,14 @@ def train(
         bool,
         typer.Option("--crops", help="A network for crops around one person each, from labels alone."),
     ] = False,
+    pack: Annotated[
+        bool,
+        typer.Option("--pack", help="Do not train: write all that is needed to train elsewhere to --out."),
+    ] = False,
+    long_side: Annotated[int, typer.Option(metavar="PIXELS", help="With --pack: shrink photos to this.")] = 384,
+    teacher_scales: Annotated[
+        str | None, typer.Option(metavar="LIST", help="With --pack: scales of the teacher's maps; all, unless given.")
+    ] = None,
     ablate: Annotated[
         bool,
         typer.Option(
@@ -44,6 +55,13 @@ def train(
         from bottomup.training import TrainConfig
 
         recipe = TrainConfig.load(config, **changes)
+        if pack:
+            if out is None:
+                raise ValueError("--out must name the folder for the packed files with --pack")
+            del changes["out"]  # beside the recipe's own lie the teacher's maps
+            scales = () if teacher_scales is None else read_numbers("--teacher-scales", teacher_scales)
+            _pack(TrainConfig.load(config, **changes), out, long_side, scales)
+            return
         if ablate:
             from bottomup.training.ablation import ablate as run_ablation
 
@@ -58,3 +76,11 @@ def train(
         goes_on = "the same command" if ablate else "--resume"
         stop(f"interrupted; {goes_on} goes on from the last checkpoint", INTERRUPTED)
     print(f"weights: {path}")
+
+
+def _pack(recipe: TrainConfig, out: Path, long_side: int, teacher_scales: tuple[float, ...]) -> None:
+    from bottomup.training.packing import pack_recipe
+
+    for path in pack_recipe(recipe, out, long_side=long_side, teacher_scales=teacher_scales):
+        print(path)
+    print(f"there: bottomup train {out.name}/recipe.toml --data {out.name}")

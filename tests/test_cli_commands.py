@@ -41,6 +41,25 @@ def test_train_hands_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (config.data, config.out, config.hours, config.seed, resume) == ("d", "o", 0.5, 5, True)
 
 
+def test_train_packs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tmp_path / "a.toml"
+    recipe.write_text("out = 'runs/a'\n[[sources]]\nfolder = 'a'")
+    calls = []
+
+    def packed(config: object, out: Path, **options: object) -> list[Path]:
+        calls.append((config.out, out, options))  # type: ignore[attr-defined]
+        return [out / "part-000-of-001.zip"]
+
+    monkeypatch.setattr("bottomup.training.packing.pack_recipe", packed)
+    result = run(app, ["train", str(recipe), "--pack", "--out", "p", "--long-side", "320", "--teacher-scales", "0.5,1"])
+    assert result.exit_code == 0, result.output
+    assert calls == [("runs/a", Path("p"), {"long_side": 320, "teacher_scales": (0.5, 1.0)})]
+    assert "part-000-of-001.zip" in result.output
+    result = run(app, ["train", str(recipe), "--pack"])
+    assert result.exit_code == 2
+    assert "--out must name the folder for the packed files" in result.output
+
+
 def test_train_ablates_and_shows_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = tmp_path / "a.toml"
     recipe.write_text("[[sources]]\nfolder = 'a'")

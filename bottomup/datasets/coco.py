@@ -78,6 +78,7 @@ def _photo(photos: Path, image: Mapping[str, Any], annotations: list[Mapping[str
         ignore=_xyxy([annotation["bbox"] for annotation in annotations if _is_ignored(annotation)]),
         known=joints.known,
         split=str(image.get("coco_split", "")),
+        shrunk=float(image.get("shrunk", 1.0)),
     )
 
 

@@ -27,6 +27,7 @@ class Photo:
     ignore: (M, 4) float32 boxes xyxy with people whose joints are not labelled.
     known: (K,) bool, False for joints that the data set never labels.
     split: the data set's own name of the part that the photo belongs to, empty if it has none.
+    shrunk: how many pixels of this file are one of the photo as its data set has it.
     bystanders: whether there may be people of whom nothing is said, not even a box to ignore.
     """
 
@@ -37,6 +38,7 @@ class Photo:
     ignore: FloatArray
     known: npt.NDArray[np.bool_]
     split: str = ""
+    shrunk: float = 1.0
     bystanders: bool = False
 
     @property

@@ -23,7 +23,7 @@ class TrainConfig:
     data: the root that the sources' folders and the teacher are relative to.
     out: folder of checkpoints, log and weights.
     hours, steps: the schedule ends after this much training time, or after so many steps if `steps` is above 0.
-    teacher: OpenVINO network, relative to `data`; empty: learn from labels alone.
+    teacher: OpenVINO network, or a folder of its maps, relative to `data`; empty: learn from labels alone.
     mode: `fields`: a network that sees everybody in a picture; `crops`: one that looks at crops around one person each
         (`CropDetector`), for which a teacher and `crowd` are no use.
     crop_loss: of `crops`, see `bottomup.training.crop_loss.CropLoss`: `candidates`, `softmax` or `integral`.

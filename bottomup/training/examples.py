@@ -15,7 +15,7 @@ import numpy.typing as npt
 from bottomup.datasets import Photo, read_folder, validation_ids
 from bottomup.skeleton import Skeleton
 from bottomup.training.source import Source
-from bottomup.training.teacher import Teacher, TeacherMaps
+from bottomup.training.teacher import KeptMaps, Teacher, TeacherMaps
 
 # The longest side in pixels to which a photo is enlarged for its person's sake.
 _LONGEST = 640
@@ -42,7 +42,9 @@ def read_source(source: Source, root: Path, skeleton: Skeleton) -> tuple[list[Ph
     return [p for p in photos if p.id not in held], [p for p in photos if p.id in held]
 
 
-def load_examples(source: Source, photos: Sequence[Photo], teacher: Teacher | None, cache: Path) -> list[Example]:
+def load_examples(
+    source: Source, photos: Sequence[Photo], teacher: Teacher | KeptMaps | None, cache: Path
+) -> list[Example]:
     """Read a source's photos into memory and let the teacher look at those it has not seen yet."""
     examples = []
     for photo in photos:
@@ -61,7 +63,7 @@ def load_examples(source: Source, photos: Sequence[Photo], teacher: Teacher | No
 
 def _unit(photo: Photo, shape: tuple[int, ...], person_size: float) -> float:
     if not person_size or not photo.visible.any():
-        return 1.0
+        return 1 / photo.shrunk
     extents = [np.ptp(person[seen], axis=0).max() for person, seen in zip(photo.keypoints, photo.visible, strict=True)]
-    wanted = float(np.clip(person_size / max(float(np.median(extents)), 1.0), 0.5, 3.0))
+    wanted = float(np.clip(person_size / max(float(np.median(extents)) / photo.shrunk, 1.0), 0.5, 3.0)) / photo.shrunk
     return min(wanted, _LONGEST / max(shape))

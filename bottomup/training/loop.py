@@ -23,7 +23,8 @@ from bottomup.training.modes import make_crops
 from bottomup.training.report import Log, Say
 from bottomup.training.source import Source
 from bottomup.training.state import TrainState
-from bottomup.training.teacher import Teacher
+from bottomup.training.teacher import KeptMaps, Teacher
+from bottomup.training.unpacking import unpack
 from bottomup.training.validation import validate
 
 Sets = list[tuple[Source, Sequence[Example]]]
@@ -66,6 +67,7 @@ def train(config: TrainConfig, *, resume: bool = False, say: Say = print, sets: 
             say = _say_nothing
             place.wait()  # for the teacher's maps
         out.mkdir(parents=True, exist_ok=True)
+        config = dataclasses.replace(config, data=str(unpack(Path(config.data))))
         sets = load_sets(config, say) if sets is None else sets
         if place.is_first:
             (out / "config.toml").write_text(config.to_toml())
@@ -85,11 +87,19 @@ def _say_nothing(_: str) -> None:
     pass
 
 
+def load_teacher(config: TrainConfig) -> tuple[Teacher | KeptMaps | None, Path]:
+    """The recipe's teacher, if it has one, and the folder in which its maps are kept."""
+    path = Path(config.data) / config.teacher
+    if config.teacher and path.is_dir():
+        return KeptMaps(), path
+    teacher = Teacher(path, get_skeleton(config.network.skeleton)) if config.teacher else None
+    return teacher, Path(config.out).parent / "teacher" / path.stem
+
+
 def load_sets(config: TrainConfig, say: Say) -> Sets:
     """Every source's photos in memory, with the teacher's maps."""
     root, skeleton = Path(config.data), get_skeleton(config.network.skeleton)
-    teacher = Teacher(root / config.teacher, skeleton) if config.teacher else None
-    cache = Path(config.out).parent / "teacher" / Path(config.teacher).stem
+    teacher, cache = load_teacher(config)
     sets: Sets = []
     for source in config.sources:
         photos, held = read_source(source, root, skeleton)

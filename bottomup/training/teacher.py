@@ -7,6 +7,7 @@ alone. The teacher runs once over every photo at a few scales; training then war
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,23 @@ def pack(heatmaps: npt.NDArray[np.float32], pafs: npt.NDArray[np.float32]) -> np
     padded = np.zeros((-(-len(channels) // GROUP) * GROUP, *channels.shape[1:]), np.uint8)
     padded[: len(channels)] = np.rint(channels)
     return np.ascontiguousarray(padded.reshape(-1, GROUP, *channels.shape[1:]).transpose(0, 2, 3, 1))
+
+
+class KeptMaps:
+    """Maps of a teacher that looked at the photos elsewhere; see `bottomup.training.packing`."""
+
+    def maps(self, image: npt.NDArray[np.uint8], scales: Sequence[float], kept: Path) -> list[TeacherMaps]:
+        """The maps of one photo in the file `kept`, at whatever scales they are.
+
+        Raises ValueError that names the file if it is missing or damaged.
+        """
+        del image, scales
+        try:
+            with np.load(kept) as stored:
+                stride = int(stored["stride"])
+                return [TeacherMaps(stored[f"maps{n}"], float(s), stride) for n, s in enumerate(stored["scales"])]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise ValueError(f"teacher must hold the maps of every photo but {kept} is none: {error}") from error
 
 
 class Teacher:
