@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bottomup.networks.field_network import FieldNetwork
 from bottomup.training import Source, TrainConfig
 
 DEFAULT = Path(str(files("bottomup.training") / "recipes" / "default.toml"))
@@ -18,6 +19,15 @@ def test_the_recipe_in_the_package_can_be_loaded_and_names_no_machine() -> None:
     assert (config.data, config.hours) == ("elsewhere", 0.5)
     assert config.sources[0].held_out == 300
     assert not any(Path(source.folder).is_absolute() for source in config.sources)
+
+
+def test_every_recipe_of_the_package_can_be_loaded() -> None:
+    recipes = sorted(DEFAULT.parent.glob("*.toml"))
+    assert {recipe.stem for recipe in recipes} >= {"ablation", "crops", "default", "resnet"}
+    for recipe in recipes:
+        config = TrainConfig.load(recipe)
+        assert config.sources[0].held_out == 300
+        FieldNetwork(config.network)
 
 
 def test_a_config_survives_toml(tmp_path: Path) -> None:
