@@ -64,13 +64,13 @@ struct Rule {
 // A scored pair of candidates: `own` is the joint that the limb leaves.
 struct Pair {
     int32_t own, other, limb;
-    double affinity, length;
+    float affinity, length;
 };
 
 // The same as one of the two sees it.
 struct Link {
     int32_t other, limb;
-    double affinity, length;
+    float affinity, length;
 };
 
 // The scored pairs of one image, listed by candidate: those whose limb leaves it first, then those whose limb ends there.
@@ -82,16 +82,19 @@ class Links {
     Links split(const Rule& rule, const std::vector<int32_t>& originals) const;
 
     int64_t candidates() const { return int64_t(types.size()); }
-    const Link* begin(int64_t candidate) const { return links.data() + start[size_t(candidate)]; }
-    const Link* middle(int64_t candidate) const { return links.data() + outward_end[size_t(candidate)]; }
-    const Link* end(int64_t candidate) const { return links.data() + start[size_t(candidate) + 1]; }
+    const Link* begin(int64_t candidate) const { return links.data() + ranges[size_t(candidate)].begin; }
+    const Link* middle(int64_t candidate) const { return links.data() + ranges[size_t(candidate)].middle; }
+    const Link* end(int64_t candidate) const { return links.data() + ranges[size_t(candidate)].end; }
 
     const std::vector<int32_t> types;
     const std::vector<Pair> pairs;
     std::vector<std::vector<int32_t>> members;  // candidates of each joint type, rising
 
    private:
-    std::vector<int32_t> start, outward_end;
+    struct Range {  // of a candidate's links, side by side, since people hold candidates from everywhere
+        int32_t begin = 0, middle = 0, end = 0;
+    };
+    std::vector<Range> ranges;
     std::vector<Link> links;
 };
 

@@ -75,7 +75,7 @@ std::vector<Pair> scored_pairs(const CandidateView& candidates, const PairView& 
             if (!(support > 0)) continue;
             const double dx = double(candidates.xy[2 * a]) - double(candidates.xy[2 * b]);
             const double dy = double(candidates.xy[2 * a + 1]) - double(candidates.xy[2 * b + 1]);
-            found.push_back({int32_t(a - base), int32_t(b - base), limb, support, std::sqrt(dx * dx + dy * dy)});
+            found.push_back({int32_t(a - base), int32_t(b - base), limb, float(support), float(std::sqrt(dx * dx + dy * dy))});
         }
     }
     return found;

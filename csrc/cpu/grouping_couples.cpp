@@ -82,10 +82,10 @@ std::vector<Couple> mergers(const Rule& rule, const Links& links, const State& s
 
 namespace {
 
-// How far apart the joints of two people are, relative to what their bodies allow: the mean over all pairs of joints,
-// infinite if no pair has a say.
+// How far apart the joints of two people are, relative to what their bodies allow: the mean over all pairs of joints, of
+// which there are `pairs`; infinite if none has a say, or as soon as it is certain to be no less than 1.
 double stretch_between(const Rule& rule, const State& state, const double* xy, int64_t orphan, int64_t host,
-                       double stretch) {
+                       double stretch, int64_t pairs) {
     const int32_t *small = state.row(orphan), *large = state.row(host);
     const double height = std::fmax(state.scales[size_t(host)], state.scales[size_t(orphan)]);  // the orphan's may be NaN
     double sum = 0;
@@ -100,6 +100,7 @@ double stretch_between(const Rule& rule, const State& state, const double* xy, i
             const double ratio = std::sqrt(dx * dx + dy * dy) / allowed;
             if (std::isnan(ratio)) continue;
             sum += ratio;
+            if (sum >= double(pairs)) return std::numeric_limits<double>::infinity();
             ++count;
         }
     }
@@ -136,33 +137,63 @@ Figure figure_of(const State& state, const double* xy, int64_t person) {
     return figure;
 }
 
+// Bodies by where the joints that may join them can be: the picture is cut into upright strips, and each lists the bodies
+// that a joint within it may be near enough to. A body may be listed twice, once as it was before it grew.
+struct Hosts {
+    static constexpr double kStripWidth = 8;  // cells
+    static constexpr size_t kStrips = 128;    // the last one reaches to the end
+
+    std::vector<int32_t> bodies;
+    std::array<std::vector<int32_t>, kStrips> strips;
+
+    static size_t strip_of(double x) { return size_t(std::clamp(x / kStripWidth, 0.0, double(kStrips - 1))); }
+
+    void add(int64_t person, double low_x, double high_x) {
+        bodies.push_back(int32_t(person));
+        const size_t last = strip_of(high_x);
+        for (size_t strip = strip_of(low_x); strip <= last; ++strip) strips[strip].push_back(int32_t(person));
+    }
+};
+
 class HostFinder {
    public:
     HostFinder(const Rule& rule_, const State& state_, const double* xy_, int64_t orphan_joints_, double stretch_)
         : rule(rule_), state(state_), xy(xy_), orphan_joints(orphan_joints_), stretch(stretch_) {
         for (const double reach : rule.reach)
             if (reach > farthest) farthest = reach;
-        for (int64_t person = 0; person < state.people(); ++person) figures.push_back(figure_of(state, xy, person));
-    }
-
-    void update(int64_t person) { figures[size_t(person)] = figure_of(state, xy, person); }
-
-    // Adds the bodies that a fragment may join, of those in `some` or of all.
-    void find_hosts(int64_t orphan, const PersonSet* some, std::vector<Couple>& found) const {
-        if (!is_orphan(orphan)) return;
-        const Unwanted unwanted = unwanted_types(orphan);
-        if (some) {
-            for (const int32_t host : some->members) consider(orphan, host, unwanted, found);
-        } else {
-            for (int64_t host = 0; host < state.people(); ++host) consider(orphan, host, unwanted, found);
+        for (int64_t person = 0; person < state.people(); ++person) {
+            figures.push_back(figure_of(state, xy, person));
+            add_body(person, everybody);
         }
     }
 
-    bool is_orphan(int64_t person) const {
-        return figures[size_t(person)].size > 0 && figures[size_t(person)].size <= orphan_joints;
+    // A person has grown, or has nothing left.
+    void update(int64_t person, Hosts& grown) {
+        figures[size_t(person)] = figure_of(state, xy, person);
+        add_body(person, everybody);
+        add_body(person, grown);
+    }
+
+    // Adds the bodies that a fragment may join, of those given or of all.
+    void find_hosts(int64_t orphan, const Hosts* hosts, std::vector<Couple>& found) const {
+        const Figure& figure = figures[size_t(orphan)];
+        if (figure.size == 0 || figure.size > orphan_joints) return;
+        if (!hosts) hosts = &everybody;
+        // How far two fragments with limbs may be apart depends on the heights of both.
+        const bool alone = figure.size == 1 && std::isnan(figure.height);
+        const Unwanted unwanted = unwanted_types(orphan);
+        for (const int32_t host : alone ? hosts->strips[Hosts::strip_of(figure.low_x)] : hosts->bodies)
+            consider(orphan, host, unwanted, found);
     }
 
    private:
+    void add_body(int64_t person, Hosts& hosts) const {
+        const Figure& body = figures[size_t(person)];
+        if (body.size <= 1 || !std::isfinite(body.height)) return;
+        const double most = stretch * body.height * farthest;
+        hosts.add(person, body.low_x - most, body.high_x + most);
+    }
+
     // The joint types of a fragment and those that limbs join to them: a limb that the field does not show although both
     // its joints are there speaks against a host.
     struct Unwanted {
@@ -190,7 +221,7 @@ class HostFinder {
         const double most = stretch * std::fmax(large.height, small.height) * farthest;
         if (large.low_x - small.high_x > most || small.low_x - large.high_x > most) return;
         if (large.low_y - small.high_y > most || small.low_y - large.high_y > most) return;
-        const double gain = 1 - stretch_between(rule, state, xy, orphan, host, stretch);
+        const double gain = 1 - stretch_between(rule, state, xy, orphan, host, stretch, small.size * large.size);
         if (gain > 0) found.push_back({orphan, host, -1, gain});
     }
 
@@ -201,6 +232,7 @@ class HostFinder {
     const double stretch;
     double farthest = 0;
     std::vector<Figure> figures;
+    Hosts everybody;
 };
 
 }  // namespace
@@ -225,7 +257,8 @@ void attach_orphans(const Rule& rule, const Links& links, State& state, const do
             touched.add(couple.first), touched.add(couple.second);
         }
         for (const int32_t person : grown.members) state.scales[size_t(person)] = measure(rule, links, state, person);
-        for (const int32_t person : touched.members) finder.update(person);
+        Hosts changed;
+        for (const int32_t person : touched.members) finder.update(person, changed);
         // What is between two others is as it was. A body that has grown is better known, which decides anew about the
         // fragments that are left.
         const auto outdated = [&](const Couple& couple) {
@@ -233,7 +266,7 @@ void attach_orphans(const Rule& rule, const Links& links, State& state, const do
         };
         known.erase(std::remove_if(known.begin(), known.end(), outdated), known.end());
         for (int64_t orphan = 0; orphan < state.people(); ++orphan)
-            finder.find_hosts(orphan, touched.contains(orphan) ? nullptr : &grown, known);
+            finder.find_hosts(orphan, touched.contains(orphan) ? nullptr : &changed, known);
     }
     state.compact();
 }

@@ -75,9 +75,9 @@ std::unique_ptr<Graph> make_graph(const std::shared_ptr<Rule>& rule, const Ints&
     std::vector<Pair> all;
     all.reserve(size_t(pairs));
     for (int64_t n = 0; n < pairs; ++n) {
-        check(std::isfinite(affinity.data()[n]), "affinity must be finite");
-        all.push_back({int32_t(own.data()[n]), int32_t(other.data()[n]), int32_t(limb.data()[n]), affinity.data()[n],
-                       length.data()[n]});
+        all.push_back({int32_t(own.data()[n]), int32_t(other.data()[n]), int32_t(limb.data()[n]),
+                       float(affinity.data()[n]), float(length.data()[n])});
+        check(std::isfinite(all.back().affinity), "affinity must be finite");
     }
     const py::gil_scoped_release release;
     return std::unique_ptr<Graph>(

@@ -4,20 +4,26 @@
 namespace bottomup::grouping {
 
 Links::Links(const Rule& rule, std::vector<int32_t> types_, std::vector<Pair> pairs_)
-    : types(std::move(types_)), pairs(std::move(pairs_)), members(size_t(rule.joints)), start(types.size() + 1),
-      outward_end(types.size()), links(2 * pairs.size()) {
+    : types(std::move(types_)), pairs(std::move(pairs_)), members(size_t(rule.joints)), ranges(types.size()),
+      links(2 * pairs.size()) {
     for (size_t i = 0; i < types.size(); ++i) members[size_t(types[i])].push_back(int32_t(i));
-    for (const Pair& pair : pairs) ++outward_end[size_t(pair.own)], ++start[size_t(pair.other) + 1];
-    // Of each candidate where its next link of either kind goes.
-    std::vector<int32_t> outward(types.size()), inward(types.size());
-    for (size_t i = 0; i < types.size(); ++i) {
-        outward[i] = start[i];
-        inward[i] = outward_end[i] += start[i];
-        start[i + 1] += outward_end[i];
+    for (const Pair& pair : pairs) ++ranges[size_t(pair.own)].middle, ++ranges[size_t(pair.other)].end;
+    // From numbers to places; for now `begin` and `middle` say where the next link of either kind goes.
+    int32_t before = 0;
+    for (Range& range : ranges) {
+        range.begin = before;
+        range.middle += before;
+        before = range.end += range.middle;
     }
     for (const Pair& pair : pairs) {
-        links[size_t(outward[size_t(pair.own)]++)] = {pair.other, pair.limb, pair.affinity, pair.length};
-        links[size_t(inward[size_t(pair.other)]++)] = {pair.own, pair.limb, pair.affinity, pair.length};
+        links[size_t(ranges[size_t(pair.own)].begin++)] = {pair.other, pair.limb, pair.affinity, pair.length};
+        links[size_t(ranges[size_t(pair.other)].middle++)] = {pair.own, pair.limb, pair.affinity, pair.length};
+    }
+    before = 0;
+    for (Range& range : ranges) {
+        range.middle = range.begin;
+        range.begin = before;
+        before = range.end;
     }
 }
 

@@ -6,16 +6,18 @@
 #include <atomic>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <mutex>
-#include <system_error>
-#include <thread>
-#include <vector>
 
 namespace bottomup::cpu {
 
 inline int worker_count(int64_t count, int threads) {
     return int(std::min<int64_t>(std::max<int64_t>(count, 1), std::max(threads, 1)));
 }
+
+// Runs `work(0)` on this thread and `work(1)` up to `work(helpers)` on others as far as these are free before this one is
+// done. The others are kept for the next call, of whichever thread; a forked process starts its own.
+void run_with_helpers(int helpers, const std::function<void(int)>& work);
 
 template <class Body>
 void parallel_for(int64_t count, int threads, Body body) {
@@ -27,7 +29,7 @@ void parallel_for(int64_t count, int threads, Body body) {
     std::atomic<int64_t> next{0};
     std::exception_ptr error;
     std::mutex mutex;
-    auto work = [&](int worker) {
+    run_with_helpers(workers - 1, [&](int worker) {
         try {
             for (int64_t i; (i = next.fetch_add(1)) < count;) body(worker, i);
         } catch (...) {
@@ -35,16 +37,7 @@ void parallel_for(int64_t count, int threads, Body body) {
             if (!error) error = std::current_exception();
             next.store(count);
         }
-    };
-    std::vector<std::thread> pool;
-    pool.reserve(size_t(workers) - 1);
-    try {
-        for (int i = 1; i < workers; ++i) pool.emplace_back(work, i);
-    } catch (const std::system_error&) {
-        // The system has no thread left to give; those that run do the work.
-    }
-    work(0);
-    for (std::thread& thread : pool) thread.join();
+    });
     if (error) std::rethrow_exception(error);
 }
 

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "../kernels.h"
+#include "channels.h"
 #include "parallel.h"
 #include "vectors.h"
 
@@ -266,20 +267,39 @@ Peaks collect(std::vector<Worker>& workers, const std::vector<Span>& spans) {
     return peaks;
 }
 
+template <class T>
+Peaks find_in(const FieldView& heatmaps, float threshold, int threads) {
+    const int64_t channels = heatmaps.channels, planes = heatmaps.batch * channels;
+    std::vector<Worker> workers{size_t(worker_count(planes, threads))};
+    std::vector<Span> spans{size_t(planes)};
+    const auto scan = [&](const FieldView& view, int64_t b, int64_t p, int number) {
+        spans[size_t(p)] = scan_plane<T>(view, b, p % channels, threshold, workers[size_t(number)], number);
+    };
+    if (are_interleaved<T>(heatmaps)) {
+        std::vector<char> memory;
+        for (int64_t b = 0; b < heatmaps.batch; ++b) {
+            const FieldView image = split_channels<T>(heatmaps, b, threads, memory);
+            parallel_for(channels, threads, [&](int number, int64_t k) {
+                scan(image, 0, b * channels + k, number);
+                NonFinite& place = spans[size_t(b * channels + k)].non_finite;
+                if (place.batch >= 0) place.batch = b;
+            });
+        }
+    } else {
+        parallel_for(planes, threads, [&](int number, int64_t p) { scan(heatmaps, p / channels, p, number); });
+    }
+    return collect(workers, spans);
+}
+
 }  // namespace
 
 Peaks find_peaks(const FieldView& heatmaps, float threshold, int threads) {
-    const int64_t planes = heatmaps.batch * heatmaps.channels;
-    const auto scan = heatmaps.dtype == DType::float32   ? scan_plane<float>
-                      : heatmaps.dtype == DType::float16 ? scan_plane<Half>
-                                                         : scan_plane<BFloat16>;
-    std::vector<Worker> workers{size_t(worker_count(planes, threads))};
-    std::vector<Span> spans{size_t(planes)};
-    parallel_for(planes, threads, [&](int number, int64_t p) {
-        const int64_t b = p / heatmaps.channels, k = p % heatmaps.channels;
-        spans[size_t(p)] = scan(heatmaps, b, k, threshold, workers[size_t(number)], number);
-    });
-    return collect(workers, spans);
+    switch (heatmaps.dtype) {
+        case DType::float32: return find_in<float>(heatmaps, threshold, threads);
+        case DType::float16: return find_in<Half>(heatmaps, threshold, threads);
+        case DType::bfloat16: return find_in<BFloat16>(heatmaps, threshold, threads);
+    }
+    return {};
 }
 
 }  // namespace bottomup::cpu

@@ -297,7 +297,7 @@ def test_building_a_graph(seed: int, steps: int) -> None:
         for mine, theirs in zip(
             graph.pairs, scored_pairs_numpy(candidates, pairs, image, COCO_17, settings), strict=True
         ):
-            np.testing.assert_allclose(mine, theirs, rtol=1e-14)
+            np.testing.assert_allclose(mine, theirs, rtol=1e-6)  # kept as float32
 
 
 def test_what_the_kernels_cannot_have_found_is_refused() -> None:

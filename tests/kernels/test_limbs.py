@@ -118,6 +118,19 @@ def test_finds_the_limbs_of_drawn_people(device: str) -> None:
     assert pairs.scores.min() > 0.7  # less than 1, since the field ends where the joints are
 
 
+@pytest.mark.parametrize("device", DEVICES)
+def test_agrees_on_the_fields_of_a_4k_picture(device: str) -> None:
+    """Sixty sticks anywhere on 540 x 960 cells, which is stride 4, some as long as the picture is high."""
+    rng = np.random.default_rng(6)
+    ends = rng.uniform((0, 0), (959, 539), (60, 2, 2))
+    ends[:40, 1] = np.clip(ends[:40, 0] + rng.uniform(-40, 40, (40, 2)), 0, (959, 539))
+    drawn = draw_fields(ends, np.ones((60, 2)), STICK, height=540, width=960, stride=1, limb_width=6)
+    candidates = candidates_at(np.concatenate([ends[:, 0], ends[:, 1]]), [60, 60], 1, 2)
+    pairs = score_limbs(on(device, drawn.pafs), candidates, STICK)
+    assert len(pairs) >= 50
+    assert_agree(pairs, drawn.pafs, candidates, STICK)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 @pytest.mark.parametrize("layout", ["contiguous", "planes transposed", "with steps"])
 @pytest.mark.parametrize("scale", [1.0, 30.0])  # beyond what the map of directions covers

@@ -74,6 +74,15 @@ def test_agrees_on_a_large_field(device: str) -> None:
     assert_agree(actual, find_peaks_numpy(field, threshold=0.995))
 
 
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("layout", ["contiguous", "channels last"])
+def test_agrees_on_the_fields_of_a_4k_picture(device: str, layout: str) -> None:
+    field = LAYOUTS[layout](make_field("noise", 3, (1, 2, 540, 960)))  # at stride 4
+    actual = find_peaks(on(device, field), threshold=0.995)
+    assert len(actual) > 3000
+    assert_agree(actual, find_peaks_numpy(field, threshold=0.995))
+
+
 @given(field=fields(), threshold=st.sampled_from([0.1, -0.5]))
 def test_threads_change_nothing(field: Field, threshold: float) -> None:
     one = find_peaks(field, threshold=threshold)
