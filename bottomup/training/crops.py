@@ -54,10 +54,7 @@ class CropMaker(Dataset[Batch]):
         fields = self.target(source, example, matrix, size)
         if self._donors and rng.random() < self._config.crowd:
             image, fields = self._crowd(image, fields, rng)
-        image = augment.jitter_colours(image, rng, self._config.colour)
-        if self._config.jpeg and rng.random() < self._config.jpeg:
-            image = augment.compress(image, rng)
-        return np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1)), *fields
+        return finish(image, self._config, rng), *fields
 
     def _random_matrix(self, source: Source, example: Example, size: int, rng: np.random.Generator) -> augment.Matrix:
         degrees = float(np.clip(rng.normal(0, 0.5), -1, 1)) * self._config.rotation
@@ -139,6 +136,14 @@ class CropMaker(Dataset[Batch]):
             _mark_unknown(weight[0], example.photo, matrix, stride)
         channels = np.concatenate([known, known[skeleton.limb_array].all(axis=1).repeat(2)])
         return heat.astype(np.float32), pafs.astype(np.float32), weight, channels.astype(np.float32)
+
+
+def finish(image: npt.NDArray[np.uint8], config: TrainConfig, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """A crop (S, S, 3) BGR as another camera would have stored it, as (3, S, S) RGB."""
+    image = augment.jitter_colours(image, rng, config.colour)
+    if config.jpeg and rng.random() < config.jpeg:
+        image = augment.compress(image, rng)
+    return np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1))
 
 
 def _mark_unknown(weight: FloatArray, photo: Photo, matrix: augment.Matrix, stride: int) -> None:

@@ -14,7 +14,7 @@ from bottomup.fields import SIGMA, cell_centres, draw_heatmaps
 from bottomup.skeleton import Skeleton
 from bottomup.training import augment
 from bottomup.training.config import TrainConfig
-from bottomup.training.crops import Batch, FloatArray
+from bottomup.training.crops import Batch, FloatArray, finish
 from bottomup.training.crowd import half_body
 from bottomup.training.examples import Example
 from bottomup.training.source import Source
@@ -60,11 +60,7 @@ class PersonCropMaker(Dataset[Batch]):
         example, person = people[int(rng.integers(len(people)))]
         matrix = self._random_matrix(example, person, size, rng)
         image = augment.warp_photo(example.image, matrix, size)
-        image = augment.jitter_colours(image, rng, self._config.colour)
-        if self._config.jpeg and rng.random() < self._config.jpeg:
-            image = augment.compress(image, rng)
-        target = self.target(example, person, matrix, size)
-        return np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1)), *target
+        return finish(image, self._config, rng), *self.target(example, person, matrix, size)
 
     def _random_matrix(self, example: Example, person: int, size: int, rng: np.random.Generator) -> augment.Matrix:
         config = self._config
