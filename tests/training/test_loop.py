@@ -14,6 +14,7 @@ import torch
 
 from bottomup.networks.field_network import load_network
 from bottomup.training import TrainConfig, loop, train
+from bottomup.training.crops import CropMaker
 from bottomup.training.examples import read_source
 from bottomup.training.loop import load_sets
 from bottomup.training.loss import field_loss
@@ -79,7 +80,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(
 
 def test_threads_give_the_gradient_of_the_whole_batch(config: TrainConfig) -> None:
     config = dataclasses.replace(config, bfloat16=False)
-    crops = loop.CropMaker(config, loop.get_skeleton("openpose18"), load_sets(config, quiet))
+    crops = CropMaker(config, loop.get_skeleton("openpose18"), load_sets(config, quiet))
     batch = crops[(0, 4, 64)]
     results: list[tuple[Any, torch.Tensor]] = []
     for threads in (1, 3):
