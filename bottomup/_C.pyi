@@ -125,6 +125,9 @@ class GroupingRule:
         length_tolerance: float,
     ) -> None: ...
 
+class WholeBody:
+    def __init__(self, known: _Bools, mean: _Floats, covariance: _Floats) -> None: ...
+
 class GroupingLinks:
     def __init__(
         self,
@@ -179,12 +182,17 @@ class GroupingLinks:
     ) -> _Ints: ...
     def mergers(self, owner: _Ints, slots: _Ints, scales: _Floats, touched: _Bools) -> tuple[_Ints, _Ints, _Ints]: ...
     def exchanges(self, owner: _Ints, slots: _Ints, scales: _Floats, touched: _Bools) -> tuple[_Ints, _Ints, _Ints]: ...
-    def attach_orphans(
-        self, owner: _Ints, slots: _Ints, scales: _Floats, xy: _Floats, orphan_joints: int, stretch: float
-    ) -> tuple[_Ints, _Ints, _Floats]: ...
-    def hosts(
-        self, owner: _Ints, slots: _Ints, scales: _Floats, xy: _Floats, orphan_joints: int, stretch: float
-    ) -> tuple[_Ints, _Ints, _Ints]: ...
+    def attach(
+        self,
+        owner: _Ints,
+        slots: _Ints,
+        scales: _Floats,
+        xy: _Floats,
+        body: WholeBody,
+        orphan_joints: int,
+        odds: float,
+        height_spread: float,
+    ) -> _Ints: ...
 
 def read_people(
     slots: _Ints,

@@ -68,8 +68,11 @@ class Settings:
         sharing_joints: how many joints a person must hold before it may share somebody's peak. Fewer are more likely a
             second guess at the other person's joints than somebody behind that person.
         orphan_joints: largest fragment that may join a body without any limb to it.
-        stretch: how far such a fragment may be from a body on average over their joints, as a share of the farthest
-            that those joints can be apart. Nineteen of twenty of CrowdPose's people are within 0.77 of themselves.
+        orphan_odds: how many times likelier it is, before anything is seen of where it lies, that such a fragment is
+            somebody's than that it is a person of its own. High, as a fragment given to a body that lacks those joints
+            does little harm, and a whole person is rarely so small; above 50 a few lone people are lost.
+        height_spread: how much people of one picture differ in height: the standard deviation of the typical height
+            over a person's own. Anything from 0.3 to 0.8 does as well.
         assignment: how candidates are assigned to people; all but "sweep" are there to compare it with. "single" is
             one assignment per joint type, once (CrowdPose's single round); "limb" is one per limb, assembled (as in
             trt_pose); "greedy" the best pairs of each limb first, assembled (as in OpenPose); "exact" the highest F
@@ -131,7 +134,8 @@ class Settings:
     shared_peak_cost: float = 0.65
     sharing_joints: int = 6
     orphan_joints: int = 4
-    stretch: float = 0.78
+    orphan_odds: float = 30.0
+    height_spread: float = 0.5
     assignment: str = "sweep"
     exact_candidates: int = 150
     min_joints: int = 1
@@ -182,6 +186,8 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "trace_sample": (0, 1),
     "trace_support": (0, 1),
     "length_tolerance": (1e-6, math.inf),
+    "orphan_odds": (1e-6, math.inf),
+    "height_spread": (1e-3, math.inf),
     "min_joints": (1, math.inf),
     "nms_sigma1": (1e-6, math.inf),
     "nms_sigma2": (1e-6, math.inf),

@@ -85,7 +85,7 @@ class PersonJointGraph:
         self.slots = np.full((0, joints), -1, np.int64)
         self.scales = np.zeros(0)
         self.scores = self.responses
-        _, self.reach, self._limb_reach, self.neighbours = tables(self.skeleton, self.settings)
+        _, self.reach, self._limb_reach, self._body, self.neighbours = tables(self.skeleton, self.settings)
 
     @property
     def pairs(self) -> Links:
@@ -230,18 +230,11 @@ class PersonJointGraph:
         row of `body.branches`): the best first, nobody twice."""
         return self.links.exchanges(self.owner, self.slots, self.scales, touched)
 
-    def hosts(self) -> tuple[Ints, Ints]:
-        """Orphaned fragments and the bodies that they fit best: the best first, nobody twice."""
-        orphans = self.settings.orphan_joints, self.settings.stretch
-        fragment, host, _ = self.links.hosts(self.owner, self.slots, self.scales, self.xy, *orphans)
-        return fragment, host
-
-    def attach_orphans(self) -> None:
-        """Give small fragments that no limb reaches to the body they fit best; see `merging.attach_orphans`."""
-        orphans = self.settings.orphan_joints, self.settings.stretch
-        self.owner, self.slots, self.scales = self.links.attach_orphans(
-            self.owner, self.slots, self.scales, self.xy, *orphans
-        )
+    def attach(self) -> Ints:
+        """(P,) for each person the number of one, the same for those who are pieces of one person; see `orphans`."""
+        settings = self.settings
+        orphans = settings.orphan_joints, settings.orphan_odds, settings.height_spread
+        return self.links.attach(self.owner, self.slots, self.scales, self.xy, self._body, *orphans)
 
     def to_networkx(self) -> networkx.Graph:
         """The graph for people who want to look: nodes ("person", i) and ("joint", j), edges with `weight`.

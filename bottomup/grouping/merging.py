@@ -36,20 +36,16 @@ def merge_touched(graph: PersonJointGraph, touched: Bools) -> Bools:
 
 
 def attach_orphans(graph: PersonJointGraph) -> bool:
-    """Give small fragments that no limb reaches to the body they fit best. Returns whether anything changed.
+    """Give small fragments that no limb reaches to the people whom they fit (see `orphans`).
 
-    A merger saves the cost of one person and costs as much times the square of the stretch: how far apart the two
-    fragments' joints are relative to what the larger body of the two allows, on average over all pairs of joints. So it
-    pays if they are as close as joints of one body mostly are.
+    Returns whether anything changed. Those who have nothing left stay until the graph is compacted.
     """
-    changed = False
-    while True:
-        fragment, host = graph.hosts()
-        if not len(fragment):
-            return changed
-        graph.absorb(host, fragment)
-        # A body that has grown is better known, which decides about the fragments that are left.
-        grown = np.zeros(graph.num_people, bool)
-        grown[host] = True
-        graph.measure(grown)
-        changed = True
+    group = graph.attach()
+    changed = (np.bincount(group, minlength=graph.num_people) != 1) | (group != np.arange(graph.num_people))
+    if not changed.any():
+        return False
+    pieces, graph.slots = graph.slots, np.full_like(graph.slots, -1)
+    np.maximum.at(graph.slots, group, pieces)
+    graph.owner = np.where(graph.owner >= 0, group[graph.owner], -1)
+    graph.measure(changed)
+    return True

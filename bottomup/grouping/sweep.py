@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from bottomup.grouping.exchange import exchange_touched
 from bottomup.grouping.graph import MOST_SWEEPS, PersonJointGraph
-from bottomup.grouping.merging import merge_touched
+from bottomup.grouping.merging import attach_orphans, merge_touched
 
 
 def group(graph: PersonJointGraph) -> None:
@@ -16,7 +16,8 @@ def group(graph: PersonJointGraph) -> None:
     single = len(graph.types)
     if share_peaks(graph):
         graph.settle(graph.beside(np.arange(single, len(graph.types))))
-    graph.attach_orphans()
+    if attach_orphans(graph):
+        graph.compact()
 
 
 def settle(graph: PersonJointGraph, changed: npt.NDArray[np.bool_] | None = None) -> None:

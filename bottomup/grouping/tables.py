@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from bottomup import _C
 from bottomup.grouping.body import branches, reach, sweep_order
+from bottomup.grouping.whole_body import whole_body
 from bottomup.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Tables(NamedTuple):
     rule: _C.GroupingRule  # all of it, for the compiled steps
     reach: Floats  # (K, K) see `body.reach`
     limb_reach: Floats  # (L,) the same of the limbs' ends
+    body: _C.WholeBody  # see `whole_body`
     neighbours: tuple[Ints, ...]  # of each joint type those that a limb joins it to
 
 
@@ -45,4 +47,5 @@ def _tables(skeleton: Skeleton, person_cost: float, missing_limb_cost: float, le
         np.array([b if a == joint else a for a, b in skeleton.limbs if joint in (a, b)], np.int64)
         for joint in range(skeleton.num_joints)
     )
-    return Tables(rule, lengths, limb_reach, neighbours)
+    body = _C.WholeBody(*whole_body(skeleton))
+    return Tables(rule, lengths, limb_reach, body, neighbours)

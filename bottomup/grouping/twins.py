@@ -16,10 +16,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from bottomup import _C
-from bottomup.grouping import merging, sweep
+from bottomup.grouping import sweep
 from bottomup.grouping.body import branches, sweep_order
 from bottomup.grouping.graph import PersonJointGraph
 from bottomup.grouping.links import Edges, Links
+from bottomup.grouping.orphans import attach_numpy
 from bottomup.grouping.tables import tables
 
 Bools = npt.NDArray[np.bool_]
@@ -39,10 +40,6 @@ class PlainGraph(PersonJointGraph):
 
     def settle(self, changed: Bools | None = None) -> None:
         sweep.settle(self, changed)
-
-    def attach_orphans(self) -> None:
-        merging.attach_orphans(self)
-        self.compact()
 
     def split(self, candidates: Ints) -> None:
         twin = np.full(len(self.types), -1, np.int64)
@@ -158,15 +155,8 @@ class PlainGraph(PersonJointGraph):
         chosen = _each_once(contacts.first, contacts.second, total.max(axis=1))
         return contacts.first[chosen], contacts.second[chosen], total.argmax(axis=1)[chosen]
 
-    def hosts(self) -> tuple[Ints, Ints]:
-        held = self.slots >= 0
-        size = held.sum(axis=1)
-        bodies = np.flatnonzero((size > 1) & np.isfinite(self.scales))
-        orphans = np.flatnonzero((size > 0) & (size <= self.settings.orphan_joints))
-        pairs = [pair for orphan in orphans for pair in _hosts(self, held, bodies, int(orphan))]
-        fragment, host, gain = (np.array(column) for column in zip(*pairs, strict=True)) if pairs else _NO_PAIRS
-        chosen = _each_once(fragment, host, gain)
-        return fragment[chosen], host[chosen]
+    def attach(self) -> Ints:
+        return attach_numpy(self)
 
 
 def assign_numpy(edges: Edges) -> tuple[Ints, Ints]:
@@ -245,26 +235,3 @@ def _exchange_gain(graph: PersonJointGraph, contacts: _Contacts) -> Floats:
         links = pairs.where(shown[person[place], limb])
         change[place, limb] -= graph.limb_gain(links, larger[place]) + cost
     return change
-
-
-_NO_PAIRS = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
-
-
-def _hosts(graph: PersonJointGraph, held: Bools, bodies: Ints, orphan: int) -> list[tuple[int, int, float]]:
-    """The bodies that may take a fragment: (fragment, body, gain) each."""
-    joints = np.flatnonzero(held[orphan])
-    # A limb that the field does not show although both its joints are there speaks against the pair.
-    unwanted = np.unique(np.concatenate([joints, *(graph.neighbours[k] for k in joints)]))
-    hosts = bodies[~held[np.ix_(bodies, unwanted)].any(axis=1)]
-    hosts = hosts[(held[hosts].sum(axis=1) >= len(joints)) & (hosts != orphan)]
-    if not len(hosts):
-        return []
-    place = np.where(held[hosts][..., None], graph.xy[graph.slots[hosts]], np.nan)
-    apart = np.linalg.norm(place[:, None] - graph.xy[graph.slots[orphan, joints]][None, :, None], axis=-1)
-    height = np.fmax(graph.scales[hosts], graph.scales[orphan])
-    allowed = graph.settings.stretch * height[:, None, None] * graph.reach[joints][None]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = (apart / allowed).reshape(len(hosts), -1)
-    count = (~np.isnan(ratio)).sum(axis=1)
-    stretch = np.where(count > 0, np.nansum(ratio, axis=1) / np.maximum(count, 1), np.inf)
-    return [(orphan, int(host), float(1 - found)) for host, found in zip(hosts, stretch, strict=True) if found < 1]

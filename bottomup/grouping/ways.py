@@ -18,6 +18,7 @@ from bottomup.grouping.body import sweep_order
 from bottomup.grouping.exact import group_exactly, largest_group
 from bottomup.grouping.graph import PersonJointGraph
 from bottomup.grouping.holding import hold
+from bottomup.grouping.merging import attach_orphans
 
 Ints = npt.NDArray[np.int64]
 Matching = Callable[[PersonJointGraph, Ints], Ints]
@@ -59,7 +60,8 @@ def group_optimally(graph: PersonJointGraph) -> None:
     _settle_exactly(graph)
     if sweep.share_peaks(graph):
         _settle_exactly(graph)
-    graph.attach_orphans()
+    attach_orphans(graph)
+    graph.compact()
     graph.measure()
 
 

@@ -159,10 +159,22 @@ struct Edges {
     }
 };
 
-// Two people who had better merge or exchange joints by a pattern, or a fragment and its host.
+// Two people who had better merge or exchange joints by a pattern.
 struct Couple {
     int64_t first, second, pattern;
     double gain;
+};
+
+// What bodies look like, lengths in heights of the person; see bottomup/grouping/whole_body.py.
+struct WholeBody {
+    std::vector<char> known;               // (K,)
+    std::vector<double> mean, covariance;  // (K, 2), (2K, 2K)
+};
+
+// Which fragments may be somebody's, of how many joints at most; the other two as in WholeBody's log_density and Settings.
+struct OrphanRule {
+    int64_t joints;
+    double odds, height_spread;
 };
 
 // Which of the people and joints are reported, and how; lengths in cells, `stride` in pixels a cell.
@@ -243,15 +255,15 @@ Edges edges(const Rule& rule, const Links& links, const State& state, const doub
 std::vector<int64_t> shareable(const Rule& rule, const Links& links, const State& state, const double* responses,
                                int64_t sharing_joints, double cost);
 
-// grouping_couples.cpp and grouping_exchange.cpp: who merges, who exchanges what, and who is taken in by whom: the best
-// first, each person at most once. Two people neither of whom is touched are left out.
+// grouping_couples.cpp and grouping_exchange.cpp: who merges and who exchanges what, the best first, each person at most
+// once. Two people neither of whom is touched are left out.
 std::vector<Couple> mergers(const Rule& rule, const Links& links, const State& state, const PersonSet& touched);
 std::vector<Couple> exchanges(const Rule& rule, const Links& links, const State& state, const PersonSet& touched);
-std::vector<Couple> hosts(const Rule& rule, const State& state, const double* xy, int64_t orphan_joints, double stretch);
-// bottomup/grouping/merging.py's `attach_orphans`, all of it.
-void attach_orphans(const Rule& rule, const Links& links, State& state, const double* xy, int64_t orphan_joints,
-                    double stretch);
 std::vector<Couple> each_once(std::vector<Couple>&& couples, int64_t people);
+
+// grouping_bodies.cpp: for each person the number of the group of pieces that becomes one person.
+std::vector<int64_t> attach(const Rule& rule, const WholeBody& body, const State& state, const double* xy,
+                            const OrphanRule& orphans);
 
 // grouping_settle.cpp: bottomup/grouping/sweep.py's `settle`, all of it. `changed`: who did, or null for everybody.
 void settle(const Rule& rule, const Links& links, const double* responses, State& state, const PersonSet* changed,

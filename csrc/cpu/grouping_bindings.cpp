@@ -13,6 +13,7 @@ using grouping::Couple;
 using grouping::PersonSet;
 using grouping::Rule;
 using grouping::State;
+using grouping::WholeBody;
 using OptionalBools = std::optional<Bools>;
 
 PersonSet to_set(const char* name, const Bools& flags, const State& state) {
@@ -168,27 +169,27 @@ py::tuple exchanges(const Graph& graph, const Ints& owner, const Ints& slots, co
     return couples_of(graph, owner, slots, scales, touched, grouping::exchanges);
 }
 
-py::tuple hosts(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales, const Floats& xy,
-                int64_t orphan_joints, double stretch) {
-    const State state = graph.state(owner, slots, scales);
-    check_shape("xy", xy, {graph.links.candidates(), 2});
-    std::vector<Couple> couples;
-    {
-        const py::gil_scoped_release release;
-        couples = grouping::hosts(*graph.rule, state, xy.data(), orphan_joints, stretch);
-    }
-    return to_python(couples);
+std::shared_ptr<WholeBody> make_body(const Bools& known, const Floats& mean, const Floats& covariance) {
+    const int64_t joints = known.size();
+    check_shape("known", known, {joints});
+    check_shape("mean", mean, {joints, 2});
+    check_shape("covariance", covariance, {2 * joints, 2 * joints});
+    return std::make_shared<WholeBody>(
+        WholeBody{{known.data(), known.data() + joints}, to_vector(mean), to_vector(covariance)});
 }
 
-py::tuple attach_orphans(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
-                         const Floats& xy, int64_t orphan_joints, double stretch) {
-    State state = graph.state(owner, slots, scales);
+py::array attach(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales, const Floats& xy,
+                 const std::shared_ptr<WholeBody>& body, int64_t orphan_joints, double odds, double height_spread) {
+    const State state = graph.state(owner, slots, scales);
     check_shape("xy", xy, {graph.links.candidates(), 2});
+    check(body != nullptr && int64_t(body->known.size()) == graph.rule->joints, "body must be of the rule's joints");
+    check(odds > 0 && height_spread > 0, "odds and height_spread must be positive");
+    std::vector<int64_t> groups;
     {
         const py::gil_scoped_release release;
-        grouping::attach_orphans(*graph.rule, graph.links, state, xy.data(), orphan_joints, stretch);
+        groups = grouping::attach(*graph.rule, *body, state, xy.data(), {orphan_joints, odds, height_spread});
     }
-    return to_python(std::move(state));
+    return to_numpy(std::move(groups));
 }
 
 }  // namespace
@@ -198,6 +199,9 @@ void bind_grouping(py::module_& m) {
         .def(py::init(&make_rule), py::arg("limbs").noconvert(), py::arg("reach").noconvert(),
              py::arg("order").noconvert(), py::arg("patterns").noconvert(), py::arg("person_cost"),
              py::arg("missing_limb_cost"), py::arg("length_tolerance"));
+    py::class_<WholeBody, std::shared_ptr<WholeBody>>(m, "WholeBody")
+        .def(py::init(&make_body), py::arg("known").noconvert(), py::arg("mean").noconvert(),
+             py::arg("covariance").noconvert());
     const auto owner = py::arg("owner").noconvert(), slots = py::arg("slots").noconvert();
     const auto scales = py::arg("scales").noconvert(), responses = py::arg("responses").noconvert();
     const auto changed = py::arg("changed").noconvert(), touched = py::arg("touched").noconvert();
@@ -222,10 +226,8 @@ void bind_grouping(py::module_& m) {
         .def("shareable", &shareable, owner, slots, scales, responses, py::arg("sharing_joints"), py::arg("cost"))
         .def("mergers", &mergers, owner, slots, scales, touched)
         .def("exchanges", &exchanges, owner, slots, scales, touched)
-        .def("attach_orphans", &attach_orphans, owner, slots, scales, py::arg("xy").noconvert(),
-             py::arg("orphan_joints"), py::arg("stretch"))
-        .def("hosts", &hosts, owner, slots, scales, py::arg("xy").noconvert(), py::arg("orphan_joints"),
-             py::arg("stretch"));
+        .def("attach", &attach, owner, slots, scales, py::arg("xy").noconvert(), py::arg("body"),
+             py::arg("orphan_joints"), py::arg("odds"), py::arg("height_spread"));
     bind_grouping_functions(m);
 }
 
