@@ -146,6 +146,10 @@ def _limb_rule(pafs: Any, settings: Settings) -> dict[str, Any]:
         "sample_threshold": settings.sample_threshold,
         "max_length": settings.max_limb_length * max(pafs.shape[-2:]),
         "max_samples": settings.max_samples,
+        "good": settings.limb_good,
+        "response": settings.limb_response,
+        "reach": settings.limb_reach,
+        "span": settings.limb_span,
         "threads": settings.threads,
     }
 

@@ -37,7 +37,13 @@ class Settings:
         sample_threshold: a sample supports the limb from this value on; low, but an empty field supports nothing.
         max_limb_length: longest limb, as a share of the field's longer side. No limb of a person who is
             wholly in the picture is longer.
-        max_samples: most samples of one pair; more than 32 along a long limb change nothing.
+        max_samples: most samples of one pair; more than 12 along a long limb change nothing (OpenPose takes 10).
+        limb_good: a pair of at least this affinity is good. Joints that have one do not look everywhere for others.
+        limb_response: the joints of a good pair respond at least this much. Noise makes good pairs of faint peaks.
+        limb_reach: a joint looks for partners up to this many times as far as the nearest good one on that limb.
+            The wrong one of two people's joints is rarely that much nearer to both ends of a limb than the right one.
+        limb_span: a joint without a good pair on a limb looks this many times as far as the longest of its nearest
+            ones on other limbs. A face's limbs are that much shorter than a neck's; an arm is rarely foreshortened so.
     Traces (limbs that lead from a joint to no candidate, see `trace_limbs`; shares are of the picture's typical
     affinity, lengths multiples of the Gaussian width of its joints)
         trace: follow such limbs, so that a joint that a network missed is found where its limbs end.
@@ -115,7 +121,11 @@ class Settings:
     limb_coverage: float = 0.7
     sample_threshold: float = 0.05
     max_limb_length: float = 0.75
-    max_samples: int = 32
+    max_samples: int = 12
+    limb_good: float = 0.2
+    limb_response: float = 0.3
+    limb_reach: float = 6.0
+    limb_span: float = 12.0
     trace: bool = True
     trace_response: float = 0.2
     trace_weak: float = 0.7
@@ -178,6 +188,8 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "limb_coverage": (0, 1),
     "sample_threshold": (-1, 1),
     "max_samples": (3, math.inf),
+    "limb_reach": (1, math.inf),
+    "limb_span": (1, math.inf),
     "typical_affinity": (1e-6, math.inf),
     "doubt": (0, 0.99),
     "weak_support": (0, 1),

@@ -53,16 +53,17 @@ py::tuple find_upsampled_peaks(const py::array& heatmaps, float threshold, int64
     return to_python(std::move(peaks));
 }
 
-py::tuple score_limbs(const py::array& pafs, const FloatArray& xy, const OffsetArray& offsets, int64_t joints,
-                      const LimbArray& limbs, float threshold, float coverage, float sample_threshold, float max_length,
-                      int max_samples, int threads) {
+py::tuple score_limbs(const py::array& pafs, const FloatArray& xy, const FloatArray& scores, const OffsetArray& offsets,
+                      int64_t joints, const LimbArray& limbs, const py::dict& rule_settings, int threads) {
     const FieldView view = view_of(pafs);
     const LimbCall call(view, xy, offsets, joints, limbs);
-    const LimbRule rule = rule_of(threshold, coverage, sample_threshold, max_length, max_samples);
+    check_scores(xy, scores);
+    const LimbRule rule = limb_rule_of(rule_settings);
     Pairs pairs;
     {
         const py::gil_scoped_release release;
-        pairs = cpu::score_limbs(view, call.xy, call.offsets, joints, call.limbs, call.limb_count, rule, threads);
+        pairs = cpu::score_limbs(view, {call.offsets, call.xy, scores.data(), nullptr, joints, xy.size() / 2}, call.limbs,
+                                 call.limb_count, rule, threads);
     }
     return to_python(std::move(pairs));
 }
@@ -120,9 +121,8 @@ PYBIND11_MODULE(_C, m) {
     m.def("find_peaks", &find_peaks, py::arg("heatmaps"), py::arg("threshold"), py::arg("threads"));
     m.def("find_upsampled_peaks", &find_upsampled_peaks, py::arg("heatmaps"), py::arg("threshold"), py::arg("upsample"),
           py::arg("threads"));
-    m.def("score_limbs", &score_limbs, py::arg("pafs"), py::arg("xy").noconvert(), py::arg("offsets").noconvert(),
-          py::arg("joints"), py::arg("limbs").noconvert(), py::arg("threshold"), py::arg("coverage"),
-          py::arg("sample_threshold"), py::arg("max_length"), py::arg("max_samples"), py::arg("threads"));
+    m.def("score_limbs", &score_limbs, py::arg("pafs"), py::arg("xy").noconvert(), py::arg("scores").noconvert(),
+          py::arg("offsets").noconvert(), py::arg("joints"), py::arg("limbs").noconvert(), py::arg("rule"), py::arg("threads"));
     m.def("trace_limbs", &trace_limbs, py::arg("pafs"), py::arg("xy").noconvert(), py::arg("scores").noconvert(),
           py::arg("extents").noconvert(), py::arg("offsets").noconvert(), py::arg("joints"),
           py::arg("pair_offsets").noconvert(), py::arg("first").noconvert(), py::arg("second").noconvert(),

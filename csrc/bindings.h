@@ -117,8 +117,15 @@ struct FoundCall {
     }
 };
 
-inline LimbRule rule_of(float threshold, float coverage, float sample_threshold, float max_length, int max_samples) {
-    return {threshold, coverage, sample_threshold, max_length, std::clamp(max_samples, 3, kMostSamples)};
+inline void check_scores(const FloatArray& xy, const FloatArray& scores) {
+    if (2 * scores.size() != xy.size()) throw std::invalid_argument("scores must fit the candidates");
+}
+
+inline LimbRule limb_rule_of(const py::dict& rule) {
+    const auto number = [&](const char* name) { return rule[name].cast<float>(); };
+    return {number("threshold"), number("coverage"), number("sample_threshold"), number("max_length"),
+            std::clamp(rule["max_samples"].cast<int>(), 3, kMostSamples), number("good"), number("response"),
+            number("reach"), number("span")};
 }
 
 struct TraceCall {

@@ -87,8 +87,9 @@ namespace cpu {
 Peaks find_peaks(const FieldView& heatmaps, float threshold, int threads);
 // The same on heatmaps upsampled by a whole factor; positions and extents are in cells of the heatmaps.
 Peaks find_upsampled_peaks(const FieldView& heatmaps, float threshold, int64_t factor, int threads);
-Pairs score_limbs(const FieldView& pafs, const float* xy, const int64_t* offsets, int64_t joints, const int32_t* limbs,
-                  int64_t limb_count, const LimbRule& rule, int threads);
+// Of the candidates, `extents` is not read and may be null.
+Pairs score_limbs(const FieldView& pafs, const CandidateView& candidates, const int32_t* limbs, int64_t limb_count,
+                  const LimbRule& rule, int threads);
 LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs,
                      const int32_t* limbs, const TraceRule& rule);
 const char* instruction_set();

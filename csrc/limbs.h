@@ -15,6 +15,8 @@ struct LimbRule {
     float sample_threshold;  // a sample supports the limb from this value on
     float max_length;        // in cells
     int max_samples;         // from 3 to kMostSamples
+    float good, response;    // a pair of at least this score, and ends of this, limits how far those look; see reach.h
+    float reach, span;       // multiples of a good pair's length: on its own limb, on others
 };
 
 constexpr int kMostSamples = 1 << 24;
@@ -81,7 +83,13 @@ BOTTOMUP_HD float component_along(float vx, float vy, const Segment& limb) {
     return limb.directed < 1.0f ? limb.directed * along + (1.0f - limb.directed) * magnitude : along;
 }
 
-// Goes over the samples in order, until the pair has failed or all are seen.
+// Which sample is looked at after so many others: from the middle on, since near its ends there is always a limb of somebody.
+BOTTOMUP_HD int sample_at(int seen, int samples) {
+    const int place = samples / 2 + seen;
+    return place < samples ? place : place - samples;
+}
+
+// Goes over the samples, until the pair has failed or all are seen.
 struct PairTally {
     float sum = 0.0f;
     int failed = 0;
@@ -108,13 +116,13 @@ BOTTOMUP_HD PairResult score_pair(ValueX paf_x, ValueY paf_y, int64_t height, in
                                   float x1, float y1, const LimbRule& rule, float* score) {
     const float dx = x1 - x0, dy = y1 - y0;
     const float length = sqrtf(dx * dx + dy * dy);
-    if (length > rule.max_length) return PairResult::rejected;
+    if (!(length <= rule.max_length && length < INFINITY)) return PairResult::rejected;
     const Segment limb = make_segment(x0, y0, dx, dy, length, rule.max_samples);
     const int allowed = allowed_failures(rule.coverage, limb.samples);
     PairResult result = PairResult::rejected;
     PairTally tally;
-    for (int s = 0; s < limb.samples; ++s) {
-        const float t = float(s) / float(limb.samples - 1);
+    for (int seen = 0; seen < limb.samples; ++seen) {
+        const float t = float(sample_at(seen, limb.samples)) / float(limb.samples - 1);
         const BilinearTap tap = bilinear_tap(x0 + t * dx, y0 + t * dy, height, width);
         if (!tally.add(component_along(bilinear(paf_x, tap), bilinear(paf_y, tap), limb), rule, allowed, &result))
             return result;

@@ -99,7 +99,8 @@ def _measure_gpu(case: Case, device: Gpu, settings: Settings, repeats: int, seco
         candidates, pairs = find_peaks_and_limbs(
             heatmaps, pafs, skeleton,
             peak_threshold=settings.peak_threshold, threshold=settings.limb_threshold, coverage=settings.limb_coverage,
-            sample_threshold=settings.sample_threshold, max_samples=settings.max_samples,
+            sample_threshold=settings.sample_threshold, max_samples=settings.max_samples, good=settings.limb_good,
+            response=settings.limb_response, reach=settings.limb_reach, span=settings.limb_span,
             max_length=settings.max_limb_length * max(case.height, case.width), timings=stages,
         )  # fmt: skip
         return stages, len(candidates), len(pairs)

@@ -9,7 +9,7 @@ import numpy as np
 from bottomup import _C
 from bottomup.kernels.arrays import check_field, check_finite, check_number
 from bottomup.kernels.gpu_arrays import GpuArray
-from bottomup.kernels.limbs import LimbPairs, check_coverage, score_limbs
+from bottomup.kernels.limbs import LimbPairs, check_limb_rule, score_limbs
 from bottomup.kernels.peaks import Candidates, find_peaks
 from bottomup.kernels.upsample import check_upsample
 from bottomup.settings import Settings
@@ -28,6 +28,10 @@ def find_peaks_and_limbs(
     sample_threshold: float = Settings.sample_threshold,
     max_length: float = np.inf,
     max_samples: int = Settings.max_samples,
+    good: float = Settings.limb_good,
+    response: float = Settings.limb_response,
+    reach: float = Settings.limb_reach,
+    span: float = Settings.limb_span,
     threads: int = 1,
     timings: dict[str, float] | None = None,
 ) -> tuple[Candidates, LimbPairs]:
@@ -44,7 +48,7 @@ def find_peaks_and_limbs(
         Names the K joints and L limbs.
     peak_threshold, upsample:
         `threshold` and `upsample` of `find_peaks`.
-    threshold, coverage, sample_threshold, max_length, max_samples, threads:
+    threshold, coverage, sample_threshold, max_length, max_samples, good, response, reach, span, threads:
         Those of `score_limbs`.
     timings:
         Where both fields are on a GPU, filled with milliseconds of device time: "detect", "sort_peaks", "score",
@@ -54,19 +58,20 @@ def find_peaks_and_limbs(
     """
     first = check_field("heatmaps", heatmaps, skeleton.num_joints)
     second = check_field("pafs", pafs, 2 * skeleton.num_limbs)
-    rule = (threshold, coverage, sample_threshold, max_length, max_samples)
+    rule: dict[str, Any] = {
+        "threshold": threshold, "coverage": coverage, "sample_threshold": sample_threshold, "max_length": max_length,
+        "max_samples": max_samples, "good": good, "response": response, "reach": reach, "span": span,
+    }  # fmt: skip
     if isinstance(first, GpuArray) != isinstance(second, GpuArray):
         raise ValueError("heatmaps and pafs must be on the same device but one is on a GPU and one is not")
     if first.shape[0] != second.shape[0]:
         raise ValueError(f"pafs must hold the heatmaps' {first.shape[0]} images but has shape {second.shape}")
     if isinstance(first, GpuArray) and isinstance(second, GpuArray):
-        names = ("peak_threshold", "threshold", "sample_threshold", "max_length")
-        for name, value in zip(names, (peak_threshold, threshold, sample_threshold, max_length), strict=True):
-            check_number(name, value)
-        check_coverage(coverage)
+        check_number("peak_threshold", peak_threshold)
+        check_limb_rule(rule)
         check_upsample(upsample)
         found = _C.find_peaks_and_limbs_cuda(
-            first.layout, second.layout, peak_threshold, upsample, skeleton.limb_array, *rule, first.stream,
+            first.layout, second.layout, peak_threshold, upsample, skeleton.limb_array, rule, first.stream,
             second.stream, timings,
         )  # fmt: skip
         (offsets, xy, scores, extents, place), (pair_offsets, starts, ends, affinities, paf_place) = found
@@ -75,15 +80,5 @@ def find_peaks_and_limbs(
         candidates = Candidates(first.shape[0], first.shape[1], offsets, xy.reshape(-1, 2), scores, extents)
         return candidates, LimbPairs(pair_offsets, starts, ends, affinities)
     candidates = find_peaks(first, threshold=peak_threshold, upsample=upsample, threads=threads)
-    pairs = score_limbs(
-        second,
-        candidates,
-        skeleton,
-        threshold=threshold,
-        coverage=coverage,
-        sample_threshold=sample_threshold,
-        max_length=max_length,
-        max_samples=max_samples,
-        threads=threads,
-    )
+    pairs = score_limbs(second, candidates, skeleton, **rule, threads=threads)
     return candidates, pairs

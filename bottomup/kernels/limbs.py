@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,9 @@ from bottomup.kernels.gpu_arrays import GpuArray
 from bottomup.kernels.peaks import Candidates
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
+
+# The same as in csrc/reach.h, in cells.
+_FIRST_RING, _RING_GROWTH, _LEAST_NEAR = 8.0, 4.0, np.float32(2)
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,10 @@ def score_limbs(
     sample_threshold: float = Settings.sample_threshold,
     max_length: float = np.inf,
     max_samples: int = Settings.max_samples,
+    good: float = Settings.limb_good,
+    response: float = Settings.limb_response,
+    reach: float = Settings.limb_reach,
+    span: float = Settings.limb_span,
     threads: int = 1,
 ) -> LimbPairs:
     """Integrate the part affinity fields between candidates and keep the pairs that pass.
@@ -56,6 +64,13 @@ def score_limbs(
     A pair passes if its length is at most `max_length`, at least the share `coverage` of the samples reaches
     `sample_threshold`, and their mean reaches `threshold` (Cao et al., CVPR 2017, eq. 10, with one bilinear sample
     per cell of length). Pairs that are too long are never sampled and a pair stops at the sample that fails it.
+
+    Few pairs of a crowd are looked at. Lengths are gone through in rings, from 0 to 8 cells, to 32, to 128 and so
+    on, and a pair of the ring is scored if it is within reach of one of its ends, or both. A candidate reaches
+    `reach` times as far as to the nearest joint with which it has a good pair on this limb (and no less than twice
+    `reach` cells); without one, `span` times the greatest such distance on its other limbs; without any,
+    everywhere, but no more than `reach` times as far as the other end does. What is found in a ring counts from the
+    next one on.
 
     Parameters
     ----------
@@ -71,32 +86,41 @@ def score_limbs(
         In cells.
     max_samples:
         Bound on the samples of a long limb, at least 3.
+    good, response:
+        Least score of a good pair, and of both its candidates.
+    reach, span:
+        As above; with both infinite all pairs are scored.
     threads:
         CPU threads; the work is split by limb.
 
     Raises TypeError for another dtype, ValueError for another shape or a sampled value that is not finite.
     """
     field, limbs = check_limb_call(pafs, candidates, skeleton)
-    for name, value in (("threshold", threshold), ("sample_threshold", sample_threshold), ("max_length", max_length)):
-        check_number(name, value)
-    check_coverage(coverage)
-    rule = (threshold, coverage, sample_threshold, max_length, max_samples)
+    rule: dict[str, float] = {
+        "threshold": threshold, "coverage": coverage, "sample_threshold": sample_threshold, "max_length": max_length,
+        "max_samples": max_samples, "good": good, "response": response, "reach": reach, "span": span,
+    }  # fmt: skip
+    check_limb_rule(rule)
     if isinstance(field, GpuArray):
-        call = (candidates.xy, candidates.offsets, candidates.joints, limbs, *rule, field.stream)
+        call = (candidates.xy, candidates.scores, candidates.offsets, candidates.joints, limbs, rule, field.stream)
         result = _C.score_limbs_cuda(field.layout, *call)
     else:
-        result = _C.score_limbs(
-            field, candidates.xy, candidates.offsets, candidates.joints, limbs, *rule, threads=threads
-        )
+        call = (candidates.xy, candidates.scores, candidates.offsets, candidates.joints, limbs, rule, threads)
+        result = _C.score_limbs(field, *call)
     offsets, first, second, scores, place = result
     check_finite("pafs", place)
     return LimbPairs(offsets, first, second, scores)
 
 
-def check_coverage(coverage: float) -> None:
-    """Raise ValueError unless it is a share."""
-    if not 0 <= coverage <= 1:
-        raise ValueError(f"coverage must be from 0 to 1 but is {coverage}")
+def check_limb_rule(rule: Mapping[str, float]) -> None:
+    """Raise ValueError where the arguments of `score_limbs` are no numbers or out of range."""
+    for name, value in rule.items():
+        check_number(name, value)
+    if not 0 <= rule["coverage"] <= 1:
+        raise ValueError(f"coverage must be from 0 to 1 but is {rule['coverage']}")
+    for name in ("reach", "span"):
+        if not rule[name] >= 1:
+            raise ValueError(f"{name} must be at least 1 but is {rule[name]}")
 
 
 def check_limb_call(
@@ -125,38 +149,110 @@ def score_limbs_numpy(
     sample_threshold: float = Settings.sample_threshold,
     max_length: float = np.inf,
     max_samples: int = Settings.max_samples,
+    good: float = Settings.limb_good,
+    response: float = Settings.limb_response,
+    reach: float = Settings.limb_reach,
+    span: float = Settings.limb_span,
 ) -> LimbPairs:
     """`score_limbs` in plain NumPy, one pair at a time: the reference that the kernels are held to."""
     field, limbs = check_limb_call(pafs, candidates, skeleton)
     assert isinstance(field, np.ndarray)
-    rows: list[tuple[int, int, float]] = []
-    offsets = [0]
+    unlimited = not (np.isfinite(reach) or np.isfinite(span))
+    rows: list[tuple[int, int, int, float]] = []  # image and limb as one number, first, second, score
+    broken: list[int] = []
     for b in range(field.shape[0]):
-        starts = candidates.offsets[b * candidates.joints : (b + 1) * candidates.joints + 1]
-        for limb, (a, z) in enumerate(limbs):
-            paf = as_floats(field[b, 2 * limb : 2 * limb + 2])
-            for i in range(starts[a], starts[a + 1]):
-                for j in range(starts[z], starts[z + 1]):
-                    samples = _samples(paf, candidates.xy[i], candidates.xy[j], max_length, max(max_samples, 3))
-                    if samples is None:
-                        continue
-                    allowed = int(np.floor((1 - coverage) * len(samples) + 1e-4))
-                    fails = np.flatnonzero(samples < sample_threshold)
-                    looked_at = samples[: fails[allowed] + 1] if len(fails) > allowed else samples
-                    if not np.isfinite(looked_at).all():
-                        check_finite("pafs", (b, 2 * limb, -1, -1))
-                    if len(fails) > allowed:
-                        continue
-                    score = _mean(samples)
-                    if not np.isfinite(score):
-                        check_finite("pafs", (b, 2 * limb, -1, -1))
-                    if score >= threshold:
-                        rows.append((i, j, float(score)))
-            offsets.append(len(rows))
-    first, second, scores = zip(*rows, strict=True) if rows else ((), (), ())
+        offsets = candidates.offsets[b * candidates.joints : (b + 1) * candidates.joints + 1]
+        near: dict[tuple[int, int, int], np.float32] = {}  # by limb, end and candidate
+        for low, high in _rings(max(field.shape[2:]), max_length, unlimited):
+            reaches = _reaches(near, limbs, offsets, np.float32(reach), np.float32(span))
+            for limb, (a, z) in enumerate(limbs):
+                paf = as_floats(field[b, 2 * limb : 2 * limb + 2])
+                for i in range(offsets[a], offsets[a + 1]):
+                    for j in range(offsets[z], offsets[z + 1]):
+                        length = _length(candidates.xy[j] - candidates.xy[i])
+                        sought = length <= _pair_reach(reaches(limb, 0, i), reaches(limb, 1, j), np.float32(reach))
+                        if not (sought and low <= length < high and length <= max_length):
+                            continue
+                        samples = _samples(paf, candidates.xy[i], candidates.xy[j], length, max(max_samples, 3))
+                        score = _score(samples, coverage, sample_threshold)
+                        if not np.isfinite(score):
+                            broken += [b * len(limbs) + limb] if np.isnan(score) else []
+                        elif score >= threshold:
+                            rows.append((b * len(limbs) + limb, i, j, float(score)))
+            for segment, i, j, affinity in rows:
+                if segment // len(limbs) == b and affinity >= good and candidates.scores[[i, j]].min() >= response:
+                    length = max(_length(candidates.xy[j] - candidates.xy[i]), _LEAST_NEAR)
+                    for end, candidate in enumerate((i, j)):
+                        key = (segment % len(limbs), end, candidate)
+                        near[key] = min(near.get(key, length), length)
+    if broken:
+        check_finite("pafs", (min(broken) // len(limbs), 2 * (min(broken) % len(limbs)), -1, -1))
+    rows.sort()
+    segments, first, second, scores = zip(*rows, strict=True) if rows else ((), (), (), ())
+    counts = np.bincount(np.array(segments, np.int64), minlength=field.shape[0] * len(limbs))
     return LimbPairs(
-        np.array(offsets, np.int64), np.array(first, np.int32), np.array(second, np.int32), np.array(scores, np.float32)
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        np.array(first, np.int32),
+        np.array(second, np.int32),
+        np.array(scores, np.float32),
     )
+
+
+def _rings(side: int, max_length: float, unlimited: bool) -> Iterator[tuple[float, float]]:
+    """The rings of lengths that are gone through on a field whose longer side is given; the last has no end."""
+    longest = min(max_length, 1.5 * side)
+    low, high = 0.0, _FIRST_RING
+    while high <= longest and not unlimited:
+        yield low, high
+        low, high = high, high * _RING_GROWTH
+    yield low, np.inf
+
+
+def _reaches(
+    near: dict[tuple[int, int, int], np.float32],
+    limbs: npt.NDArray[np.int32],
+    offsets: npt.NDArray[np.int64],
+    reach: np.float32,
+    span: np.float32,
+) -> Callable[[int, int, int], np.float32]:
+    """How far a candidate looks for the other end of a limb, by limb, end and candidate."""
+    farthest: dict[int, np.float32] = {}
+    for (_, _, candidate), length in near.items():
+        farthest[candidate] = max(farthest.get(candidate, length), length)
+    known = dict(near)
+
+    def look(limb: int, end: int, candidate: int) -> np.float32:
+        if (limb, end, candidate) in known:
+            return reach * known[limb, end, candidate]
+        return span * farthest[candidate] if candidate in farthest else np.float32(np.inf)
+
+    return look
+
+
+def _pair_reach(first: np.float32, second: np.float32, reach: np.float32) -> np.float32:
+    """How long a pair may be whose ends reach that far."""
+    return max(first, second) if np.isfinite(first) and np.isfinite(second) else reach * min(first, second)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _length(vector: npt.NDArray[np.float32]) -> np.float32:
+    length: np.float32 = np.sqrt(vector[0] * vector[0] + vector[1] * vector[1])
+    return length
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _score(samples: npt.NDArray[np.float32], coverage: float, sample_threshold: float) -> np.float32:
+    """Mean of the samples in the order in which they are looked at; -inf if too many fail, NaN if one that is looked
+    at, or the sum, is not finite."""
+    allowed = int(np.floor((1 - coverage) * len(samples) + 1e-4))
+    fails = np.flatnonzero(samples < sample_threshold)
+    looked_at = samples[: fails[allowed] + 1] if len(fails) > allowed else samples
+    if not np.isfinite(looked_at).all():
+        return np.float32(np.nan)
+    if len(fails) > allowed:
+        return np.float32(-np.inf)
+    mean: np.float32 = samples.mean(dtype=np.float32)
+    return mean if np.isfinite(mean) else np.float32(np.nan)
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -164,29 +260,20 @@ def _samples(
     paf: npt.NDArray[np.float32],
     start: npt.NDArray[np.float32],
     end: npt.NDArray[np.float32],
-    max_length: float,
+    length: np.float32,
     max_samples: int,
-) -> npt.NDArray[np.float32] | None:
-    """Component of the field along the limb at each sample; None if the limb is too long."""
+) -> npt.NDArray[np.float32]:
+    """Component of the field along the limb at each sample, from the middle one on and then from the first."""
     vector = end - start
-    length = np.hypot(*vector, dtype=np.float32)
-    if length > max_length:
-        return None
     unit = vector / length if length > 0 else np.zeros(2, np.float32)
-    count = min(max(int(np.ceil(length)) + 1, 3), max_samples)
-    t = np.arange(count, dtype=np.float32) / np.float32(count - 1)
+    count = int(min(max(np.ceil(length) + 1, 3), max_samples))
+    t = np.roll(np.arange(count, dtype=np.float32), -(count // 2)) / np.float32(count - 1)
     values = _bilinear(paf, start[0] + t * vector[0], start[1] + t * vector[1])
     along = values[0] * unit[0] + values[1] * unit[1]
     if length < 1:
         along = length * along + (1 - length) * np.hypot(values[0], values[1])
     result: npt.NDArray[np.float32] = along.astype(np.float32)
     return result
-
-
-@np.errstate(over="ignore", invalid="ignore")
-def _mean(samples: npt.NDArray[np.float32]) -> np.float32:
-    mean: np.float32 = samples.mean(dtype=np.float32)
-    return mean
 
 
 def _bilinear(

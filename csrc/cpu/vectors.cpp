@@ -133,28 +133,6 @@ float clamped(float value, float highest) {
     return value < highest ? value : highest;
 }
 
-void sample_along(const LimbPlanes& planes, const Segment& limb, int first, int count, float* BOTTOMUP_RESTRICT along) {
-    const float* BOTTOMUP_RESTRICT px = planes.x;
-    const float* BOTTOMUP_RESTRICT py = planes.y;
-    const int32_t stride = int32_t(planes.stride), last_row = int32_t(planes.height - 1), last = int32_t(planes.width - 1);
-    const Segment segment = limb;
-    const float steps = float(limb.samples - 1);
-    for (int i = 0; i < count; ++i) {
-        const float t = float(first + i) / steps;
-        const float x = clamped(segment.x0 + t * segment.dx, float(last));
-        const float y = clamped(segment.y0 + t * segment.dy, float(last_row));
-        const int32_t column = int32_t(x), row = int32_t(y);
-        const float fx = x - float(column), fy = y - float(row);
-        const int32_t here = row * stride + column;
-        const int32_t right = column < last, below = row < last_row ? stride : 0;
-        const float top_x = px[here] + fx * (px[here + right] - px[here]);
-        const float top_y = py[here] + fx * (py[here + right] - py[here]);
-        const float bottom_x = px[here + below] + fx * (px[here + below + right] - px[here + below]);
-        const float bottom_y = py[here + below] + fx * (py[here + below + right] - py[here + below]);
-        along[i] = component_along(top_x + fy * (bottom_x - top_x), top_y + fy * (bottom_y - top_y), segment);
-    }
-}
-
 // One byte per cell: the octants in which the cell's own vector might reach `lowest`. A direction in an octant is a sum
 // of the axis and the diagonal beside it with weights that add up to at most kOctant, so the greater of the vector's
 // components along those two bounds the component along it. False if a value is too large or not finite.
@@ -225,41 +203,53 @@ int32_t map_octants(const LimbPlanes& planes, float lowest, uint8_t* flags, int3
     return any;
 }
 
-bool measure_pairs(const float* BOTTOMUP_RESTRICT xy, int count, float x0, float y0, const LimbRule& limb_rule,
-                   int32_t octants, PairLanes& pair_lanes) {
-    const LimbRule rule = limb_rule;
-    PairLanes* BOTTOMUP_RESTRICT lanes = &pair_lanes;
-    int32_t most = -1;
-    for (int i = 0; i < count; ++i) {
-        const float dx = xy[2 * i] - x0, dy = xy[2 * i + 1] - y0;
-        const float length = sqrtf(dx * dx + dy * dy);
-        const int32_t samples = sample_count(length, rule.max_samples), octant = octant_of(dx, dy);
-        // Below one cell the direction does not count, and if the length overflows there is none: the map says nothing.
-        const int32_t allowed = length >= 1.0f && length <= FLT_MAX ? allowed_failures(rule.coverage, samples) : samples;
-        // Whether the octant occurs, or need not, as numbers: comparing truth values with bits is not vectorised.
-        const int32_t shown = (octants >> octant & 1) + (allowed >= samples ? 1 : 0);
-        const int32_t lasting = length <= rule.max_length && shown > 0 ? allowed : -1;
-        lanes->dx[i] = dx, lanes->dy[i] = dy, lanes->octant[i] = octant, lanes->samples[i] = samples;
-        lanes->allowed[i] = lasting;
-        most = lasting > most ? lasting : most;
+int64_t points_within(const float* BOTTOMUP_RESTRICT x, const float* BOTTOMUP_RESTRICT y, int64_t count, float x0, float y0,
+                      float from, float to, float reach, int32_t* BOTTOMUP_RESTRICT found) {
+    int32_t inside[kBlock];
+    int64_t hits = 0;
+    for (int64_t begin = 0; begin < count; begin += kBlock) {
+        const int64_t size = count - begin < kBlock ? count - begin : kBlock;
+        for (int64_t i = 0; i < size; ++i) {
+            const float dx = x[begin + i] - x0, dy = y[begin + i] - y0;
+            const float length = sqrtf(dx * dx + dy * dy);
+            inside[i] = int32_t(length >= from) & int32_t(length < to) & int32_t(length <= reach);
+        }
+        for (int64_t i = 0; i < size; ++i) {
+            found[hits] = int32_t(begin + i);
+            hits += inside[i];
+        }
     }
-    return most >= 0;
+    return hits;
 }
 
-void count_failures(const int32_t* BOTTOMUP_RESTRICT map, int64_t height, int64_t width, float x0, float y0, PairLanes& lanes,
-                    int count) {
+void measure_pairs(PairLanes& pair_lanes, int count, const LimbRule& limb_rule) {
+    const LimbRule rule = limb_rule;
+    PairLanes* BOTTOMUP_RESTRICT lanes = &pair_lanes;
+    for (int i = 0; i < count; ++i) {
+        const float dx = lanes->dx[i], dy = lanes->dy[i];
+        const float length = sqrtf(dx * dx + dy * dy), divisor = length > 0.0f ? length : 1.0f;
+        const int32_t samples = sample_count(length, rule.max_samples);
+        lanes->ux[i] = dx / divisor, lanes->uy[i] = dy / divisor;
+        lanes->directed[i] = length < 1.0f ? length : 1.0f;
+        lanes->octant[i] = octant_of(dx, dy), lanes->samples[i] = samples;
+        lanes->allowed[i] = allowed_failures(rule.coverage, samples);
+        lanes->failed[i] = 0, lanes->bad[i] = 0, lanes->sum[i] = 0.0f;
+    }
+}
+
+void count_mapped(const int32_t* BOTTOMUP_RESTRICT map, int64_t height, int64_t width, PairLanes& pair_lanes, int count) {
     constexpr int kCount = PairLanes::kCount;
+    PairLanes* BOTTOMUP_RESTRICT lanes = &pair_lanes;
     alignas(64) float step_x[kCount], step_y[kCount];
-    alignas(64) int32_t place[kCount], failed[kCount];
+    alignas(64) int32_t place[kCount];
     const float last_column = float(width - 1), last_row = float(height - 1);
     const int32_t stride = int32_t((width + 1) / 2);
     int most = 0;
     for (int i = 0; i < count; ++i) {
-        const float steps = float(lanes.samples[i] - 1);  // at least 2
-        step_x[i] = lanes.dx[i] / steps, step_y[i] = lanes.dy[i] / steps;
-        place[i] = lanes.samples[i] / 2;  // from the middle on: near its ends there is always a limb of somebody
-        failed[i] = 0;
-        most = lanes.samples[i] > most ? lanes.samples[i] : most;
+        const float steps = float(lanes->samples[i] - 1);  // at least 2
+        step_x[i] = lanes->dx[i] / steps, step_y[i] = lanes->dy[i] / steps;
+        place[i] = lanes->samples[i] / 2;
+        most = lanes->samples[i] > most ? lanes->samples[i] : most;
     }
     // What is open after that many is likely to be a limb, which is not worth keeping the other lanes waiting for.
     constexpr int kMostSeen = 24;
@@ -268,23 +258,86 @@ void count_failures(const int32_t* BOTTOMUP_RESTRICT map, int64_t height, int64_
         int open = 0;
         for (const int until = seen + 2; seen < until; ++seen) {
             for (int i = 0; i < count; ++i) {
-                const float x = clamped(x0 + float(place[i]) * step_x[i], last_column);
-                const float y = clamped(y0 + float(place[i]) * step_y[i], last_row);
+                const float x = clamped(lanes->x0[i] + float(place[i]) * step_x[i], last_column);
+                const float y = clamped(lanes->y0[i] + float(place[i]) * step_y[i], last_row);
                 const int32_t octants = map[(int32_t(y) >> 1) * stride + (int32_t(x) >> 1)];
-                failed[i] += (seen < lanes.samples[i]) & ~(octants >> lanes.octant[i]) & 1;
-                place[i] = place[i] + 1 < lanes.samples[i] ? place[i] + 1 : 0;
+                lanes->failed[i] += (seen < lanes->samples[i]) & ~(octants >> lanes->octant[i]) & 1;
+                place[i] = place[i] + 1 < lanes->samples[i] ? place[i] + 1 : 0;
             }
         }
-        for (int i = 0; i < count; ++i) open |= (failed[i] <= lanes.allowed[i]) & (seen < lanes.samples[i]);
+        for (int i = 0; i < count; ++i) open |= (lanes->failed[i] <= lanes->allowed[i]) & (seen < lanes->samples[i]);
         if (!open) break;
     }
-    for (int i = 0; i < count; ++i) lanes.failed[i] = failed[i];
+}
+
+// Two cells side by side of each of two rows, from both channels. Gathering them one by one is slow on most processors.
+struct Corners {
+    static constexpr int kCount = PairLanes::kCount;
+    alignas(64) float top_x[2 * kCount], top_y[2 * kCount], bottom_x[2 * kCount], bottom_y[2 * kCount];
+};
+
+void load_corners(const LimbPlanes& planes, const int32_t* above, const int32_t* below, int count, Corners& corners) {
+    for (int i = 0; i < count; ++i) {
+        std::memcpy(corners.top_x + 2 * i, planes.x + above[i], 2 * sizeof(float));
+        std::memcpy(corners.top_y + 2 * i, planes.y + above[i], 2 * sizeof(float));
+        std::memcpy(corners.bottom_x + 2 * i, planes.x + below[i], 2 * sizeof(float));
+        std::memcpy(corners.bottom_y + 2 * i, planes.y + below[i], 2 * sizeof(float));
+    }
+}
+
+// In the last column there is no cell to the right: then both corners are the second one.
+float between(float first, float second, bool last, float fx) {
+    const float left = last ? second : first;
+    return left + fx * (second - left);
+}
+
+void add_samples(const LimbPlanes& planes, float sample_threshold, int most, PairLanes& pair_lanes, int count) {
+    constexpr int kCount = PairLanes::kCount;
+    PairLanes* BOTTOMUP_RESTRICT lanes = &pair_lanes;
+    const int32_t stride = int32_t(planes.stride), last_row = int32_t(planes.height - 1), last = int32_t(planes.width - 1);
+    const float edge_x = float(last), edge_y = float(last_row);
+    alignas(64) float fx[kCount], fy[kCount];
+    alignas(64) int32_t at_edge[kCount], above[kCount], below[kCount];
+    Corners c;
+    for (int seen = 0; seen < most; ++seen) {
+        for (int i = 0; i < count; ++i) {
+            const int32_t samples = lanes->samples[i];
+            const float t = float(sample_at(seen, samples)) / float(samples - 1);
+            const float x = clamped(lanes->x0[i] + t * lanes->dx[i], edge_x);
+            const float y = clamped(lanes->y0[i] + t * lanes->dy[i], edge_y);
+            const int32_t column = int32_t(x), row = int32_t(y);
+            fx[i] = x - float(column), fy[i] = y - float(row);
+            at_edge[i] = column == last;
+            above[i] = row * stride + column - at_edge[i];
+            below[i] = above[i] + (row < last_row ? stride : 0);
+        }
+        load_corners(planes, above, below, count, c);
+        int32_t open = 0;
+        for (int i = 0; i < count; ++i) {
+            const bool edge = at_edge[i] != 0;
+            const float upper_x = between(c.top_x[2 * i], c.top_x[2 * i + 1], edge, fx[i]);
+            const float upper_y = between(c.top_y[2 * i], c.top_y[2 * i + 1], edge, fx[i]);
+            const float lower_x = between(c.bottom_x[2 * i], c.bottom_x[2 * i + 1], edge, fx[i]);
+            const float lower_y = between(c.bottom_y[2 * i], c.bottom_y[2 * i + 1], edge, fx[i]);
+            const float vx = upper_x + fy[i] * (lower_x - upper_x), vy = upper_y + fy[i] * (lower_y - upper_y);
+            const float directed = lanes->directed[i], component = vx * lanes->ux[i] + vy * lanes->uy[i];
+            const float blended = directed * component + (1.0f - directed) * sqrtf(vx * vx + vy * vy);
+            const float along = directed < 1.0f ? blended : component;
+            // What comes after a lane is decided does not count any more.
+            const int32_t counts = int32_t(seen < lanes->samples[i]) & int32_t(lanes->failed[i] <= lanes->allowed[i]) & ~lanes->bad[i];
+            lanes->bad[i] |= counts & int32_t(!(along - along == 0.0f));
+            lanes->failed[i] += counts & int32_t(along < sample_threshold);
+            lanes->sum[i] += counts ? along : 0.0f;
+            open |= counts & int32_t(seen + 1 < lanes->samples[i]);
+        }
+        if (!open) break;
+    }
 }
 
 }  // namespace
 
 extern const VectorLoops BOTTOMUP_ISA;
-const VectorLoops BOTTOMUP_ISA{BOTTOMUP_ISA_NAME, widen<Half>,  widen<BFloat16>, peak_columns,  fit_axes,      extents,
-                               rank_falling,      sample_along, map_octants,     measure_pairs, count_failures};
+const VectorLoops BOTTOMUP_ISA{BOTTOMUP_ISA_NAME, widen<Half>, widen<BFloat16>, peak_columns,  fit_axes,     extents,
+                               rank_falling,      map_octants, points_within,   measure_pairs, count_mapped, add_samples};
 
 }  // namespace bottomup::cpu

@@ -21,12 +21,15 @@ constexpr float kLargestMapped = 2.0f;
 constexpr float kMapSlack = 0.01f;
 constexpr int64_t kMappedSide = 2048;
 
-// Candidate pairs that share their first joint, side by side.
+// Candidate pairs, side by side.
 struct PairLanes {
     static constexpr int kCount = 64;
-    float dx[kCount], dy[kCount];
-    int32_t octant[kCount];  // of the direction, as octant_of() numbers them
+    float x0[kCount], y0[kCount], dx[kCount], dy[kCount];  // where each begins and where it leads, in cells
+    float ux[kCount], uy[kCount], directed[kCount];        // as in a Segment
+    int32_t octant[kCount];                                // of the direction, as octant_of() numbers them
     int32_t samples[kCount], allowed[kCount], failed[kCount];
+    int32_t bad[kCount];  // 1 if a sample that counts is not finite
+    float sum[kCount];
 };
 
 // The eight directions between the axes and the diagonals: which side in x, in y, and which axis is nearer.
@@ -61,23 +64,25 @@ struct VectorLoops {
     // there is no branch.
     void (*rank_falling)(const float* values, int32_t* rank, int64_t count);
 
-    // Components along the limb of `count` samples, from the one numbered `first` on.
-    void (*sample_along)(const LimbPlanes& planes, const Segment& limb, int first, int count, float* along);
-
     // For each block of two by two cells the octants (as bits) in which a sample in one of them might have a component
     // of `lowest` or more: (height + 1) / 2 rows of (width + 1) / 2. `flags` takes 4 (width + 64) bytes. Returns the
     // octants that occur anywhere; -1 if a value is greater than kLargestMapped or not finite, so that nothing is sure.
     int32_t (*map_octants)(const LimbPlanes& planes, float lowest, uint8_t* flags, int32_t* map);
 
-    // Fills lanes with the pairs of a joint at (x0, y0) and the `count` (at most kCount) joints at `xy`. Those that their
-    // length or their direction, if it is in none of `octants`, rules out are allowed -1 failures. False if all are.
-    bool (*measure_pairs)(const float* xy, int count, float x0, float y0, const LimbRule& rule, int32_t octants,
-                          PairLanes& lanes);
+    // Writes the numbers of the points whose distance from (x0, y0) is at least `from`, below `to` and at most `reach`;
+    // returns how many there are. `found` has room for `count`.
+    int64_t (*points_within)(const float* x, const float* y, int64_t count, float x0, float y0, float from, float to,
+                             float reach, int32_t* found);
 
-    // Counts, for the first `count` lanes, samples that fall where the map rules their octant out, until each lane has
-    // more of them than it is allowed, or those that have not are few enough to be left to sample_along.
-    void (*count_failures)(const int32_t* map, int64_t height, int64_t width, float x0, float y0, PairLanes& lanes,
-                           int count);
+    // Fills in what follows from the ends of the first `count` lanes.
+    void (*measure_pairs)(PairLanes& lanes, int count, const LimbRule& rule);
+
+    // Counts samples that fall where the map rules their octant out, until each lane has more of them than it is
+    // allowed, or those that have not are few enough to be left to add_samples.
+    void (*count_mapped)(const int32_t* map, int64_t height, int64_t width, PairLanes& lanes, int count);
+
+    // Looks at the first `most` samples, as score_pair orders them, or fewer where all lanes are decided.
+    void (*add_samples)(const LimbPlanes& planes, float sample_threshold, int most, PairLanes& lanes, int count);
 };
 
 const VectorLoops& vector_loops();

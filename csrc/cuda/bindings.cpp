@@ -47,29 +47,29 @@ py::tuple find_peaks_cuda(const GpuField& heatmaps, float threshold, int64_t ups
     }));
 }
 
-py::tuple score_limbs_cuda(const GpuField& pafs, const FloatArray& xy, const OffsetArray& offsets, int64_t joints,
-                           const LimbArray& limbs, float threshold, float coverage, float sample_threshold,
-                           float max_length, int max_samples, uintptr_t stream, const py::object& timings) {
+py::tuple score_limbs_cuda(const GpuField& pafs, const FloatArray& xy, const FloatArray& scores,
+                           const OffsetArray& offsets, int64_t joints, const LimbArray& limbs, const py::dict& rule_settings, uintptr_t stream,
+                           const py::object& timings) {
     const FieldView view = view_of(pafs);
     const LimbCall call(view, xy, offsets, joints, limbs);
-    const LimbRule rule = rule_of(threshold, coverage, sample_threshold, max_length, max_samples);
+    check_scores(xy, scores);
+    const LimbRule rule = limb_rule_of(rule_settings);
     return to_python(timed(timings, [&](cuda::Timings* times) {
-        return cuda::score_limbs(view, call.xy, call.offsets, {joints, call.limb_count, call.limbs, rule},
+        return cuda::score_limbs(view, call.xy, scores.data(), call.offsets, {joints, call.limb_count, call.limbs, rule},
                                  stream_of(stream), times);
     }));
 }
 
 py::tuple find_peaks_and_limbs_cuda(const GpuField& heatmaps, const GpuField& pafs, float peak_threshold,
-                                    int64_t upsample, const LimbArray& limbs, float threshold, float coverage,
-                                    float sample_threshold, float max_length, int max_samples, uintptr_t stream, uintptr_t pafs_stream,
-                                    const py::object& timings) {
+                                    int64_t upsample, const LimbArray& limbs, const py::dict& rule_settings,
+                                    uintptr_t stream, uintptr_t pafs_stream, const py::object& timings) {
     const FieldView view = view_of(heatmaps), paf_view = view_of(pafs);
     const int64_t joints = view.channels, limb_count = limbs.size() / 2;
     if (paf_view.batch != view.batch || paf_view.channels != 2 * limb_count)
         throw std::invalid_argument("pafs must fit the heatmaps and the limbs");
     for (int64_t i = 0; i < 2 * limb_count; ++i)
         if (limbs.data()[i] < 0 || limbs.data()[i] >= joints) throw std::invalid_argument("limbs must point at joints");
-    const LimbRule rule = rule_of(threshold, coverage, sample_threshold, max_length, max_samples);
+    const LimbRule rule = limb_rule_of(rule_settings);
     auto found = timed(timings, [&](cuda::Timings* times) {
         return cuda::find_peaks_and_limbs(view, paf_view, {peak_threshold, upsample},
                                           {joints, limb_count, limbs.data(), rule}, stream_of(stream),
@@ -99,14 +99,10 @@ py::tuple trace_limbs_cuda(const GpuField& pafs, const FloatArray& xy, const Flo
 void bind_cuda(py::module_& m) {
     m.def("find_peaks_cuda", &find_peaks_cuda, py::arg("heatmaps"), py::arg("threshold"), py::arg("upsample"),
           py::arg("stream"), py::arg("timings") = py::none());
-    m.def("score_limbs_cuda", &score_limbs_cuda, py::arg("pafs"), py::arg("xy").noconvert(),
-          py::arg("offsets").noconvert(), py::arg("joints"), py::arg("limbs").noconvert(), py::arg("threshold"),
-          py::arg("coverage"), py::arg("sample_threshold"), py::arg("max_length"), py::arg("max_samples"),
-          py::arg("stream"), py::arg("timings") = py::none());
+    m.def("score_limbs_cuda", &score_limbs_cuda, py::arg("pafs"), py::arg("xy").noconvert(), py::arg("scores").noconvert(),
+          py::arg("offsets").noconvert(), py::arg("joints"), py::arg("limbs").noconvert(), py::arg("rule"), py::arg("stream"), py::arg("timings") = py::none());
     m.def("find_peaks_and_limbs_cuda", &find_peaks_and_limbs_cuda, py::arg("heatmaps"), py::arg("pafs"),
-          py::arg("peak_threshold"), py::arg("upsample"), py::arg("limbs").noconvert(), py::arg("threshold"),
-          py::arg("coverage"), py::arg("sample_threshold"), py::arg("max_length"), py::arg("max_samples"),
-          py::arg("stream"), py::arg("pafs_stream"), py::arg("timings") = py::none());
+          py::arg("peak_threshold"), py::arg("upsample"), py::arg("limbs").noconvert(), py::arg("rule"), py::arg("stream"), py::arg("pafs_stream"), py::arg("timings") = py::none());
     m.def("trace_limbs_cuda", &trace_limbs_cuda, py::arg("pafs"), py::arg("xy").noconvert(),
           py::arg("scores").noconvert(), py::arg("extents").noconvert(), py::arg("offsets").noconvert(),
           py::arg("joints"), py::arg("pair_offsets").noconvert(), py::arg("first").noconvert(),

@@ -54,6 +54,9 @@ int64_t Call::map_cells() const {
 
 int64_t Call::candidate_count() const { return offsets[pafs->batch * limb_query.joints]; }
 
+// Candidates that there may be.
+int64_t Call::candidate_room() const { return heatmaps ? peak_room_.total() : candidate_count(); }
+
 void Call::prepare() {
     const Needs needs = last_needs(device_);
     if (heatmaps) {
@@ -81,6 +84,8 @@ Call::Places Call::reserve(Arena& arena) const {
     p.peak_counts = arena.reserve(planes, sizeof(Count));
     p.pair_counts = arena.reserve(limbs, sizeof(Count));
     p.large = arena.reserve(planes, 1);
+    const int64_t ends = pafs ? candidate_room() * reach_slots(limb_task()) : 0;
+    p.near = arena.reserve(ends, sizeof(uint32_t));
     p.header = arena.reserve(1, sizeof(Header));
     // From the header on all comes back.
     p.peak_offsets = arena.reserve(heatmaps ? planes + 1 : 0, sizeof(int64_t));
@@ -93,6 +98,7 @@ Call::Places Call::reserve(Arena& arena) const {
     }
     const int64_t sorted_peaks = peak_room_.most() > kChunk ? peak_total : 0;
     const int64_t sorted_pairs = pair_room_.most() > kChunk ? pair_total : 0;
+    p.reach = arena.reserve(ends, sizeof(float));
     p.peak_keys = arena.reserve(peak_total, sizeof(uint64_t));
     p.peak_records = arena.reserve(peak_total, sizeof(Candidate));
     p.sorted_peak_keys = arena.reserve(sorted_peaks, sizeof(uint64_t));
@@ -152,7 +158,7 @@ void Call::upload(const Arena& arena, const Places& p, PinnedBuffer& staging) co
     const size_t gap = p.input_candidates - p.input_offsets, count = size_t(candidate_count());
     std::memcpy(staging.get(), offsets, size_t(pafs->batch * limb_query.joints + 1) * sizeof(int64_t));
     auto* const candidates = reinterpret_cast<Candidate*>(staging.get() + gap);
-    for (size_t i = 0; i < count; ++i) candidates[i] = {xy[2 * i], xy[2 * i + 1], 0, 0};
+    for (size_t i = 0; i < count; ++i) candidates[i] = {xy[2 * i], xy[2 * i + 1], scores[i], 0};
     copy_to_device(arena.at<char>(p.input_offsets), staging.get(), gap + count * sizeof(Candidate), stream_);
 }
 
@@ -182,7 +188,8 @@ void Call::enqueue_pairs(const Arena& arena, const Places& p, const Output& out,
     const auto found = segments<float>(arena, pair_room_, p.pair_counts, p.pair_keys, p.pair_records, p.pair_starts);
     const auto sorted = segments<float>(arena, pair_room_, p.pair_counts, p.sorted_pair_keys, p.sorted_pair_records,
                                         p.pair_starts);
-    score_pairs(*pafs, {limb_query.joints, limb_query.limbs, limb_query.ends}, limb_query.rule, out, found, stream_);
+    const ReachSpace space{arena.at<uint32_t>(p.near), arena.at<float>(p.reach), reach_slots(limb_task())};
+    score_pairs(*pafs, limb_task(), limb_query.rule, out, space, candidate_room(), found, stream_);
     clock.mark(timings_ ? &timings_->score : nullptr);
     sort_pairs(found, sorted, out, pair_room_.most(), stream_);
     clock.mark(timings_ ? &timings_->sort_pairs : nullptr);

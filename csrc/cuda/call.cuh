@@ -31,7 +31,7 @@ public:
     const FieldView* pafs = nullptr;
     PeakQuery peak_query{};
     LimbQuery limb_query{};
-    const float* xy = nullptr;  // 2 per candidate
+    const float *xy = nullptr, *scores = nullptr;  // 2 and 1 per candidate
     const int64_t* offsets = nullptr;
 
     void run();
@@ -43,7 +43,7 @@ private:
     // Where the pieces lie in the memory of one run.
     struct Places {
         size_t peak_counts, pair_counts, large, header, peak_offsets, pair_offsets, results;
-        size_t input_offsets, input_candidates;
+        size_t input_offsets, input_candidates, near, reach;
         size_t peak_keys, peak_records, sorted_peak_keys, sorted_peak_records, peak_starts;
         size_t pair_keys, pair_records, sorted_pair_keys, sorted_pair_records, pair_starts;
         size_t planes, labels, sizes, sums, sums_used;
@@ -63,6 +63,8 @@ private:
     bool report_non_finite(const Header& header);
     int64_t map_cells() const;
     int64_t candidate_count() const;
+    int64_t candidate_room() const;
+    LimbTask limb_task() const { return {limb_query.joints, limb_query.limbs, limb_query.ends}; }
 
     int device_;
     cudaStream_t stream_;

@@ -53,8 +53,8 @@ Peaks find_peaks(const FieldView& heatmaps, const PeakQuery& query, void* stream
     return std::move(call.peaks);
 }
 
-Pairs score_limbs(const FieldView& pafs, const float* xy, const int64_t* offsets, const LimbQuery& query, void* stream,
-                  Timings* timings) {
+Pairs score_limbs(const FieldView& pafs, const float* xy, const float* scores, const int64_t* offsets,
+                  const LimbQuery& query, void* stream, Timings* timings) {
     bool any = false;
     for (int64_t b = 0; b < pafs.batch; ++b) {
         for (int64_t end = 0; end < 2 * query.limbs; end += 2) {
@@ -69,6 +69,7 @@ Pairs score_limbs(const FieldView& pafs, const float* xy, const int64_t* offsets
     call.pafs = &pafs;
     call.limb_query = query;
     call.xy = xy;
+    call.scores = scores;
     call.offsets = offsets;
     call.run();
     return std::move(call.pairs);

@@ -30,7 +30,7 @@ struct PeakQuery {
 
 // All work is put on the stream, which is waited for; `timings` may be null.
 Peaks find_peaks(const FieldView& heatmaps, const PeakQuery& query, void* stream, Timings* timings);
-Pairs score_limbs(const FieldView& pafs, const float* xy, const int64_t* offsets, const LimbQuery& query, void* stream,
+Pairs score_limbs(const FieldView& pafs, const float* xy, const float* scores, const int64_t* offsets, const LimbQuery& query, void* stream,
                   Timings* timings);
 // Does not come back to the host between the two. The pafs may belong to another stream, whose work is waited for.
 std::pair<Peaks, Pairs> find_peaks_and_limbs(const FieldView& heatmaps, const FieldView& pafs, const PeakQuery& peaks,

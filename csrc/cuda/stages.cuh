@@ -60,9 +60,19 @@ struct LimbTask {
     const int32_t* ends;  // 2 per limb, in host memory
 };
 
-// The pairs that pass, in any order; the segments are (image, limb), the candidates those of the output.
+// How far candidates look for partners; a slot for each limb's end at a candidate, as csrc/reach.h explains.
+struct ReachSpace {
+    uint32_t* near;  // complement of the bits of the nearest good partner's distance; 0 at first, which means none
+    float* reach;
+    int64_t slots;   // of each candidate
+};
+// Ends of limbs at the joint with the most of them.
+int64_t reach_slots(const LimbTask& task);
+
+// The pairs that pass, in any order; the segments are (image, limb), the candidates those of the output, of which there
+// are at most `most`.
 void score_pairs(const FieldView& pafs, const LimbTask& task, const LimbRule& rule, const Output& output,
-                 const Segments<float>& found, cudaStream_t stream);
+                 const ReachSpace& space, int64_t most, const Segments<float>& found, cudaStream_t stream);
 
 void sort_pairs(const Segments<float>& found, const Segments<float>& sorted, const Output& output, int64_t most,
                 cudaStream_t stream);

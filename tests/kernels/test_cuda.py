@@ -113,9 +113,10 @@ def test_limbs_of_many_pairs_are_sorted_in_chunks() -> None:
     pafs[0, 2] = 1
     points = np.random.default_rng(3).uniform(0, 8, (200, 2)) * (4.8, 1)
     candidates = candidates_at(points, [40, 60, 100], 1, 3)
-    expected = score_limbs(pafs, candidates, THREE, coverage=0.0, threshold=-1.0, sample_threshold=-1.0)
+    rule = {"coverage": 0.0, "threshold": -1.0, "sample_threshold": -1.0, "good": np.inf}  # all pairs pass
+    expected = score_limbs(pafs, candidates, THREE, **rule)
     for _ in range(2):  # the second call knows what the first one needed
-        pairs = score_limbs(OnGpu(pafs), candidates, THREE, coverage=0.0, threshold=-1.0, sample_threshold=-1.0)
+        pairs = score_limbs(OnGpu(pafs), candidates, THREE, **rule)
         np.testing.assert_array_equal(pairs.offsets, [0, 2400, 8400])
         np.testing.assert_array_equal(pairs.first, expected.first)
         np.testing.assert_array_equal(pairs.second, expected.second)
