@@ -189,6 +189,11 @@ def test_channels_of_pafs_are_checked_on_every_device(device: str) -> None:
 
 
 POINTS = np.zeros((2, 2), np.float32)
+SCORES = np.ones(2, np.float32)
+RULE = {
+    "threshold": 0.05, "coverage": 0.8, "sample_threshold": 0.05, "max_length": 9.0, "max_samples": 12, "good": 0.2,
+    "response": 0.3, "reach": 6.0, "span": 12.0,
+}  # fmt: skip
 OFFSETS = np.array([0, 1, 2], np.int64)
 LIMBS = np.array([[0, 1]], np.int32)
 PAFS = np.zeros((1, 2, 4, 4), np.float32)
@@ -210,7 +215,12 @@ PAFS = np.zeros((1, 2, 4, 4), np.float32)
 )
 def test_the_module_reads_no_foreign_memory(pafs: Any, offsets: Any, joints: int, limbs: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        _C.score_limbs(pafs, POINTS, offsets, joints, limbs, 0.05, 0.8, 0.05, 9.0, 32, 1)
+        _C.score_limbs(pafs, POINTS, SCORES, offsets, joints, limbs, RULE, 1)
+
+
+def test_the_module_wants_a_score_for_every_candidate() -> None:
+    with pytest.raises(ValueError, match="must fit"):
+        _C.score_limbs(PAFS, POINTS, SCORES[:1], OFFSETS, 2, LIMBS, RULE, 1)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits address space as Linux does")
