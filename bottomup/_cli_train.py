@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def train(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The recipe.", exists=True, dir_okay=False)],
+    config: Annotated[
+        str, typer.Argument(metavar="CONFIG", help="The recipe: a file, or a name as default, the built-in network's.")
+    ],
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder that the recipe's paths start from.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for checkpoints, log and weights.")] = None,
     hours: Annotated[float | None, typer.Option(metavar="HOURS", help="Train for so long.")] = None,
@@ -22,7 +24,7 @@ def train(
     device: Annotated[
         str | None, typer.Option(metavar="NAME", help="cpu, cuda or cuda:N; a GPU if there is one, unless given.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     crops: Annotated[
         bool,
         typer.Option("--crops", help="A network for crops around one person each, from labels alone."),
@@ -45,31 +47,32 @@ def train(
 ) -> None:
     """Train a network by a recipe. Options replace the recipe's own values.
 
-    On several GPUs: torchrun --nproc-per-node GPUS -m bottomup train CONFIG.toml
+    On several GPUs: torchrun --nproc-per-node GPUS -m bottomup train CONFIG
     """
     given = {"data": data and str(data), "out": out and str(out), "hours": hours, "steps": steps, "device": device}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if crops:
         changes |= {"mode": "crops", "teacher": "", "crowd": 0.0}
     try:
-        from bottomup.training import TrainConfig
+        from bottomup.training import find_recipe, load_parts, train_parts
 
-        recipe = TrainConfig.load(config, **changes)
+        recipe = find_recipe(config)
         if pack:
             if out is None:
                 raise ValueError("--out must name the folder for the packed files with --pack")
             del changes["out"]  # beside the recipe's own lie the teacher's maps
             scales = () if teacher_scales is None else read_numbers("--teacher-scales", teacher_scales)
-            _pack(TrainConfig.load(config, **changes), out, long_side, scales)
+            _pack(load_parts(recipe, **changes), out, long_side, scales)
             return
+        parts = load_parts(recipe, **changes)
         if ablate:
             from bottomup.training.ablation import ablate as run_ablation
 
-            print(run_ablation(recipe).with_suffix(".md").read_text(), end="")
+            if len(parts) > 1:
+                raise ValueError(f"CONFIG must be a recipe of one part with --ablate but {recipe} has {len(parts)}")
+            print(run_ablation(parts[0]).with_suffix(".md").read_text(), end="")
             return
-        from bottomup.training import train as run_training
-
-        path = run_training(recipe, resume=resume)
+        path = train_parts(parts, resume=resume)
     except (ValueError, FileNotFoundError, ImportError) as error:
         stop(str(error), WRONG_USAGE)
     except KeyboardInterrupt:
@@ -78,9 +81,9 @@ def train(
     print(f"weights: {path}")
 
 
-def _pack(recipe: TrainConfig, out: Path, long_side: int, teacher_scales: tuple[float, ...]) -> None:
+def _pack(parts: list[TrainConfig], out: Path, long_side: int, teacher_scales: tuple[float, ...]) -> None:
     from bottomup.training.packing import pack_recipe
 
-    for path in pack_recipe(recipe, out, long_side=long_side, teacher_scales=teacher_scales):
+    for path in pack_recipe(parts, out, long_side=long_side, teacher_scales=teacher_scales):
         print(path)
     print(f"there: bottomup train {out.name}/recipe.toml --data {out.name}")

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 import bottomup
 from bottomup._cli_doctor import Finding, _architectures, findings
 from bottomup.cli import app
+from bottomup.training import TrainConfig
 
 run = CliRunner().invoke
 
@@ -32,13 +33,26 @@ def test_train_hands_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     recipe, calls = tmp_path / "recipe.toml", []
     recipe.write_text('hours = 3.0\nseed = 5\n[[sources]]\nfolder = "photos"\n')
     monkeypatch.setattr(
-        "bottomup.training.train", lambda config, *, resume: calls.append((config, resume)) or Path("weights.here")
+        "bottomup.training.train_parts", lambda parts, *, resume: calls.append((parts, resume)) or Path("weights.here")
     )
     result = run(app, ["train", str(recipe), "--data", "d", "--out", "o", "--hours", "0.5", "--resume"])
     assert result.exit_code == 0, result.output
     assert "weights.here" in result.stdout
-    config, resume = calls[0]
+    (config,), resume = calls[0]
     assert (config.data, config.out, config.hours, config.seed, resume) == ("d", "o", 0.5, 5, True)
+
+
+def test_train_finds_the_recipes_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[list[str]] = []
+    monkeypatch.setattr(
+        "bottomup.training.train_parts", lambda parts, *, resume: calls.append([part.out for part in parts]) or "here"
+    )
+    result = run(app, ["train", "default", "--out", "o"])
+    assert result.exit_code == 0, result.output
+    assert calls == [["o-part-1", "o-part-2", "o"]]
+    result = run(app, ["train", "default", "--steps", "3", "--ablate"])
+    assert result.exit_code == 2
+    assert "CONFIG must be a recipe of one part with --ablate but" in result.output
 
 
 def test_train_packs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,8 +60,8 @@ def test_train_packs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe.write_text("out = 'runs/a'\n[[sources]]\nfolder = 'a'")
     calls = []
 
-    def packed(config: object, out: Path, **options: object) -> list[Path]:
-        calls.append((config.out, out, options))  # type: ignore[attr-defined]
+    def packed(parts: list[TrainConfig], out: Path, **options: object) -> list[Path]:
+        calls.append((parts[0].out, out, options))
         return [out / "part-000-of-001.zip"]
 
     monkeypatch.setattr("bottomup.training.packing.pack_recipe", packed)

@@ -1,9 +1,10 @@
-"""Training the built-in field network: `train(TrainConfig.load(recipe))`."""
+"""Training field networks: `train(TrainConfig.load(recipe))`, or `train_parts(load_parts(recipe))` for any recipe."""
 
 from __future__ import annotations
 
 from bottomup.training.config import TrainConfig
 from bottomup.training.loop import train
+from bottomup.training.parts import find_recipe, load_parts, train_parts
 from bottomup.training.source import Source
 
-__all__ = ["Source", "TrainConfig", "train"]
+__all__ = ["Source", "TrainConfig", "find_recipe", "load_parts", "train", "train_parts"]

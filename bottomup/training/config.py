@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -148,23 +149,31 @@ class TrainConfig:
 
     @classmethod
     def load(cls, path: str | Path, **changes: Any) -> TrainConfig:
-        """Read a recipe; keyword arguments replace its values. ValueError names the file and what it cannot have."""
+        """Read a recipe of one part; keyword arguments replace its values. See `bottomup.training.parts.load_parts`.
+
+        ValueError names the file and what it cannot have.
+        """
         try:
-            values = tomllib.loads(Path(path).read_text()) | changes
-            values["sources"] = tuple(Source(**source) for source in values.get("sources", ()))
-            values["network"] = NetworkConfig(**values.get("network", {}))
-            return cls(**values)
+            return cls.from_values(tomllib.loads(Path(path).read_text()) | changes)
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError, ValueError) as error:
             raise ValueError(f"path must be a training recipe but {path} is not: {error}") from error
 
-    def to_toml(self) -> str:
-        values = dataclasses.asdict(self)
-        tables, sources = {"network": values.pop("network")}, values.pop("sources")
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> TrainConfig:
+        """The run that the values of a TOML file describe. TypeError or ValueError names what it cannot have."""
+        sources = tuple(Source(**source) for source in values.get("sources", ()))
+        network = NetworkConfig(**values.get("network", {}))
+        return cls(**{**values, "sources": sources, "network": network})
+
+    def to_toml(self, within: str = "", **changes: Any) -> str:
+        """As a recipe, or as what it holds in the table `within`, with other values for some names."""
+        values = dataclasses.asdict(self) | changes
+        network, sources = values.pop("network"), values.pop("sources")
+        prefix = f"{within}." if within else ""
         lines = [f"{key} = {_toml(value)}" for key, value in values.items()]
-        for name, table in tables.items():
-            lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
+        lines += ["", f"[{prefix}network]", *(f"{key} = {_toml(value)}" for key, value in network.items())]
         for source in sources:
-            lines += ["", "[[sources]]", *(f"{key} = {_toml(value)}" for key, value in source.items())]
+            lines += ["", f"[[{prefix}sources]]", *(f"{key} = {_toml(value)}" for key, value in source.items())]
         return "\n".join(lines) + "\n"
 
 

@@ -20,6 +20,7 @@ from bottomup.training.crops import Batch, BatchNumbers
 from bottomup.training.devices import Computer, Place, make_computer, one_thread, take_place
 from bottomup.training.examples import Example, load_examples, read_source
 from bottomup.training.modes import make_crops
+from bottomup.training.pretrained import is_weight_file
 from bottomup.training.report import Log, Say
 from bottomup.training.source import Source
 from bottomup.training.state import TrainState
@@ -56,30 +57,37 @@ def train(config: TrainConfig, *, resume: bool = False, say: Say = print, sets: 
     Returns the path of the weights. Raises ValueError if a run is in `config.out` already and `resume` is false, if
     a source has no photos, or if the loss is no longer finite.
     """
+    with take_place(config.device) as place:
+        return train_at(place, config, resume=resume, say=say, sets=sets)
+
+
+def train_at(
+    place: Place, config: TrainConfig, *, resume: bool = False, say: Say = print, sets: Sets | None = None
+) -> Path:
+    """See `train`, by a process that has taken its place."""
     out = Path(config.out)
     checkpoint = out / "checkpoint.pt"
     if checkpoint.is_file() and not resume:
         raise ValueError(f"out must be a new folder, or resume be set, but {checkpoint} is there")
-    with take_place(config.device) as place:
-        if config.batch % place.world:
-            raise ValueError(f"batch must be a multiple of the {place.world} processes but is {config.batch}")
-        if not place.is_first:
-            say = _say_nothing
-            place.wait()  # for the teacher's maps
-        out.mkdir(parents=True, exist_ok=True)
-        config = dataclasses.replace(config, data=str(unpack(Path(config.data))))
-        sets = load_sets(config, say) if sets is None else sets
-        if place.is_first:
-            (out / "config.toml").write_text(config.to_toml())
-            place.wait()
-        state = TrainState(config, place.device, fresh=not checkpoint.is_file())
-        if checkpoint.is_file():
-            state.load(checkpoint)
-            say(f"going on at step {state.step}")
-        crops = make_crops(config, get_skeleton(config.network.skeleton), sets)
-        with contextlib.closing(make_computer(state.network, config, place)) as computer, one_thread():
-            _run(state, computer, crops, place, say)
+    if config.batch % place.world:
+        raise ValueError(f"batch must be a multiple of the {place.world} processes but is {config.batch}")
+    if not place.is_first:
+        say = _say_nothing
+        place.wait()  # for the teacher's maps
+    out.mkdir(parents=True, exist_ok=True)
+    config = dataclasses.replace(config, data=str(unpack(Path(config.data))))
+    sets = load_sets(config, say) if sets is None else sets
+    if place.is_first:
+        (out / "config.toml").write_text(config.to_toml())
         place.wait()
+    state = TrainState(config, place.device, fresh=not checkpoint.is_file())
+    if checkpoint.is_file():
+        state.load(checkpoint)
+        say(f"going on at step {state.step}")
+    crops = make_crops(config, get_skeleton(config.network.skeleton), sets)
+    with contextlib.closing(make_computer(state.network, config, place)) as computer, one_thread():
+        _run(state, computer, crops, place, say)
+    place.wait()
     return out / "weights.safetensors"
 
 
@@ -193,7 +201,10 @@ def _loader(state: TrainState, crops: Dataset[Batch], place: Place) -> DataLoade
 def _export(state: TrainState, out: Path) -> Path:
     path = out / "weights.safetensors"
     # Where this run kept its files is nobody else's matter.
-    recipe = dataclasses.replace(state.config, data=".", out=".")
+    started_from = state.config.initial_weights
+    if is_weight_file(started_from):
+        started_from = Path(started_from).name
+    recipe = dataclasses.replace(state.config, data=".", out=".", initial_weights=started_from)
     facts = {
         "step": str(state.step),
         "crops": str(state.step * state.config.batch),

@@ -23,6 +23,7 @@ from bottomup.skeletons import get_skeleton
 from bottomup.training.config import TrainConfig
 from bottomup.training.examples import Example, load_examples, read_source
 from bottomup.training.loop import load_teacher
+from bottomup.training.parts import parts_toml
 from bottomup.training.report import Say
 from bottomup.training.source import Source
 from bottomup.training.teacher import TeacherMaps
@@ -33,10 +34,12 @@ _HELD_OUT = "held_out"
 _QUALITY = 82  # of WebP
 # Maps are rounded to multiples of this: 64 levels, finer than a teacher is right.
 _LEVEL = 4
+# What a source says of how its photos are learnt from, not of which they are; and what it says unless told.
+_LEARNT: dict[str, Any] = {name: getattr(Source, name) for name in ("weight", "scale", "label_trust")}
 
 
 def pack_recipe(
-    config: TrainConfig,
+    parts: Sequence[TrainConfig],
     out: Path,
     *,
     long_side: int = 384,
@@ -48,8 +51,8 @@ def pack_recipe(
 
     Parameters
     ----------
-    config:
-        The recipe; its teacher looks at photos that it has not seen yet.
+    parts:
+        The recipe, as `load_parts` reads it; its teacher looks at photos that it has not seen yet.
     out:
         A folder without packed files.
     long_side:
@@ -61,9 +64,12 @@ def pack_recipe(
     say:
         Receives a line for each source.
 
-    Returns the paths of the zip files. Raises ValueError if packed files are in the folder already, and as training
-    does if a source is broken.
+    Returns the paths of the zip files. Raises ValueError if packed files are in the folder already or the parts have
+    different photos, and as training does if a source is broken.
     """
+    first = parts[0]
+    if any(_photos(part) != _photos(first) for part in parts):
+        raise ValueError("parts must have the same photos, and the same teacher's maps of them, to be packed")
     if long_side < 32:
         raise ValueError(f"long_side must be at least 32 but is {long_side}")
     if found := sorted(out.glob("part-*.zip")):
@@ -71,16 +77,27 @@ def pack_recipe(
     out.mkdir(parents=True, exist_ok=True)
     writer = _Parts(out, part_size)
     sources = []
-    for number, source in enumerate(config.sources):
+    for number, source in enumerate(first.sources):
         chosen = [n for n, scale in enumerate(source.teacher_scales) if not teacher_scales or scale in teacher_scales]
-        sources.append(_pack_source(source, f"source-{number}", config, long_side, chosen, writer))
+        sources.append(_pack_source(source, f"source-{number}", first, long_side, chosen, writer))
         say(f"{source.folder}: {writer.size / 2**20:.0f} MiB up to here")
-    recipe = dataclasses.replace(
-        config, sources=tuple(sources), data=".", out="runs/packed", teacher="teacher" if config.teacher else ""
-    )
-    writer.add("recipe.toml", recipe.to_toml().encode())
-    (out / "recipe.toml").write_text(recipe.to_toml())
+    recipe = parts_toml([_packed(part, sources) for part in parts], "runs/packed")
+    writer.add("recipe.toml", recipe.encode())
+    (out / "recipe.toml").write_text(recipe)
     return writer.finish()
+
+
+def _photos(part: TrainConfig) -> tuple[Any, ...]:
+    """All that decides which photos, labels and maps a part of a recipe reads."""
+    sources = tuple(dataclasses.replace(source, **_LEARNT) for source in part.sources)
+    return part.data, part.teacher, part.network.skeleton, sources
+
+
+def _packed(part: TrainConfig, sources: Sequence[Source]) -> TrainConfig:
+    """A part of a recipe as it is for the packed sources."""
+    own = [{name: getattr(source, name) for name in _LEARNT} for source in part.sources]
+    packed = tuple(dataclasses.replace(source, **values) for source, values in zip(sources, own, strict=True))
+    return dataclasses.replace(part, sources=packed, data=".", teacher="teacher" if part.teacher else "")
 
 
 def _pack_source(

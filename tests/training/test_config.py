@@ -9,30 +9,26 @@ from pathlib import Path
 import pytest
 
 from bottomup.networks.field_network import FieldNetwork
-from bottomup.training import Source, TrainConfig
+from bottomup.training import Source, TrainConfig, load_parts
 
-DEFAULT = Path(str(files("bottomup.training") / "recipes" / "default.toml"))
-
-
-def test_the_recipe_in_the_package_can_be_loaded_and_names_no_machine() -> None:
-    config = TrainConfig.load(DEFAULT, data="elsewhere", hours=0.5)
-    assert (config.data, config.hours) == ("elsewhere", 0.5)
-    assert config.sources[0].held_out == 300
-    assert not any(Path(source.folder).is_absolute() for source in config.sources)
+RECIPES = Path(str(files("bottomup.training") / "recipes"))
+ABLATION = RECIPES / "ablation.toml"
 
 
-def test_every_recipe_of_the_package_can_be_loaded() -> None:
-    recipes = sorted(DEFAULT.parent.glob("*.toml"))
+def test_every_recipe_of_the_package_can_be_loaded_and_names_no_machine() -> None:
+    recipes = sorted(RECIPES.glob("*.toml"))
     assert {recipe.stem for recipe in recipes} >= {"ablation", "crops", "default", "resnet"}
     for recipe in recipes:
-        config = TrainConfig.load(recipe)
-        assert config.sources[0].held_out == 300
-        FieldNetwork(config.network)
+        for config in load_parts(recipe, data="elsewhere"):
+            assert config.data == "elsewhere"
+            assert config.sources[0].held_out == 300
+            assert not any(Path(source.folder).is_absolute() for source in config.sources)
+            FieldNetwork(config.network)
 
 
 def test_a_config_survives_toml(tmp_path: Path) -> None:
     config = dataclasses.replace(
-        TrainConfig.load(DEFAULT),
+        TrainConfig.load(ABLATION),
         data='a "quoted" \\ path',
         seed=3,
         bfloat16=False,

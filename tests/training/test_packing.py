@@ -11,7 +11,7 @@ import pytest
 
 from bottomup.fields import draw_fields
 from bottomup.skeletons import OPENPOSE_COCO_18
-from bottomup.training import TrainConfig, loop, train
+from bottomup.training import TrainConfig, load_parts, loop, train
 from bottomup.training.crops import CropMaker
 from bottomup.training.devices import WholeBatch
 from bottomup.training.examples import read_source
@@ -49,7 +49,7 @@ def test_packed_crops_are_those_of_the_recipe(
 ) -> None:
     sources = (dataclasses.replace(taught.sources[0], person_size=person_size), taught.sources[1])
     taught = dataclasses.replace(taught, sources=sources, colour=0.0)
-    paths = pack_recipe(taught, tmp_path / "packed", long_side=long_side, say=quiet)
+    paths = pack_recipe([taught], tmp_path / "packed", long_side=long_side, say=quiet)
     assert [path.name for path in paths] == ["part-000-of-001.zip"]
     packed = TrainConfig.load(tmp_path / "packed" / "recipe.toml", data=str(unpack(tmp_path / "packed")))
     assert packed.teacher == "teacher"
@@ -64,7 +64,7 @@ def test_packed_crops_are_those_of_the_recipe(
 
 
 def test_what_is_held_out_stays_so_and_as_it_is(taught: TrainConfig, tmp_path: Path) -> None:
-    pack_recipe(taught, tmp_path / "packed", long_side=64, say=quiet)
+    pack_recipe([taught], tmp_path / "packed", long_side=64, say=quiet)
     root = unpack(tmp_path / "packed")
     packed = TrainConfig.load(root / "recipe.toml")
     skeleton = OPENPOSE_COCO_18
@@ -82,15 +82,15 @@ def test_what_is_held_out_stays_so_and_as_it_is(taught: TrainConfig, tmp_path: P
 
 
 def test_parts_are_bounded_and_must_all_be_there(taught: TrainConfig, tmp_path: Path) -> None:
-    paths = pack_recipe(taught, tmp_path / "packed", part_size=6000, say=quiet)
+    paths = pack_recipe([taught], tmp_path / "packed", part_size=6000, say=quiet)
     assert len(paths) > 2
     assert paths[0].name == f"part-000-of-{len(paths):03d}.zip"
     # Of what is larger than that, one goes into each.
     assert all(path.stat().st_size < 40_000 for path in paths)
     with pytest.raises(ValueError, match=r"out must be a folder without packed files but .*part-000-of"):
-        pack_recipe(taught, tmp_path / "packed", say=quiet)
+        pack_recipe([taught], tmp_path / "packed", say=quiet)
     with pytest.raises(ValueError, match="long_side must be at least 32 but is 3"):
-        pack_recipe(taught, tmp_path / "other", long_side=3, say=quiet)
+        pack_recipe([taught], tmp_path / "other", long_side=3, say=quiet)
     content = paths[1].read_bytes()
     paths[1].write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match=r"must hold whole packed files but .*part-001-of.* is damaged"):
@@ -105,7 +105,7 @@ def test_training_reads_the_packed_files_also_in_one_piece(
     taught: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("pycocotools")
-    pack_recipe(taught, tmp_path / "packed", long_side=120, teacher_scales=(1.0,), say=quiet)
+    pack_recipe([taught], tmp_path / "packed", long_side=120, teacher_scales=(1.0,), say=quiet)
     # As on a GPU: the whole batch at once.
     monkeypatch.setattr(loop, "make_computer", WholeBatch)
     recipe = TrainConfig.load(
@@ -120,6 +120,24 @@ def test_training_reads_the_packed_files_also_in_one_piece(
     assert train(recipe, say=lines.append).is_file()
     assert "source-0: 2 photos, 1 held out" in lines
     assert any(line.startswith("source-0: AP ") for line in lines)
+
+
+def test_parts_of_a_recipe_are_packed_together(taught: TrainConfig, tmp_path: Path) -> None:
+    first = dataclasses.replace(taught, out="a-part-1", initial_weights="default")
+    heavier = (dataclasses.replace(taught.sources[0], weight=7.0), taught.sources[1])
+    second = dataclasses.replace(
+        taught, out="a", initial_weights="a-part-1/weights.safetensors", steps=9, sources=heavier
+    )
+    pack_recipe([first, second], tmp_path / "packed", long_side=120, say=quiet)
+    there = load_parts(tmp_path / "packed" / "recipe.toml")
+    assert [part.out for part in there] == ["runs/packed-part-1", "runs/packed"]
+    assert [part.initial_weights for part in there] == ["default", "runs/packed-part-1/weights.safetensors"]
+    assert [part.steps for part in there] == [taught.steps, 9]
+    assert [part.sources[0].weight for part in there] == [3.0, 7.0]
+    assert there[1].sources[0].folder == "source-0"
+    fewer = dataclasses.replace(second, sources=taught.sources[:1])
+    with pytest.raises(ValueError, match="parts must have the same photos, and the same teacher's maps of them"):
+        pack_recipe([first, fewer], tmp_path / "other", say=quiet)
 
 
 def test_a_map_that_is_missing_is_named(taught: TrainConfig) -> None:
