@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from bottomup.settings import Settings
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130  # exit codes; the last is the shell's habit for Ctrl-C
+
+
+class Commands(TyperGroup):
+    """Commands that refuse empty arguments: a path "" would be the current folder, and is an unset variable."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """See click; a usage error names the option, or says that it is an argument."""
+        for before, argument in pairwise(["", *args]):
+            option, equals, value = argument.partition("=") if argument.startswith("--") else (before, "=", argument)
+            if equals and not value:
+                name = option if option.startswith("-") else "an argument"
+                ctx.fail(f"{name} must not be empty (the current folder is .)")
+        return super().parse_args(ctx, args)
 
 
 def make_settings(**given: Any) -> Settings:

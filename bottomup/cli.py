@@ -11,13 +11,14 @@ import typer
 
 from bottomup import _cli_eval, _cli_export, _cli_train
 from bottomup._cli_bench import app as bench_app
-from bottomup._cli_common import FAILED, INTERRUPTED, WRONG_USAGE, make_settings, read_numbers, stop
+from bottomup._cli_common import FAILED, INTERRUPTED, WRONG_USAGE, Commands, make_settings, read_numbers, stop
 
 if TYPE_CHECKING:
     from bottomup._cli_detect import Outcome
 
 app = typer.Typer(
     name="bottomup",
+    cls=Commands,
     help="Find people and their joints in photos.",
     no_args_is_help=True,
     add_completion=False,

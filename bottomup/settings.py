@@ -103,6 +103,8 @@ class Settings:
         nms_threshold: similarity from which on somebody is redundant (RMPE's eta).
         nms_radius: within this share of the person's size two joints may be the same; RMPE's tenth of the box.
     Care
+        highest_peak: heatmaps with a higher one are an error: they are logits, or 0..255. Where a network's scores are
+            not bounded they go a little above 1, never so far.
         validate: scan all values of fields in CPU memory for NaN and infinity, not only those that the kernels touch.
         threads: CPU threads for the kernels. On a photo of ordinary size they take about a tenth of a millisecond,
             which more threads do not repay.
@@ -159,6 +161,7 @@ class Settings:
     nms_weight: float = 1.0
     nms_threshold: float = 0.5
     nms_radius: float = 0.05
+    highest_peak: float = 3.0
     validate: bool = False
     threads: int = 1
 

@@ -291,6 +291,7 @@ def test_any_finite_field_gives_people_that_hold_together(
     elif kind == "huge":
         heatmaps *= 1e30
         pafs *= 1e18
+        options = options | {"highest_peak": np.inf}
     people = decode_fields(
         heatmaps.astype(np.float32), pafs.astype(np.float32), skeleton, stride=4, settings=Settings(**options)
     )
@@ -306,6 +307,20 @@ def test_any_finite_field_gives_people_that_hold_together(
     low, high = -0.5 + 2 - 0.01, np.array(size[::-1]) * 4 - 0.5 - 2 + 0.01  # the centres of the outermost cells
     assert (people.keypoints[seen] >= low).all()
     assert (people.keypoints[seen] <= high).all()
+
+
+def test_heatmaps_that_were_not_scaled_are_refused() -> None:
+    fields = draw([standing(60, 10), standing(300, 15)])
+    heatmaps, pafs = fields.heatmaps, fields.pafs
+    with pytest.raises(ValueError, match=r"heatmaps must be scores in 0\.\.1, .* but have a peak of 25[0-5]"):
+        decode_fields(255 * heatmaps, pafs, COCO_17, stride=4)
+    one_of_two = np.stack([heatmaps, 4 * heatmaps])
+    with pytest.raises(ValueError, match=r"heatmaps must be scores in 0\.\.1"):
+        decode_fields(one_of_two, np.stack([pafs, pafs]), COCO_17, stride=4)
+    # Networks overshoot, and see little or nobody.
+    assert [len(decode_fields(factor * heatmaps, pafs, COCO_17, stride=4)) for factor in (1.5, 0.5, 0.0)] == [2, 2, 0]
+    allowed = Settings(highest_peak=300)
+    assert len(decode_fields(255 * heatmaps, pafs, COCO_17, stride=4, settings=allowed)) == 2
 
 
 def test_candidates_from_elsewhere_take_the_place_of_the_peaks() -> None:
