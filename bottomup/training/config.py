@@ -52,7 +52,8 @@ class TrainConfig:
     threads: how many parts of a batch are computed at a time on the CPU, 0 for torch's own choice. A run repeats
         exactly with 1.
     micro_batch: crops in such a part; a GPU, or a process of several, takes the batch in one piece.
-    workers: processes that make crops (forks, so not on Windows); 0 makes them in between.
+    workers: processes that make crops (forks, so not on Windows); 0 makes them in between; -1: two, or for a GPU as
+        many as there are cores for it.
     checkpoint_minutes: how often the run is saved.
     validate_minutes: how often the average precision on the photos held out is measured; 0: only at the end.
     """
@@ -94,7 +95,7 @@ class TrainConfig:
     bfloat16: bool = True
     threads: int = 0
     micro_batch: int = 8
-    workers: int = 2
+    workers: int = -1
     checkpoint_minutes: float = 5.0
     validate_minutes: float = 0.0
 
@@ -132,7 +133,7 @@ class TrainConfig:
         for name in ("flip", "jpeg", "half_body", "crowd"):
             require(0 <= getattr(self, name) <= 1, name, "from 0 to 1", getattr(self, name))
         require(self.clip > 0, "clip", "positive", self.clip)
-        require(self.workers >= 0, "workers", "at least 0", self.workers)
+        require(self.workers >= -1, "workers", "at least -1", self.workers)
 
     def _fit_network(self) -> None:
         """Give the network the task that goes with the mode."""

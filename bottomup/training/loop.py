@@ -17,7 +17,7 @@ from bottomup.networks.field_network import save_network
 from bottomup.skeletons import get_skeleton
 from bottomup.training.config import TrainConfig
 from bottomup.training.crops import Batch, BatchNumbers
-from bottomup.training.devices import Computer, Place, make_computer, one_thread, take_place
+from bottomup.training.devices import Computer, Place, crop_workers, make_computer, one_thread, take_place
 from bottomup.training.examples import Example, load_examples, read_source
 from bottomup.training.modes import make_crops
 from bottomup.training.pretrained import is_weight_file
@@ -31,6 +31,7 @@ from bottomup.training.validation import validate
 Sets = list[tuple[Source, Sequence[Example]]]
 # Seconds; a first step compiles kernels and waits for the first crops.
 _PATIENCE = 10.0
+_SHARE_EVERY = 16  # steps
 
 
 def train(config: TrainConfig, *, resume: bool = False, say: Say = print, sets: Sets | None = None) -> Path:
@@ -130,19 +131,22 @@ def _run(state: TrainState, computer: Computer, crops: Dataset[Batch], place: Pl
             stack.callback(log.close)
         stopwatch = _Stopwatch()
         saved = validated = state.elapsed
-        clock = time.monotonic()
+        spent, clock = 0.0, time.monotonic()
         while state.progress < 1:
             rate = state.set_learning_rate()
             batch = next(batches)
             losses = train_step(state, computer, batch)
             now = time.monotonic()
-            # All processes must agree on how far they are.
-            state.elapsed, clock = place.share(state.elapsed + stopwatch.counted(now - clock)), now
+            spent, clock = spent + stopwatch.counted(now - clock), now
+            # All processes must agree on how far they are; to ask at every step would keep GPUs waiting.
+            if place.world == 1 or state.step % _SHARE_EVERY == 0 or state.progress >= 1:
+                state.elapsed, spent = place.share(state.elapsed + spent), 0.0
             if log is None:
                 continue
             log.add(state, rate, batch[0].shape[-1], losses)
             if state.elapsed - saved >= 60 * config.checkpoint_minutes and state.progress < 1:
                 saved = state.elapsed
+                log.check()
                 state.save(out / "checkpoint.pt")
                 weights = _export(state, out)
                 if config.validate_minutes and state.elapsed - validated >= 60 * config.validate_minutes:
@@ -174,14 +178,14 @@ class _Stopwatch:
         return seconds
 
 
-def train_step(state: TrainState, computer: Computer, batch: Batch) -> list[float]:
-    """One step on one batch; returns loss, loss of the heatmaps, loss of the pafs, norm of the gradient."""
-    heat_loss, paf_loss = computer.backward(batch)
+def train_step(state: TrainState, computer: Computer, batch: Batch) -> torch.Tensor:
+    """One step on one batch; returns (4,) loss, loss of the heatmaps, loss of the pafs, norm of the gradient."""
+    losses = computer.backward(batch)
     norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), state.config.clip)
     state.optimizer.step()
     state.step += 1
     state.update_average()
-    return [heat_loss + paf_loss, heat_loss, paf_loss, norm.item()]
+    return torch.stack([losses.sum(), *losses, norm])
 
 
 def _loader(state: TrainState, crops: Dataset[Batch], place: Place) -> DataLoader[Batch]:
@@ -193,9 +197,10 @@ def _loader(state: TrainState, crops: Dataset[Batch], place: Place) -> DataLoade
 
     numbers = BatchNumbers(state.step, config.batch, crop_size, place.rank, place.world)
     # Forked workers share the photos in memory with this process.
-    extra: dict[str, Any] = {"multiprocessing_context": "fork", "prefetch_factor": 3} if config.workers else {}
+    workers = crop_workers(config, place)
+    extra: dict[str, Any] = {"multiprocessing_context": "fork", "prefetch_factor": 3} if workers else {}
     extra["pin_memory"] = place.device.type == "cuda"
-    return DataLoader(crops, batch_size=None, sampler=numbers, num_workers=config.workers, **extra)
+    return DataLoader(crops, batch_size=None, sampler=numbers, num_workers=workers, **extra)
 
 
 def _export(state: TrainState, out: Path) -> Path:

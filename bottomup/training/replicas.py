@@ -39,34 +39,32 @@ class Replicas:
         """End the threads."""
         self._pool.shutdown()
 
-    def backward(self, batch: Batch) -> tuple[float, float]:
-        """Set the network's gradients and statistics from one batch; returns the losses of heatmaps and pafs."""
+    def backward(self, batch: Batch) -> torch.Tensor:
+        """See `bottomup.training.devices.Computer.backward`."""
         parts: queue.SimpleQueue[tuple[torch.Tensor, ...]] = queue.SimpleQueue()
         for part in zip(*(torch.split(whole, self._config.micro_batch) for whole in batch), strict=True):
             parts.put(part)
         share = 1 / len(batch[0])
         losses = list(self._pool.map(lambda replica: self._work(replica, parts, share), self._replicas))
         self._gather()
-        return sum(heat for heat, _ in losses), sum(paf for _, paf in losses)
+        return torch.stack(losses).sum(0)
 
     def _work(
         self, replica: FieldNetwork, parts: queue.SimpleQueue[tuple[torch.Tensor, ...]], share: float
-    ) -> tuple[float, float]:
-        heat_sum = paf_sum = 0.0
+    ) -> torch.Tensor:
+        total = torch.zeros(2)
         replica.zero_grad(set_to_none=False)
         while True:
             try:
                 images, *target = parts.get_nowait()
             except queue.Empty:
-                return heat_sum, paf_sum
+                return total
             pixels = images.to(memory_format=torch.channels_last).float() / 255
             with torch.autocast("cpu", torch.bfloat16, enabled=self._config.bfloat16):
                 stages = replica.logits(pixels)
-            heat_loss, paf_loss = self._loss(stages, *target)
-            part = share * len(images)
-            (part * (heat_loss + paf_loss)).backward()
-            heat_sum += part * heat_loss.item()
-            paf_sum += part * paf_loss.item()
+            losses = share * len(images) * torch.stack(self._loss(stages, *target))
+            losses.sum().backward()  # type: ignore[no-untyped-call]
+            total += losses.detach()
 
     @torch.no_grad()
     def _gather(self) -> None:

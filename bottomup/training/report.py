@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from bottomup.training.state import TrainState
 
 COLUMNS = ("step", "crops", "elapsed", "crop_size", "learning_rate", "loss", "heatmaps", "pafs", "gradient")
@@ -24,7 +26,7 @@ class Log:
 
     def __init__(self, out: Path, say: Say, *, tensorboard: bool = False) -> None:
         self._out, self._say = out, say
-        self._recent: list[list[float]] = []
+        self._recent: list[tuple[int, torch.Tensor]] = []
         self._board = _open_board(out) if tensorboard else None
         if not (out / "log.csv").is_file():
             self._append("log.csv", COLUMNS)
@@ -34,14 +36,16 @@ class Log:
         if self._board is not None:
             self._board.close()
 
-    def add(self, state: TrainState, rate: float, crop_size: int, losses: list[float]) -> None:
-        """Note one step. ValueError once the loss is no longer finite."""
-        if not math.isfinite(losses[0]):
-            raise ValueError(f"learning_rate must keep the loss finite but at step {state.step} it is {losses[0]}")
-        self._recent.append(losses)
+    def add(self, state: TrainState, rate: float, crop_size: int, losses: torch.Tensor) -> None:
+        """Note one step: (4,) loss, loss of the heatmaps, loss of the pafs, norm of the gradient, on any device.
+
+        They are looked at when a row is written, not before, so that a GPU need not be waited for. ValueError then
+        if the loss is no longer finite.
+        """
+        self._recent.append((state.step, losses))
         if state.step % LOG_EVERY and state.progress < 1:
             return
-        means = [sum(column) / len(self._recent) for column in zip(*self._recent, strict=True)]
+        means = self.check().mean(0).tolist()
         self._recent.clear()
         crops = state.step * state.config.batch
         row = dict(zip(COLUMNS, (state.step, crops, state.elapsed, crop_size, rate, *means), strict=True))
@@ -54,6 +58,16 @@ class Log:
             f" (heatmaps {means[1]:.3f}, pafs {means[2]:.3f})  gradient {means[3]:.2f}"
             f"  rate {rate:.1e}  {crops / max(state.elapsed, 1e-9):.0f} crops/s  {left / 60:.0f} min left"
         )
+
+    def check(self) -> torch.Tensor:
+        """(n, 4) what was noted since the last row. ValueError if the loss is no longer finite."""
+        if not self._recent:
+            return torch.zeros(0, 4)
+        losses = torch.stack([losses for _, losses in self._recent]).cpu()
+        for (step, _), loss in zip(self._recent, losses[:, 0].tolist(), strict=True):
+            if not math.isfinite(loss):
+                raise ValueError(f"learning_rate must keep the loss finite but at step {step} it is {loss}")
+        return losses
 
     def validated(self, step: int, found: dict[str, dict[str, float]]) -> None:
         """Note what the held-out photos gave."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from bottomup.networks.field_network import FieldNetwork
 from bottomup.training.config import TrainConfig
@@ -65,6 +66,10 @@ class TrainState:
         self.network.to(device or torch.device("cpu"), memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network.train()
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        pairs = list(zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True))
+        # Both of a pair stay the same tensors: all that follows writes into them.
+        self._means = [(mean, new) for mean, new in pairs if mean.is_floating_point()]
+        self._counts = [(mean, new) for mean, new in pairs if not mean.is_floating_point()]
         groups = _parameter_groups(self.network, config, pretrained)
         self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
         self.step = 0
@@ -88,11 +93,11 @@ class TrainState:
     def update_average(self) -> None:
         """Move the averaged weights a little towards the trained ones, faster at the beginning."""
         keep = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        for mean, new in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(new, 1 - keep)
-            else:
-                mean.copy_(new)
+        means, new = map(list, zip(*self._means, strict=True))
+        # One kernel for all of them on a GPU.
+        get_ema_multi_avg_fn(keep)(means, new, self.step)  # type: ignore[no-untyped-call]
+        for count, counted in self._counts:
+            count.copy_(counted)
 
     def save(self, path: Path) -> None:
         """Write the state; a run that is killed meanwhile keeps the file it had."""

@@ -130,7 +130,7 @@ def test_a_run_through_all_parts_goes_on_where_it_was_killed(
     whole = load_network(train_parts(three_parts("whole"), say=quiet))
     parts, step, done = three_parts("killed"), loop.train_step, []
 
-    def killed(state: TrainState, *rest: Any) -> list[float]:
+    def killed(state: TrainState, *rest: Any) -> torch.Tensor:
         # In the middle of the second part, then right at the beginning of the third, before its first checkpoint.
         if (len(done), state.config.out, state.step) in ((5, parts[1].out, 2), (7, parts[2].out, 0)):
             raise Killed
