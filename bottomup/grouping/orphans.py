@@ -128,7 +128,8 @@ class _Pieces:
             for host in np.unique(self.group[self.near[piece]]).tolist():
                 in_stead = [one for one in self.members(host) if not self.fits(piece, [one])]
                 if host != self.group[piece] and len(in_stead) == 1 and self.small[in_stead[0]]:
-                    gain = self._swap_gain(piece, in_stead[0])
+                    # Rounded, so that swaps that lead to the same bodies stay equal in whatever order they are summed.
+                    gain = round(self._swap_gain(piece, in_stead[0]), 9)
                     if gain > _LEAST_GAIN:
                         gains[piece, in_stead[0]] = gain
         touched: set[int] = set()

@@ -165,10 +165,19 @@ struct Couple {
     double gain;
 };
 
-// What bodies look like, lengths in heights of the person; see bottomup/grouping/whole_body.py.
+// What bodies look like, lengths in heights of the person; see bottomup/grouping/whole_body.py. Joints that the model
+// does not know are left out, the others are numbered anew.
 struct WholeBody {
-    std::vector<char> known;               // (K,)
-    std::vector<double> mean, covariance;  // (K, 2), (2K, 2K)
+    static constexpr int32_t kMost = 64;  // known joints, so that a set of them is a word of bits
+
+    // known (K,), mean (K, 2), covariance (2K, 2K), x and y of each joint in turn.
+    WholeBody(const std::vector<char>& known, const std::vector<double>& mean, const std::vector<double>& covariance);
+
+    int32_t joints = 0;
+    std::vector<int32_t> number;  // (K,) -1 for what the model does not know
+    std::vector<double> mean;     // (joints, 2)
+    // (joints, 2 joints, 2 joints) for each joint the covariance of the places of all relative to it.
+    std::vector<double> relative;
 };
 
 // Which fragments may be somebody's, of how many joints at most; the other two as in WholeBody's log_density and Settings.

@@ -174,15 +174,16 @@ std::shared_ptr<WholeBody> make_body(const Bools& known, const Floats& mean, con
     check_shape("known", known, {joints});
     check_shape("mean", mean, {joints, 2});
     check_shape("covariance", covariance, {2 * joints, 2 * joints});
-    return std::make_shared<WholeBody>(
-        WholeBody{{known.data(), known.data() + joints}, to_vector(mean), to_vector(covariance)});
+    const std::vector<char> flags(known.data(), known.data() + joints);
+    check(std::count(flags.begin(), flags.end(), 1) <= WholeBody::kMost, "known must be true of at most 64 joints");
+    return std::make_shared<WholeBody>(flags, to_vector(mean), to_vector(covariance));
 }
 
 py::array attach(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales, const Floats& xy,
                  const std::shared_ptr<WholeBody>& body, int64_t orphan_joints, double odds, double height_spread) {
     const State state = graph.state(owner, slots, scales);
     check_shape("xy", xy, {graph.links.candidates(), 2});
-    check(body != nullptr && int64_t(body->known.size()) == graph.rule->joints, "body must be of the rule's joints");
+    check(body != nullptr && int64_t(body->number.size()) == graph.rule->joints, "body must be of the rule's joints");
     check(odds > 0 && height_spread > 0, "odds and height_spread must be positive");
     std::vector<int64_t> groups;
     {

@@ -1,0 +1,138 @@
+#include "grouping_pieces.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace bottomup::grouping {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// Squares, at most so many along each side, with the numbers of what lies in them.
+class Grid {
+   public:
+    // Over the boxes of some pieces, of squares at least so wide.
+    Grid(const std::vector<Piece>& pieces, double least) {
+        std::array<double, 2> high{-kInfinity, -kInfinity};
+        low = {kInfinity, kInfinity};
+        for (const Piece& piece : pieces) {
+            if (!piece.small) continue;
+            for (size_t axis = 0; axis < 2; ++axis) {
+                low[axis] = std::min(low[axis], piece.low[axis]), high[axis] = std::max(high[axis], piece.high[axis]);
+            }
+        }
+        side = std::max({least, (high[0] - low[0]) / kMostSquares, (high[1] - low[1]) / kMostSquares});
+        for (size_t axis = 0; axis < 2; ++axis) counts[axis] = 1 + int64_t((high[axis] - low[axis]) / side);
+    }
+
+    size_t squares() const { return size_t(counts[0] * counts[1]); }
+
+    // Calls `visit(square)` for all that a piece's box, wider by a margin to each side, touches.
+    template <class Visit>
+    void visit(const Piece& piece, double margin, Visit visit) const {
+        int64_t from[2], to[2];
+        for (size_t axis = 0; axis < 2; ++axis) {
+            const auto square = [&](double at) {  // clamped first: a far number may be too large for an integer
+                return int64_t(std::clamp(std::floor((at - low[axis]) / side), -1.0, double(counts[axis])));
+            };
+            from[axis] = std::max<int64_t>(square(piece.low[axis] - margin), 0);
+            to[axis] = std::min(square(piece.high[axis] + margin), counts[axis] - 1);
+        }
+        for (int64_t y = from[1]; y <= to[1]; ++y)
+            for (int64_t x = from[0]; x <= to[0]; ++x) visit(size_t(y * counts[0] + x));
+    }
+
+   private:
+    static constexpr double kMostSquares = 64;
+
+    std::array<double, 2> low;
+    std::array<int64_t, 2> counts{};
+    double side;
+};
+
+bool is_near(const Piece& a, const Piece& b) {
+    double square = 0;
+    for (size_t axis = 0; axis < 2; ++axis) {
+        const double gap = std::max({a.low[axis] - b.high[axis], b.low[axis] - a.high[axis], 0.0});
+        square += gap * gap;
+    }
+    const double reach = std::max(a.height, b.height);
+    return square <= reach * reach;
+}
+
+}  // namespace
+
+void Lists::assign(size_t lists, const std::vector<std::pair<int32_t, int32_t>>& pairs) {
+    start.assign(lists + 1, 0), numbers.resize(pairs.size());
+    for (const auto& pair : pairs) ++start[size_t(pair.first) + 1];
+    for (size_t list = 0; list < lists; ++list) start[list + 1] += start[list];
+    for (const auto& [list, number] : pairs) numbers[size_t(start[size_t(list)]++)] = number;
+    for (size_t list = lists; list > 0; --list) start[list] = start[list - 1];
+    start[0] = 0;
+}
+
+Pieces::Pieces(const Rule& rule, const WholeBody& body, const State& state, const double* xy, int64_t most_joints,
+               double height)
+    : types(rule.joints, state.people()), barred(types) {
+    pieces.reserve(size_t(state.people())), first.reserve(pieces.capacity() + 1), seen.reserve(state.owner.size());
+    for (int64_t person = 0; person < state.people(); ++person) {
+        const auto set = size_t(person);
+        Piece piece{{kInfinity, kInfinity}, {-kInfinity, -kInfinity}, height, 0, 0, false};
+        if (state.scales[set] > height) piece.height = state.scales[set];
+        first.push_back(int32_t(seen.size()));
+        for (int32_t joint = 0; joint < rule.joints; ++joint) {
+            const int32_t candidate = state.row(person)[joint];
+            if (candidate < 0) continue;
+            ++piece.joints;
+            types.add(set, joint), barred.add(set, joint);
+            for (const int32_t beside : rule.neighbours[size_t(joint)]) barred.add(set, beside);
+            const double* place = xy + 2 * candidate;
+            for (size_t axis = 0; axis < 2; ++axis) {
+                piece.low[axis] = std::min(piece.low[axis], place[axis]);
+                piece.high[axis] = std::max(piece.high[axis], place[axis]);
+            }
+            const int32_t number = body.number[size_t(joint)];
+            if (number < 0) continue;
+            piece.known |= uint64_t(1) << number;
+            seen.push_back({number, place[0], place[1]});
+        }
+        if (piece.known == 0) piece.joints = 0;
+        piece.small = piece.joints > 0 && piece.joints <= most_joints;
+        any_small |= piece.small;
+        pieces.push_back(piece);
+    }
+    first.push_back(int32_t(seen.size()));
+    find_near(height);
+}
+
+void Pieces::find_near(double height) {
+    std::vector<std::pair<int32_t, int32_t>> pairs;
+    if (any_small) {
+        const Grid grid(pieces, height);
+        const auto count = int32_t(size());
+        // Everybody reaches as far as the typical height; the small ones are where they can be reached by that.
+        for (int32_t a = 0; a < count; ++a) {
+            const Piece& one = pieces[size_t(a)];
+            if (one.small) grid.visit(one, one.height - height, [&](size_t square) { pairs.emplace_back(square, a); });
+        }
+        Lists inside;
+        inside.assign(grid.squares(), pairs);
+        pairs.clear();
+        std::vector<int32_t> last(size(), -1);  // by whom each was seen
+        for (int32_t b = 0; b < count; ++b) {
+            const Piece& other = pieces[size_t(b)];
+            if (other.joints == 0) continue;
+            grid.visit(other, other.height, [&](size_t square) {
+                for (const int32_t a : inside.of(square)) {
+                    if (last[size_t(a)] == b || (other.small && a >= b)) continue;  // of two small ones once is enough
+                    last[size_t(a)] = b;
+                    if (is_near(pieces[size_t(a)], other)) pairs.emplace_back(a, b), pairs.emplace_back(b, a);
+                }
+            });
+        }
+    }
+    near.assign(size(), pairs);
+}
+
+}  // namespace bottomup::grouping
