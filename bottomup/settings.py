@@ -69,10 +69,16 @@ class Settings:
         missing_limb_cost: what a limb costs whose joints a person has but which the field does not show.
         length_tolerance: by how much of its greatest length a limb may exceed it before its affinity has fallen to
             0.6; foreshortening only shortens, so this covers errors in the person's height and in the joints.
-        shared_peak_cost: what it costs to let two people have a joint each within one peak. Below the support of
-            one good limb, above that of a doubtful one.
+        shared_peak_cost: what the limbs to a peak that somebody else holds must be worth to let a person have it as
+            well. Below what one good limb is worth with the joint at its end, above what a doubtful one is.
         sharing_joints: how many joints a person must hold before it may share somebody's peak. Fewer are more likely a
             second guess at the other person's joints than somebody behind that person.
+        sharing_limit: largest share of a person's joints that may be within others' peaks. Who has more of them is
+            more likely the other person once again.
+        shared_limb: a limb both of whose ends would be shared with the same person counts this much of what it would,
+            since the field shows it because of that person. One alone still has to be near perfect to suffice.
+        shared_score: a shared joint scores this share of its peak. The peak shows at least one of two joints, so the
+            second one is less sure than any other; people ranked that way have more AP on CrowdPose and on COCO.
         orphan_joints: largest fragment that may join a body without any limb to it.
         orphan_odds: how many times likelier it is, before anything is seen of where it lies, that such a fragment is
             somebody's than that it is a person of its own. High, as a fragment given to a body that lacks those joints
@@ -143,8 +149,11 @@ class Settings:
     person_cost: float = 0.25
     missing_limb_cost: float = 0.3
     length_tolerance: float = 0.15
-    shared_peak_cost: float = 0.65
-    sharing_joints: int = 6
+    shared_peak_cost: float = 0.8
+    sharing_joints: int = 4
+    sharing_limit: float = 0.6
+    shared_limb: float = 0.7
+    shared_score: float = 0.4
     orphan_joints: int = 4
     orphan_odds: float = 30.0
     height_spread: float = 0.5
@@ -202,6 +211,9 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "trace_support": (0, 1),
     "length_tolerance": (1e-6, math.inf),
     "orphan_odds": (1e-6, math.inf),
+    "sharing_limit": (0, 1),
+    "shared_limb": (0, 1),
+    "shared_score": (0, 1),
     "height_spread": (1e-3, math.inf),
     "min_joints": (1, math.inf),
     "nms_sigma1": (1e-6, math.inf),

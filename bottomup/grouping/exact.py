@@ -10,7 +10,9 @@ The maximum is over all groupings in which every person
 * has a joint that is worth a person by itself, a response above `person_cost`, as in the sweep. Otherwise any two
   ripples of a noisy field with a faint limb between them would be somebody.
 
-Nothing is held fixed, neither heights nor the number of people. `bottomup.grouping.program` has the integer program.
+A candidate serves one person; that two people share a peak (`bottomup.grouping.shared`) is decided afterwards, in a
+step of its own. Nothing is held fixed, neither heights nor the number of people. `bottomup.grouping.program` has the
+integer program.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class PersonJointGraph:
     responses:
         (n,) what each candidate adds to F: its heatmap value, for the twin of a shared peak less what sharing costs.
     scores:
-        (n,) heatmap value.
+        (n,) heatmap value, for the twin of a shared peak `shared_score` times that.
     extents:
         (n,) Gaussian width in cells.
     links:
@@ -103,19 +103,16 @@ class PersonJointGraph:
     def split(self, candidates: Ints) -> None:
         """Give candidates a twin: two people whose joints lie within one peak can then both have theirs.
 
-        A twin has the links and the place of its original and its response less `shared_peak_cost`.
+        A twin has the links and the place of its original, its response less `shared_peak_cost` and its score times
+        `shared_score`.
         """
         self.links = self.links.split(candidates)
         self.types = np.concatenate([self.types, self.types[candidates]])
         self.xy = np.concatenate([self.xy, self.xy[candidates]])
         self.extents = np.concatenate([self.extents, self.extents[candidates]])
-        self.scores = np.concatenate([self.scores, self.scores[candidates]])
+        self.scores = np.concatenate([self.scores, self.scores[candidates] * self.settings.shared_score])
         self.responses = np.concatenate([self.responses, self.responses[candidates] - self.settings.shared_peak_cost])
         self.owner = np.concatenate([self.owner, np.full(len(candidates), -1)])
-
-    def beside(self, candidates: Ints) -> Bools:
-        """(P,) who holds a joint that a scored pair joins to one of the candidates."""
-        return self.links.beside(candidates, self.owner, self.num_people)
 
     # -- the objective -----------------------------------------------------------------------------------------
 
@@ -132,7 +129,10 @@ class PersonJointGraph:
 
     def objective(self) -> float:
         """F: responses of the joints used, plus the gain of every limb with both ends in one person, minus a cost
-        for every limb that a person's joints should have but the field does not show, minus a cost per person."""
+        for every limb that a person's joints should have but the field does not show, minus a cost per person.
+
+        Nobody shares a candidate under F. Who has a joint within somebody else's peak is decided once F grows no more
+        (see `shared`), and holds a twin of that candidate."""
         return self.links.objective(self.owner, self.slots, self.scales, self.responses)
 
     def alone(self, candidates: Ints) -> Floats:
@@ -187,11 +187,6 @@ class PersonJointGraph:
             self.owner, self.slots, self.scales, self.responses, changed, MOST_SWEEPS, MOST_ROUNDS
         )
 
-    def shareable(self) -> Ints:
-        """The candidates that somebody holds and that pay to be shared with a person who lacks that joint."""
-        sharing = self.settings.sharing_joints, self.settings.shared_peak_cost
-        return self.links.shareable(self.owner, self.slots, self.scales, self.responses, *sharing)
-
     # -- people ------------------------------------------------------------------------------------------------
 
     def absorb(self, person: int | Ints, other: int | Ints) -> None:
@@ -235,6 +230,12 @@ class PersonJointGraph:
         settings = self.settings
         orphans = settings.orphan_joints, settings.orphan_odds, settings.height_spread
         return self.links.attach(self.owner, self.slots, self.scales, self.xy, self._body, *orphans)
+
+    def share(self) -> tuple[Ints, Ints]:
+        """(n,) people and (n,) which candidate of somebody else each of them may have as well; see `shared`."""
+        settings = self.settings
+        sharing = settings.sharing_joints, settings.sharing_limit, settings.shared_limb, settings.shared_peak_cost
+        return self.links.share(self.owner, self.slots, self.scales, self.responses, *sharing)
 
     def to_networkx(self) -> networkx.Graph:
         """The graph for people who want to look: nodes ("person", i) and ("joint", j), edges with `weight`.

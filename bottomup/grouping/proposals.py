@@ -151,7 +151,7 @@ def _best_person(graph: PersonJointGraph, inside: Bools) -> Ints:
 
     Empty if no two hang together or if all together are not worth what a person costs elsewhere.
     """
-    free = np.flatnonzero(inside & (graph.owner < 0) & (graph.responses == graph.scores))  # no twins of others' joints
+    free = np.flatnonzero(inside & (graph.owner < 0))
     place = np.full(len(graph.types), -1)
     place[free] = np.arange(len(free))
     pairs = graph.pairs

@@ -13,11 +13,9 @@ from bottomup.grouping.merging import attach_orphans, merge_touched
 def group(graph: PersonJointGraph) -> None:
     """Group the graph's candidates into people, in place."""
     graph.settle()
-    single = len(graph.types)
-    if share_peaks(graph):
-        graph.settle(graph.beside(np.arange(single, len(graph.types))))
     if attach_orphans(graph):
         graph.compact()
+    share_peaks(graph)
 
 
 def settle(graph: PersonJointGraph, changed: npt.NDArray[np.bool_] | None = None) -> None:
@@ -47,8 +45,16 @@ def settle(graph: PersonJointGraph, changed: npt.NDArray[np.bool_] | None = None
 
 
 def share_peaks(graph: PersonJointGraph) -> bool:
-    """Split the peaks that somebody else holds but whom a person without that joint would gain from."""
-    candidates = graph.shareable()
-    if len(candidates):
-        graph.split(candidates)
-    return len(candidates) > 0
+    """Let people who lack a joint have it within a peak that somebody else holds (see `shared`).
+
+    Returns whether anybody does.
+    """
+    person, candidate = graph.share()
+    if not len(person):
+        return False
+    twin = len(graph.types) + np.arange(len(candidate))
+    graph.split(candidate)
+    graph.slots[person, graph.types[twin]] = twin
+    graph.owner[twin] = person
+    graph.measure(np.bincount(person, minlength=graph.num_people) > 0)
+    return True

@@ -21,6 +21,7 @@ from bottomup.grouping.body import branches, sweep_order
 from bottomup.grouping.graph import PersonJointGraph
 from bottomup.grouping.links import Edges, Links
 from bottomup.grouping.orphans import attach_numpy
+from bottomup.grouping.shared import share_numpy
 from bottomup.grouping.tables import tables
 
 Bools = npt.NDArray[np.bool_]
@@ -51,14 +52,6 @@ class PlainGraph(PersonJointGraph):
             pairs = pairs.and_also(again._replace(**{end: twin[getattr(again, end)]}))
         super().split(candidates)
         self.links = _C.GroupingLinks(tables(self.skeleton, self.settings).rule, self.types, *pairs)
-
-    def beside(self, candidates: Ints) -> Bools:
-        people = np.zeros(self.num_people, bool)
-        pairs = self.pairs
-        for one, other in ((pairs.own, pairs.other), (pairs.other, pairs.own)):
-            owner = self.owner[other[np.isin(one, candidates)]]
-            people[owner[owner >= 0]] = True
-        return people
 
     def edges(self, joint: int) -> Edges:
         pairs = self.pairs
@@ -118,17 +111,6 @@ class PlainGraph(PersonJointGraph):
         scales[person[first]] = height[first + (count >= 3)]
         self.scales = scales if which is None else np.where(which, scales, self.scales)
 
-    def shareable(self) -> Ints:
-        large = (self.slots >= 0).sum(axis=1) >= self.settings.sharing_joints
-        wanted = []
-        for joint in range(self.skeleton.num_joints):
-            edges = self.edges(joint)
-            lacking = large[edges.person] & (self.slots[edges.person, joint] < 0)
-            taken = self.owner[edges.candidate] >= 0
-            pays = edges.weight > self.settings.shared_peak_cost
-            wanted.append(np.unique(edges.candidate[lacking & taken & pays]))
-        return np.concatenate(wanted)
-
     def mergers(self, touched: Bools) -> tuple[Ints, Ints]:
         first, second, links, place = _contacts(self, touched)
         # The larger body decides how long a limb may be: a fragment of few joints does not know its scale.
@@ -157,6 +139,9 @@ class PlainGraph(PersonJointGraph):
 
     def attach(self) -> Ints:
         return attach_numpy(self)
+
+    def share(self) -> tuple[Ints, Ints]:
+        return share_numpy(self)
 
 
 def assign_numpy(edges: Edges) -> tuple[Ints, Ints]:

@@ -58,11 +58,10 @@ def group_optimally(graph: PersonJointGraph) -> None:
         If more than `exact_candidates` joint candidates are in contact.
     """
     _settle_exactly(graph)
-    if sweep.share_peaks(graph):
-        _settle_exactly(graph)
     attach_orphans(graph)
     graph.compact()
     graph.measure()
+    sweep.share_peaks(graph)
 
 
 def _settle_exactly(graph: PersonJointGraph) -> None:

@@ -186,6 +186,17 @@ struct OrphanRule {
     double odds, height_spread;
 };
 
+// Settings' sharing_joints, sharing_limit, shared_limb and shared_peak_cost.
+struct SharingRule {
+    int64_t joints;
+    double limit, same_limb, cost;
+};
+
+// A candidate that a person may have although somebody else holds it.
+struct SharedPeak {
+    int32_t person, candidate;
+};
+
 // Which of the people and joints are reported, and how; lengths in cells, `stride` in pixels a cell.
 struct ResultRule {
     double stride, longest, size_weight, joint_threshold, person_threshold, core_threshold;
@@ -261,8 +272,6 @@ class EdgeFinder {
     std::vector<double> gains;
 };
 Edges edges(const Rule& rule, const Links& links, const State& state, const double* responses, int64_t joint);
-std::vector<int64_t> shareable(const Rule& rule, const Links& links, const State& state, const double* responses,
-                               int64_t sharing_joints, double cost);
 
 // grouping_couples.cpp and grouping_exchange.cpp: who merges and who exchanges what, the best first, each person at most
 // once. Two people neither of whom is touched are left out.
@@ -273,6 +282,10 @@ std::vector<Couple> each_once(std::vector<Couple>&& couples, int64_t people);
 // grouping_bodies.cpp: for each person the number of the group of pieces that becomes one person.
 std::vector<int64_t> attach(const Rule& rule, const WholeBody& body, const State& state, const double* xy,
                             const OrphanRule& orphans);
+
+// grouping_shared.cpp: who may have which candidate of somebody else as well, the best first.
+std::vector<SharedPeak> share(const Rule& rule, const Links& links, const State& state, const double* responses,
+                              const SharingRule& sharing);
 
 // grouping_settle.cpp: bottomup/grouping/sweep.py's `settle`, all of it. `changed`: who did, or null for everybody.
 void settle(const Rule& rule, const Links& links, const double* responses, State& state, const PersonSet* changed,

@@ -40,23 +40,6 @@ py::tuple to_python(State&& state) {
                           to_numpy(std::move(state.scales)));
 }
 
-// Who holds a joint that a scored pair joins to one of the candidates.
-py::array beside(const Graph& graph, const Ints& candidates, const Ints& owner, int64_t people) {
-    check_shape("candidates", candidates, {candidates.size()});
-    check_shape("owner", owner, {graph.links.candidates()});
-    check(people >= 0, "people must be at least 0");
-    check_range<int64_t>("candidates", candidates.data(), candidates.size(), 0, graph.links.candidates());
-    check_range<int64_t>("owner", owner.data(), owner.size(), -1, people);
-    py::array_t<bool> mask{py::ssize_t(people)};
-    std::fill_n(mask.mutable_data(), people, false);
-    for (py::ssize_t n = 0; n < candidates.size(); ++n) {
-        const int64_t candidate = candidates.data()[n];
-        for (const grouping::Link* link = graph.links.begin(candidate); link != graph.links.end(candidate); ++link)
-            if (owner.data()[link->other] >= 0) mask.mutable_data()[owner.data()[link->other]] = true;
-    }
-    return mask;
-}
-
 // `changed` may be None.
 py::tuple sweep(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
                 const Floats& responses, const OptionalBools& changed) {
@@ -125,16 +108,19 @@ double objective(const Graph& graph, const Ints& owner, const Ints& slots, const
     return grouping::objective(*graph.rule, graph.links, state, values);
 }
 
-py::array shareable(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
-                    const Floats& responses, int64_t sharing_joints, double cost) {
+// (person, candidate), each (n,).
+py::tuple share(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales, const Floats& responses,
+                int64_t sharing_joints, double limit, double same_limb, double cost) {
     const State state = graph.state(owner, slots, scales);
     const double* values = graph.responses(responses);
-    std::vector<int64_t> wanted;
+    std::vector<int64_t> person, candidate;
     {
         const py::gil_scoped_release release;
-        wanted = grouping::shareable(*graph.rule, graph.links, state, values, sharing_joints, cost);
+        for (const auto& peak :
+             grouping::share(*graph.rule, graph.links, state, values, {sharing_joints, limit, same_limb, cost}))
+            person.push_back(peak.person), candidate.push_back(peak.candidate);
     }
-    return to_numpy(std::move(wanted));
+    return py::make_tuple(to_numpy(std::move(person)), to_numpy(std::move(candidate)));
 }
 
 // (first, second, pattern), each (n,).
@@ -217,14 +203,14 @@ void bind_grouping(py::module_& m) {
                     py::arg("peak_threshold"))
         .def("split", &split_graph, py::arg("candidates").noconvert())
         .def("pairs", &pairs_of)
-        .def("beside", &beside, py::arg("candidates").noconvert(), owner, py::arg("people"))
         .def("edges", &edges, py::arg("joint"), owner, slots, scales, responses)
         .def("sweep", &sweep, owner, slots, scales, responses, changed)
         .def("settle", &settle, owner, slots, scales, responses, changed, py::arg("most_sweeps"),
              py::arg("most_rounds"))
         .def("measure", &measure, owner, slots, scales, py::arg("which").noconvert())
         .def("objective", &objective, owner, slots, scales, responses)
-        .def("shareable", &shareable, owner, slots, scales, responses, py::arg("sharing_joints"), py::arg("cost"))
+        .def("share", &share, owner, slots, scales, responses, py::arg("sharing_joints"), py::arg("limit"),
+             py::arg("same_limb"), py::arg("cost"))
         .def("mergers", &mergers, owner, slots, scales, touched)
         .def("exchanges", &exchanges, owner, slots, scales, touched)
         .def("attach", &attach, owner, slots, scales, py::arg("xy").noconvert(), py::arg("body"),

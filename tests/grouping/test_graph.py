@@ -183,7 +183,7 @@ def test_a_twin_is_like_its_original_but_for_what_sharing_costs(graph: PersonJoi
     assert (graph.owner[number:] == -1).all()
     np.testing.assert_array_equal(graph.xy, graph.xy[original])
     np.testing.assert_array_equal(graph.types, graph.types[original])
-    np.testing.assert_array_equal(graph.scores, graph.scores[original])
+    np.testing.assert_allclose(graph.scores[number:], graph.scores[chosen] * graph.settings.shared_score, rtol=1e-12)
     np.testing.assert_allclose(
         graph.responses[number:], graph.responses[chosen] - graph.settings.shared_peak_cost, atol=1e-12
     )
