@@ -132,8 +132,8 @@ class Settings:
     max_samples: int = 12
     limb_good: float = 0.2
     limb_response: float = 0.3
-    limb_reach: float = 6.0
-    limb_span: float = 12.0
+    limb_reach: float = 4.0
+    limb_span: float = 10.0
     trace: bool = True
     trace_response: float = 0.2
     trace_weak: float = 0.7
@@ -149,7 +149,7 @@ class Settings:
     person_cost: float = 0.25
     missing_limb_cost: float = 0.3
     length_tolerance: float = 0.15
-    shared_peak_cost: float = 0.8
+    shared_peak_cost: float = 0.7
     sharing_joints: int = 4
     sharing_limit: float = 0.6
     shared_limb: float = 0.7

@@ -10,7 +10,7 @@
 namespace bottomup {
 
 struct LimbRule {
-    float threshold;         // lowest mean of the samples
+    float threshold;         // lowest mean of the samples' components along the limb
     float coverage;          // lowest share of samples that support the limb
     float sample_threshold;  // a sample supports the limb from this value on
     float max_length;        // in cells
@@ -89,28 +89,40 @@ BOTTOMUP_HD int sample_at(int seen, int samples) {
     return place < samples ? place : place - samples;
 }
 
+// The mean component along the limb times the coherence of the samples: the square of that mean as a share of their mean
+// squared magnitude. It is 1 where the field is the same along the whole limb, and less where it points elsewhere or is
+// strong in some places only, as under a line that runs over other people's limbs. Where squares overflow or vanish
+// nothing is known of it.
+BOTTOMUP_HD float coherent_mean(float mean, float squares) {
+    if (!(squares > 0.0f) || !is_finite(squares)) return mean;
+    return mean * fminf(mean * mean / squares, 1.0f);
+}
+
 // Goes over the samples, until the pair has failed or all are seen.
 struct PairTally {
     float sum = 0.0f;
+    float squares = 0.0f;  // of the magnitudes
     int failed = 0;
 
     // False when the pair is decided, with its result in `result`.
-    BOTTOMUP_HD_MEMBER bool add(float along, const LimbRule& rule, int allowed, PairResult* result) {
+    BOTTOMUP_HD_MEMBER bool add(float along, float square, const LimbRule& rule, int allowed, PairResult* result) {
         if (!is_finite(along)) return *result = PairResult::non_finite, false;
         if (along < rule.sample_threshold && ++failed > allowed) return *result = PairResult::rejected, false;
         sum += along;
+        squares += square;
         return true;
     }
 
     BOTTOMUP_HD_MEMBER PairResult finish(int samples, const LimbRule& rule, float* score) const {
         if (!is_finite(sum)) return PairResult::non_finite;
-        *score = sum / float(samples);
-        return *score >= rule.threshold ? PairResult::accepted : PairResult::rejected;
+        const float mean = sum / float(samples);
+        *score = coherent_mean(mean, squares / float(samples));
+        return mean >= rule.threshold ? PairResult::accepted : PairResult::rejected;
     }
 };
 
-// Mean over evenly spaced samples of the field's component along the limb. `paf_x(row, column)` and `paf_y` read
-// the two channels. Stops as soon as too many samples have failed for the pair to pass.
+// Coherent mean over evenly spaced samples of the field's component along the limb. `paf_x(row, column)` and `paf_y`
+// read the two channels. Stops as soon as too many samples have failed for the pair to pass.
 template <class ValueX, class ValueY>
 BOTTOMUP_HD PairResult score_pair(ValueX paf_x, ValueY paf_y, int64_t height, int64_t width, float x0, float y0,
                                   float x1, float y1, const LimbRule& rule, float* score) {
@@ -124,8 +136,8 @@ BOTTOMUP_HD PairResult score_pair(ValueX paf_x, ValueY paf_y, int64_t height, in
     for (int seen = 0; seen < limb.samples; ++seen) {
         const float t = float(sample_at(seen, limb.samples)) / float(limb.samples - 1);
         const BilinearTap tap = bilinear_tap(x0 + t * dx, y0 + t * dy, height, width);
-        if (!tally.add(component_along(bilinear(paf_x, tap), bilinear(paf_y, tap), limb), rule, allowed, &result))
-            return result;
+        const float vx = bilinear(paf_x, tap), vy = bilinear(paf_y, tap);
+        if (!tally.add(component_along(vx, vy, limb), vx * vx + vy * vy, rule, allowed, &result)) return result;
     }
     return tally.finish(limb.samples, rule, score);
 }

@@ -19,6 +19,8 @@ from bottomup.skeleton import Skeleton
 # The same as in csrc/reach.h, in cells.
 _FIRST_RING, _RING_GROWTH, _LEAST_NEAR = 8.0, 4.0, np.float32(2)
 
+Floats = npt.NDArray[np.float32]
+
 
 @dataclass(frozen=True)
 class LimbPairs:
@@ -31,7 +33,8 @@ class LimbPairs:
     first, second:
         (n,) int32 indices into the candidates: the joint that the limb leaves and the one it reaches.
     scores:
-        (n,) float32, the affinity: mean component of the field along the limb, 1 for a perfect one.
+        (n,) float32, the affinity: mean component of the field along the limb times the coherence of the samples, 1 for
+        a perfect one.
     """
 
     offsets: npt.NDArray[np.int64]
@@ -64,6 +67,11 @@ def score_limbs(
     A pair passes if its length is at most `max_length`, at least the share `coverage` of the samples reaches
     `sample_threshold`, and their mean reaches `threshold` (Cao et al., CVPR 2017, eq. 10, with one bilinear sample
     per cell of length). Pairs that are too long are never sampled and a pair stops at the sample that fails it.
+
+    A pair that passes scores that mean times the coherence of its samples, the squared mean component over the mean
+    squared magnitude of the field: 1 if the field is the same all along the limb, less if it points elsewhere or is
+    strong in some places only. A line across other people's limbs often has the mean of a true limb, but rarely its
+    coherence.
 
     Few pairs of a crowd are looked at. Lengths are gone through in rings, from 0 to 8 cells, to 32, to 128 and so
     on, and a pair of the ring is scored if it is within reach of one of its ends, or both. A candidate reaches
@@ -174,11 +182,11 @@ def score_limbs_numpy(
                         if not (sought and low <= length < high and length <= max_length):
                             continue
                         samples = _samples(paf, candidates.xy[i], candidates.xy[j], length, max(max_samples, 3))
-                        score = _score(samples, coverage, sample_threshold)
-                        if not np.isfinite(score):
-                            broken += [b * len(limbs) + limb] if np.isnan(score) else []
-                        elif score >= threshold:
-                            rows.append((b * len(limbs) + limb, i, j, float(score)))
+                        mean, squares = _means(*samples, coverage, sample_threshold)
+                        if not np.isfinite(mean):
+                            broken += [b * len(limbs) + limb] if np.isnan(mean) else []
+                        elif mean >= threshold:
+                            rows.append((b * len(limbs) + limb, i, j, float(_coherent_mean(mean, squares))))
             for segment, i, j, affinity in rows:
                 if segment // len(limbs) == b and affinity >= good and candidates.scores[[i, j]].min() >= response:
                     length = max(_length(candidates.xy[j] - candidates.xy[i]), _LEAST_NEAR)
@@ -241,18 +249,26 @@ def _length(vector: npt.NDArray[np.float32]) -> np.float32:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _score(samples: npt.NDArray[np.float32], coverage: float, sample_threshold: float) -> np.float32:
-    """Mean of the samples in the order in which they are looked at; -inf if too many fail, NaN if one that is looked
-    at, or the sum, is not finite."""
+def _means(samples: Floats, squares: Floats, coverage: float, sample_threshold: float) -> tuple[np.float32, np.float32]:
+    """Mean of the components along the limb in the order in which they are looked at, and of the squared magnitudes.
+    The first is -inf if too many fail, NaN if one that is looked at, or the sum, is not finite."""
     allowed = int(np.floor((1 - coverage) * len(samples) + 1e-4))
     fails = np.flatnonzero(samples < sample_threshold)
     looked_at = samples[: fails[allowed] + 1] if len(fails) > allowed else samples
     if not np.isfinite(looked_at).all():
-        return np.float32(np.nan)
+        return np.float32(np.nan), np.float32(0)
     if len(fails) > allowed:
-        return np.float32(-np.inf)
+        return np.float32(-np.inf), np.float32(0)
     mean: np.float32 = samples.mean(dtype=np.float32)
-    return mean if np.isfinite(mean) else np.float32(np.nan)
+    return mean if np.isfinite(mean) else np.float32(np.nan), squares.mean(dtype=np.float32)
+
+
+@np.errstate(over="ignore")
+def _coherent_mean(mean: np.float32, squares: np.float32) -> np.float32:
+    """See `coherent_mean` in csrc/limbs.h."""
+    if not (squares > 0 and np.isfinite(squares)):
+        return mean
+    return np.float32(mean * min(mean * mean / squares, np.float32(1)))
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -262,8 +278,9 @@ def _samples(
     end: npt.NDArray[np.float32],
     length: np.float32,
     max_samples: int,
-) -> npt.NDArray[np.float32]:
-    """Component of the field along the limb at each sample, from the middle one on and then from the first."""
+) -> tuple[Floats, Floats]:
+    """Component of the field along the limb and its squared magnitude at each sample, from the middle one on and then
+    from the first."""
     vector = end - start
     unit = vector / length if length > 0 else np.zeros(2, np.float32)
     count = int(min(max(np.ceil(length) + 1, 3), max_samples))
@@ -272,8 +289,7 @@ def _samples(
     along = values[0] * unit[0] + values[1] * unit[1]
     if length < 1:
         along = length * along + (1 - length) * np.hypot(values[0], values[1])
-    result: npt.NDArray[np.float32] = along.astype(np.float32)
-    return result
+    return along.astype(np.float32), values[0] * values[0] + values[1] * values[1]
 
 
 def _bilinear(

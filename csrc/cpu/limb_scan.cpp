@@ -163,9 +163,10 @@ void LimbScan<T>::score() {
             if (lanes.bad[lane] || !is_finite(lanes.sum[lane])) {
                 limb_.non_finite = limb_.non_finite || lanes.bad[lane] || lanes.failed[lane] <= lanes.allowed[lane];
             } else if (lanes.failed[lane] <= lanes.allowed[lane]) {
-                const float score = lanes.sum[lane] / float(lanes.samples[lane]);
-                if (score >= crowd_.rule.threshold)
-                    accept(scratch_.first[begin + size_t(lane)], scratch_.second[begin + size_t(lane)], score);
+                const float samples = float(lanes.samples[lane]), mean = lanes.sum[lane] / samples;
+                if (mean >= crowd_.rule.threshold)
+                    accept(scratch_.first[begin + size_t(lane)], scratch_.second[begin + size_t(lane)],
+                           coherent_mean(mean, lanes.squares[lane] / samples));
             }
         }
     }

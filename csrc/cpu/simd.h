@@ -11,8 +11,17 @@
 #include <arm_neon.h>
 #endif
 
+// Restrict is no part of C++, but without it loops over several arrays are not vectorised, or only behind checks.
+#if defined(_MSC_VER)
+#define BOTTOMUP_RESTRICT __restrict
+#else
+#define BOTTOMUP_RESTRICT __restrict__
+#endif
+
 namespace bottomup::cpu {
 namespace {  // each instruction set has its own
+
+constexpr int64_t kBlock = 64;  // cells looked at together, one bit each
 
 #if defined(__AVX512F__)
 struct Floats {

@@ -303,7 +303,7 @@ def test_one_shared_joint_leads_to_the_next() -> None:
 
 
 def test_a_limb_that_the_other_person_has_counts_less() -> None:
-    graph = shared_arm(shared_limb=0.5)
+    graph = shared_arm(shared_limb=0.5, shared_peak_cost=0.8)
     assert (graph.slots[:, 0] >= 0).all()  # to the shoulder lead the second one's own limbs
     assert sorted((graph.slots[:, [2, 4]] >= 0).all(axis=1)) == [False, True]
 
