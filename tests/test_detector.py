@@ -119,8 +119,22 @@ def test_scales_and_the_average_of_their_fields() -> None:
     backend = SeesColours()
     detector = Detector(backend=backend, settings=Settings(scales=(1.0, 0.75, 1.5)))
     assert_same_poses(detector(image), poses, tolerance=3)
-    assert [shape[1] for shape in backend.shapes] == [368, 280, 552]
-    assert detector.fields(image).heatmaps.shape == (18, 46, 65)
+    assert [shape[1] for shape in backend.shapes] == [552, 368, 280]
+    assert detector.fields(image).heatmaps.shape == (18, 69, 97)
+
+
+def test_the_order_of_the_scales_does_not_matter() -> None:
+    image, poses = TWO
+    detectors = [
+        Detector(backend=SeesColours(), settings=Settings(scales=scales))
+        for scales in ((0.75, 1.0, 1.5), (1.5, 1.0, 0.75))
+    ]
+    fields = [detector.fields(image) for detector in detectors]
+    np.testing.assert_array_equal(fields[0].heatmaps, fields[1].heatmaps)
+    np.testing.assert_array_equal(fields[0].pafs, fields[1].pafs)
+    assert detectors[0](image) == detectors[1](image)
+    boxes = np.array([[*pose.min(axis=0), *pose.max(axis=0)] for pose in poses])
+    assert_same_poses(detectors[0](image, proposals=boxes), poses, tolerance=3)
 
 
 @pytest.mark.parametrize("scales", [(1.0,), (1.0, 0.75, 1.5)])

@@ -26,9 +26,13 @@ class Pass:
 
 
 def plan_passes(height: int, width: int, settings: Settings, alignment: int) -> tuple[Pass, ...]:
-    """The looks that the settings ask for at a photo of `height` x `width` pixels, the reference first."""
+    """The looks that the settings ask for at a photo of `height` x `width` pixels, the reference first.
+
+    That is the largest one, in whatever order the scales are named: the fields of all are brought to its grid, and on a
+    coarser one peaks that it tells apart would run into each other.
+    """
     looks = []
-    for scale in settings.scales:
+    for scale in sorted(settings.scales, reverse=True):
         letterbox = Letterbox.fit(
             height,
             width,

@@ -52,6 +52,7 @@ def test_all_passes_agree_where_the_joints_are(size: tuple[int, int], settings: 
     keypoints = rng.uniform(0.25, 0.75, (1, 17, 2)) * (width, height)
     passes = plan_passes(height, width, settings, 8)
     assert len(passes) == len(settings.scales) * (1 + settings.flip)
+    assert passes[0].letterbox.resized_size == max(look.letterbox.resized_size for look in passes)
     alone = average_fields(passes[:1], [ideal(passes[0], keypoints)], COCO_17, 8)
     together = average_fields(passes, [ideal(look, keypoints) for look in passes], COCO_17, 8)
     assert together.heatmaps.shape == alone.heatmaps.shape
