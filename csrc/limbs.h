@@ -77,9 +77,8 @@ BOTTOMUP_HD Segment make_segment(float x0, float y0, float dx, float dy, float l
 }
 
 // The part of a sampled vector along the limb.
-BOTTOMUP_HD float component_along(float vx, float vy, const Segment& limb) {
+BOTTOMUP_HD float component_along(float vx, float vy, float magnitude, const Segment& limb) {
     const float along = vx * limb.ux + vy * limb.uy;
-    const float magnitude = sqrtf(vx * vx + vy * vy);
     return limb.directed < 1.0f ? limb.directed * along + (1.0f - limb.directed) * magnitude : along;
 }
 
@@ -89,34 +88,33 @@ BOTTOMUP_HD int sample_at(int seen, int samples) {
     return place < samples ? place : place - samples;
 }
 
-// The mean component along the limb times the coherence of the samples: the square of that mean as a share of their mean
-// squared magnitude. It is 1 where the field is the same along the whole limb, and less where it points elsewhere or is
-// strong in some places only, as under a line that runs over other people's limbs. Where squares overflow or vanish
-// nothing is known of it.
-BOTTOMUP_HD float coherent_mean(float mean, float squares) {
-    if (!(squares > 0.0f) || !is_finite(squares)) return mean;
-    return mean * fminf(mean * mean / squares, 1.0f);
+// The mean component along the limb times the coherence of the samples: that mean as a share of their mean
+// magnitude. It is 1 where the field points along the limb everywhere, and less where it points elsewhere, as under a line
+// that runs over other people's limbs. Where the magnitude overflows or vanishes nothing is known of it.
+BOTTOMUP_HD float coherent_mean(float mean, float magnitude) {
+    if (!(magnitude > 0.0f) || !is_finite(magnitude)) return mean;
+    return mean * fminf(fabsf(mean) / magnitude, 1.0f);
 }
 
 // Goes over the samples, until the pair has failed or all are seen.
 struct PairTally {
     float sum = 0.0f;
-    float squares = 0.0f;  // of the magnitudes
+    float magnitudes = 0.0f;
     int failed = 0;
 
     // False when the pair is decided, with its result in `result`.
-    BOTTOMUP_HD_MEMBER bool add(float along, float square, const LimbRule& rule, int allowed, PairResult* result) {
+    BOTTOMUP_HD_MEMBER bool add(float along, float magnitude, const LimbRule& rule, int allowed, PairResult* result) {
         if (!is_finite(along)) return *result = PairResult::non_finite, false;
         if (along < rule.sample_threshold && ++failed > allowed) return *result = PairResult::rejected, false;
         sum += along;
-        squares += square;
+        magnitudes += magnitude;
         return true;
     }
 
     BOTTOMUP_HD_MEMBER PairResult finish(int samples, const LimbRule& rule, float* score) const {
         if (!is_finite(sum)) return PairResult::non_finite;
         const float mean = sum / float(samples);
-        *score = coherent_mean(mean, squares / float(samples));
+        *score = coherent_mean(mean, magnitudes / float(samples));
         return mean >= rule.threshold ? PairResult::accepted : PairResult::rejected;
     }
 };
@@ -137,7 +135,8 @@ BOTTOMUP_HD PairResult score_pair(ValueX paf_x, ValueY paf_y, int64_t height, in
         const float t = float(sample_at(seen, limb.samples)) / float(limb.samples - 1);
         const BilinearTap tap = bilinear_tap(x0 + t * dx, y0 + t * dy, height, width);
         const float vx = bilinear(paf_x, tap), vy = bilinear(paf_y, tap);
-        if (!tally.add(component_along(vx, vy, limb), vx * vx + vy * vy, rule, allowed, &result)) return result;
+        const float magnitude = sqrtf(vx * vx + vy * vy);
+        if (!tally.add(component_along(vx, vy, magnitude, limb), magnitude, rule, allowed, &result)) return result;
     }
     return tally.finish(limb.samples, rule, score);
 }

@@ -166,7 +166,7 @@ void LimbScan<T>::score() {
                 const float samples = float(lanes.samples[lane]), mean = lanes.sum[lane] / samples;
                 if (mean >= crowd_.rule.threshold)
                     accept(scratch_.first[begin + size_t(lane)], scratch_.second[begin + size_t(lane)],
-                           coherent_mean(mean, lanes.squares[lane] / samples));
+                           coherent_mean(mean, lanes.magnitudes[lane] / samples));
             }
         }
     }

@@ -116,7 +116,7 @@ void measure_pairs(PairLanes& pair_lanes, int count, const LimbRule& limb_rule) 
         lanes->directed[i] = length < 1.0f ? length : 1.0f;
         lanes->octant[i] = octant_of(dx, dy), lanes->samples[i] = samples;
         lanes->allowed[i] = allowed_failures(rule.coverage, samples);
-        lanes->failed[i] = 0, lanes->bad[i] = 0, lanes->sum[i] = 0.0f, lanes->squares[i] = 0.0f;
+        lanes->failed[i] = 0, lanes->bad[i] = 0, lanes->sum[i] = 0.0f, lanes->magnitudes[i] = 0.0f;
     }
 }
 
@@ -203,16 +203,16 @@ void add_samples(const LimbPlanes& planes, float sample_threshold, int most, Pai
             const float lower_x = between(c.bottom_x[2 * i], c.bottom_x[2 * i + 1], edge, fx[i]);
             const float lower_y = between(c.bottom_y[2 * i], c.bottom_y[2 * i + 1], edge, fx[i]);
             const float vx = upper_x + fy[i] * (lower_x - upper_x), vy = upper_y + fy[i] * (lower_y - upper_y);
-            const float square = vx * vx + vy * vy;
+            const float magnitude = sqrtf(vx * vx + vy * vy);
             const float directed = lanes->directed[i], component = vx * lanes->ux[i] + vy * lanes->uy[i];
-            const float blended = directed * component + (1.0f - directed) * sqrtf(square);
+            const float blended = directed * component + (1.0f - directed) * magnitude;
             const float along = directed < 1.0f ? blended : component;
             // What comes after a lane is decided does not count any more.
             const int32_t counts = int32_t(seen < lanes->samples[i]) & int32_t(lanes->failed[i] <= lanes->allowed[i]) & ~lanes->bad[i];
             lanes->bad[i] |= counts & int32_t(!(along - along == 0.0f));
             lanes->failed[i] += counts & int32_t(along < sample_threshold);
             lanes->sum[i] += counts ? along : 0.0f;
-            lanes->squares[i] += counts ? square : 0.0f;
+            lanes->magnitudes[i] += counts ? magnitude : 0.0f;
             open |= counts & int32_t(seen + 1 < lanes->samples[i]);
         }
         if (!open) break;

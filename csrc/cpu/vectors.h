@@ -29,7 +29,7 @@ struct PairLanes {
     int32_t octant[kCount];                                // of the direction, as octant_of() numbers them
     int32_t samples[kCount], allowed[kCount], failed[kCount];
     int32_t bad[kCount];  // 1 if a sample that counts is not finite
-    float sum[kCount], squares[kCount];  // of the components along the limb, and of the magnitudes squared
+    float sum[kCount], magnitudes[kCount];  // of the components along the limb, and of the vectors
 };
 
 // The eight directions between the axes and the diagonals: which side in x, in y, and which axis is nearer.
