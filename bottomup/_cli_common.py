@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -14,6 +14,28 @@ if TYPE_CHECKING:
     from bottomup.settings import Settings
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130  # exit codes; the last is the shell's habit for Ctrl-C
+
+DeviceOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="cpu, cuda or cuda:N; a GPU if there is one, unless given.")
+]
+BackendOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="openvino, onnxruntime or torch; the quickest there is, unless given."),
+]
+HeightOption = Annotated[
+    int | None, typer.Option(metavar="PIXELS", help="Height at which the network sees a picture.", show_default=False)
+]
+ScalesOption = Annotated[
+    str | None,
+    typer.Option(metavar="LIST", help="Sizes to look at, relative to the input height: 0.5,1,2", show_default=False),
+]
+FlipOption = Annotated[bool, typer.Option("--flip", help="Look at the mirrored picture too: slower, better.")]
+PersonOption = Annotated[
+    float | None, typer.Option(metavar="SCORE", help="Leave out people with a lower score.", show_default=False)
+]
+JointOption = Annotated[
+    float | None, typer.Option(metavar="SCORE", help="Leave out joints with a lower score.", show_default=False)
+]
 
 
 class Commands(TyperGroup):

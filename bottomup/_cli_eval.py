@@ -9,7 +9,20 @@ from typing import Annotated
 
 import typer
 
-from bottomup._cli_common import FAILED, INTERRUPTED, WRONG_USAGE, read_numbers, stop
+from bottomup._cli_common import (
+    FAILED,
+    INTERRUPTED,
+    WRONG_USAGE,
+    BackendOption,
+    DeviceOption,
+    FlipOption,
+    HeightOption,
+    JointOption,
+    PersonOption,
+    ScalesOption,
+    read_numbers,
+    stop,
+)
 
 
 class MetricName(StrEnum):
@@ -102,29 +115,13 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="cpu, cuda or cuda:N; a GPU if there is one, unless given.")
-    ] = None,
-    backend: Annotated[
-        str | None, typer.Option(metavar="NAME", help="torch or openvino; by the network's file, unless given.")
-    ] = None,
-    input_height: Annotated[
-        int | None,
-        typer.Option(metavar="PIXELS", help="Height at which the network sees a photo.", show_default=False),
-    ] = None,
-    scales: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LIST", help="Sizes to look at, relative to the input height: 0.5,1,2", show_default=False
-        ),
-    ] = None,
-    flip: Annotated[bool, typer.Option("--flip", help="Look at the mirrored photo too: slower, better.")] = False,
-    person_threshold: Annotated[
-        float | None, typer.Option(metavar="SCORE", help="Leave out people with a lower score.", show_default=False)
-    ] = None,
-    joint_threshold: Annotated[
-        float | None, typer.Option(metavar="SCORE", help="Leave out joints with a lower score.", show_default=False)
-    ] = None,
+    device: DeviceOption = None,
+    backend: BackendOption = None,
+    input_height: HeightOption = None,
+    scales: ScalesOption = None,
+    flip: FlipOption = False,
+    person_threshold: PersonOption = None,
+    joint_threshold: JointOption = None,
 ) -> None:
     """Score a network, or a file of results, against labels.
 

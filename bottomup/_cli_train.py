@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bottomup._cli_common import INTERRUPTED, WRONG_USAGE, read_numbers, stop
+from bottomup._cli_common import INTERRUPTED, WRONG_USAGE, DeviceOption, read_numbers, stop
 
 if TYPE_CHECKING:
     from bottomup.training import TrainConfig
@@ -21,9 +21,7 @@ def train(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for checkpoints, log and weights.")] = None,
     hours: Annotated[float | None, typer.Option(metavar="HOURS", help="Train for so long.")] = None,
     steps: Annotated[int | None, typer.Option(metavar="STEPS", help="Train for so many steps instead.")] = None,
-    device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="cpu, cuda or cuda:N; a GPU if there is one, unless given.")
-    ] = None,
+    device: DeviceOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     crops: Annotated[
         bool,

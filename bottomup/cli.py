@@ -11,7 +11,22 @@ import typer
 
 from bottomup import _cli_eval, _cli_export, _cli_train
 from bottomup._cli_bench import app as bench_app
-from bottomup._cli_common import FAILED, INTERRUPTED, WRONG_USAGE, Commands, make_settings, read_numbers, stop
+from bottomup._cli_common import (
+    FAILED,
+    INTERRUPTED,
+    WRONG_USAGE,
+    BackendOption,
+    Commands,
+    DeviceOption,
+    FlipOption,
+    HeightOption,
+    JointOption,
+    PersonOption,
+    ScalesOption,
+    make_settings,
+    read_numbers,
+    stop,
+)
 
 if TYPE_CHECKING:
     from bottomup._cli_detect import Outcome
@@ -83,30 +98,13 @@ def detect(
     model: Annotated[
         str, typer.Option(metavar="NAME|FILE", help="A network by name (see `bottomup weights list`) or file.")
     ] = "default",
-    device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="cpu, cuda or cuda:N; a GPU if there is one, unless given.")
-    ] = None,
-    backend: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="openvino, onnxruntime or torch; the quickest there is, unless given."),
-    ] = None,
-    input_height: Annotated[
-        int | None,
-        typer.Option(metavar="PIXELS", help="Height at which the network sees a picture.", show_default=False),
-    ] = None,
-    person_threshold: Annotated[
-        float | None, typer.Option(metavar="SCORE", help="Leave out people with a lower score.", show_default=False)
-    ] = None,
-    joint_threshold: Annotated[
-        float | None, typer.Option(metavar="SCORE", help="Leave out joints with a lower score.", show_default=False)
-    ] = None,
-    scales: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LIST", help="Sizes to look at, relative to the input height: 0.5,1,2", show_default=False
-        ),
-    ] = None,
-    flip: Annotated[bool, typer.Option("--flip", help="Look at the mirrored picture too: slower, better.")] = False,
+    device: DeviceOption = None,
+    backend: BackendOption = None,
+    input_height: HeightOption = None,
+    person_threshold: PersonOption = None,
+    joint_threshold: JointOption = None,
+    scales: ScalesOption = None,
+    flip: FlipOption = False,
 ) -> None:
     """Find the people in pictures.
 

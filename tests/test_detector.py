@@ -8,79 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
-import torch
-from PIL import Image
+from network_makers import save_random_network
+from scene_makers import TWO, SeesColours, assert_same_poses, scene
 
 import bottomup.detector
 from bottomup.detector import Detector, detect_people
-from bottomup.fields import draw_fields
 from bottomup.networks.backends import Backend
-from bottomup.networks.field_network import FieldNetwork, NetworkConfig, save_network
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18
-
-# A standing figure in COCO's order, in units of its height.
-FIGURE = np.array(
-    [[0, 0.1], [0.04, 0.05], [-0.04, 0.05], [0.09, 0.08], [-0.09, 0.08], [0.13, 0.22], [-0.13, 0.22], [0.2, 0.37],
-     [-0.2, 0.37], [0.24, 0.5], [-0.24, 0.5], [0.09, 0.53], [-0.09, 0.53], [0.1, 0.75], [-0.1, 0.75], [0.11, 0.96],
-     [-0.11, 0.96]]
-)  # fmt: skip
-
-
-def colour(person: int, joint: int) -> tuple[int, int, int]:
-    """Blue, green, red."""
-    return 10 + 13 * joint, 60 + 90 * person, 255
-
-
-def scene(height: int, width: int, *places: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """A BGR picture with a figure for each (x, y, size) of its top, and the figures' joints (N, 17, 2)."""
-    image = np.zeros((height, width, 3), np.uint8)
-    poses = np.array([np.array([x, y]) + size * FIGURE for x, y, size in places]).reshape(-1, 17, 2)
-    for person, pose in enumerate(poses):
-        for joint, (x, y) in enumerate(np.round(pose * 16).astype(int)):
-            cv2.circle(image, (x, y), round(16 * places[person][2] / 60), colour(person, joint), -1, shift=4)
-    return image, poses
-
-
-class SeesColours:
-    """A Backend whose fields are the ideal ones of the discs of `scene` that it finds in its input."""
-
-    device = "cpu"
-
-    def __init__(self, skeleton: Skeleton = OPENPOSE_COCO_18, *, stride: int = 8, alignment: int = 8) -> None:
-        self.skeleton, self.stride, self.alignment = skeleton, stride, alignment
-        self.shapes: list[tuple[int, ...]] = []
-
-    def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        self.shapes.append(images.shape)
-        fields = [self.see(image) for image in images]
-        return np.stack([f.heatmaps for f in fields]), np.stack([f.pafs for f in fields])
-
-    def see(self, image: np.ndarray) -> Any:
-        poses = np.zeros((2, 17, 3), np.float32)
-        for person, joint in np.ndindex(2, 17):
-            low, high = np.subtract(colour(person, joint), 3), np.add(colour(person, joint), 3)
-            rows, columns = np.nonzero(cv2.inRange(image, low, high))
-            if len(rows):
-                poses[person, joint] = np.median(columns), np.median(rows), 1  # stray pixels at other discs' edges
-        xy, scores = COCO_17.convert(poses[..., :2], poses[..., 2], self.skeleton)
-        height, width, _ = image.shape
-        return draw_fields(xy, scores, self.skeleton, height=height, width=width, stride=self.stride)
-
-
-def assert_same_poses(people: People, poses: np.ndarray, *, tolerance: float) -> None:
-    assert len(people) == len(poses)
-    assert people.skeleton == COCO_17
-    order = np.argsort(people.keypoints[:, 0, 0])
-    np.testing.assert_allclose(people.keypoints[order], poses[np.argsort(poses[:, 0, 0])], atol=tolerance)
-
-
-TWO = scene(500, 700, (200, 40, 400), (480, 60, 420))
 
 
 def test_a_network_may_ask_for_settings_that_are_left_open() -> None:
@@ -212,78 +151,6 @@ def test_joints_stay_within_the_picture() -> None:
         assert (seen <= (300, 398)).all()
 
 
-def test_lists_and_batches_keep_their_order() -> None:
-    sizes = [(500, 700), (400, 300), (500, 700), (250, 350)] * 6
-    scenes = [scene(h, w, (w * (0.3 + 0.02 * n), 0.05 * h, 0.85 * h)) for n, (h, w) in enumerate(sizes)]
-    backend = SeesColours()
-    detector = Detector(backend=backend)
-    results = detector([image for image, _ in scenes])
-    assert len(results) == len(scenes)
-    for people, (_, poses), (height, _) in zip(results, scenes, sizes, strict=True):
-        assert_same_poses(people, poses, tolerance=2.5 * height / 368)
-    # (500, 700) and (250, 350) are the same 368 x 515 to the network: 18 pictures of 24, in batches of at most 8.
-    assert sorted(shape[0] for shape in backend.shapes) == [2, 6, 8, 8]
-    assert detector([]) == []
-    assert detector([scenes[0][0]]) == [detector(scenes[0][0])]
-
-
-def test_few_pictures_of_a_long_list_wait_at_any_time() -> None:
-    held: set[int] = set()
-    largest = 0
-
-    def photos() -> Any:
-        for index in range(400):
-            width = 8 * (1 + index * 7 % 90)  # hardly ever two of the same size in a row
-            held.add(index)
-            yield bottomup.detector._Photo(index, (), (np.zeros((8, width, 3), np.uint8),))
-
-    seen = []
-    for batch in bottomup.detector._batches(photos()):
-        largest = max(largest, len(held))
-        assert len({photo.inputs[0].shape for photo in batch}) == 1
-        assert 1 <= len(batch) <= 8
-        seen += [photo.index for photo in batch]
-        held -= {photo.index for photo in batch}
-    assert sorted(seen) == list(range(400))
-    assert largest <= 64
-
-
-def test_every_kind_of_input_gives_the_same_people(tmp_path: Path) -> None:
-    image, poses = scene(368, 520, (150, 10, 340), (380, 12, 330))
-    rgb = np.ascontiguousarray(image[:, :, ::-1])
-    path = tmp_path / "scene.png"
-    Image.fromarray(rgb).save(path)
-    tensor = torch.from_numpy(rgb).permute(2, 0, 1)
-    detector = Detector(backend=SeesColours())
-    expected = detector(image)
-    assert_same_poses(expected, poses, tolerance=2)
-    assert detector(rgb, rgb=True) == expected
-    for same in (path, str(path), Image.fromarray(rgb), tensor, tensor / 255, np.asfortranarray(image)):
-        assert detector(same) == expected
-    stack = np.stack([image, image[:, ::-1]])
-    tensors = torch.from_numpy(np.ascontiguousarray(stack[..., ::-1])).permute(0, 3, 1, 2)
-    both = detector(stack)
-    assert both[0] == expected
-    assert detector(tensors) == detector(list(stack)) == detector(tuple(tensors)) == both
-    assert detector(stack[..., ::-1], rgb=True) == both
-
-
-def test_one_bad_picture_in_a_list_is_named(tmp_path: Path) -> None:
-    detector = Detector(backend=SeesColours())
-    image, _ = TWO
-    with pytest.raises(ValueError, match=r"image 2 of 3: image must be an array .* but has shape \(5, 5\)"):
-        detector([image, image, np.zeros((5, 5), np.uint8)])
-    with pytest.raises(FileNotFoundError, match=r"image 1 of 2: .*nowhere\.jpg"):
-        detector([image, tmp_path / "nowhere.jpg"])
-
-
-@pytest.mark.parametrize("size", [(1, 1), (20, 20000), (20000, 20), (3, 5)])
-def test_extreme_sizes_find_nobody_and_stay_bounded(size: tuple[int, int]) -> None:
-    backend = SeesColours()
-    assert len(Detector(backend=backend)(np.zeros((*size, 3), np.uint8))) == 0
-    assert np.prod(backend.shapes[0]) <= 368 * 368 * 8 * 3
-
-
 def test_proposals_are_in_the_pixels_of_the_picture() -> None:
     """Somebody too faint to be reported is reported if a box speaks for him, and only if the box is his."""
     image, poses = scene(500, 700, (150, 100, 300), (500, 100, 300))
@@ -306,26 +173,6 @@ def test_proposals_are_in_the_pixels_of_the_picture() -> None:
     assert counts == [1, 2, 1]
 
 
-def test_wrong_arguments(tmp_path: Path) -> None:
-    detector = Detector(backend=SeesColours())
-    with pytest.raises(ValueError, match=r"proposals must have shape \(N, 4\) but has \(4,\)"):
-        detector(TWO[0], proposals=[1.0, 2, 3, 4])
-    with pytest.raises(ValueError, match="proposals must hold boxes for each of the 2 images but has 1"):
-        detector([TWO[0]] * 2, proposals=[None])
-    with pytest.raises(TypeError, match="settings must be a Settings but is a dict"):
-        Detector(backend=SeesColours(), settings={})  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="settings must be a Settings but is a dict"):
-        detect_people(TWO[0], settings={})  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="backend must be a name or a Backend but is a int"):
-        Detector(backend=5)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="model must be one of 'default', 'human-pose-estimation-0001'"):
-        Detector("no-such-network")
-    with pytest.raises(FileNotFoundError, match=r"model must be an existing file but 'nowhere\.xml'"):
-        Detector("nowhere.xml")
-    with pytest.raises(TypeError, match="image must be a path"):
-        detector(None)
-
-
 def test_two_detectors_with_different_settings_in_threads() -> None:
     image, _ = scene(368, 520, (150, 10, 340), (380, 12, 330))
     coarse, fine = (Detector(backend=SeesColours(), settings=Settings(input_height=height)) for height in (160, 512))
@@ -336,18 +183,9 @@ def test_two_detectors_with_different_settings_in_threads() -> None:
     assert results == expected * 6
 
 
-# --------------------------------------------------------------------------------------- with a real, random network
-
-
 @pytest.fixture(scope="module")
 def random_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    network = FieldNetwork(NetworkConfig(skeleton="openpose18", channels=8, widths=(8, 8, 8, 8), depths=(1, 1, 1)))
-    for stage in network.stages:
-        torch.nn.init.normal_(stage.predict.weight, std=20.0)
-    path = tmp_path_factory.mktemp("networks") / "random.safetensors"
-    save_network(network, path)
-    return path
+    return save_random_network(tmp_path_factory.mktemp("networks") / "random.safetensors", "openpose18")
 
 
 @pytest.mark.parametrize("scales", [(1.0,), (1.0, 0.5)])

@@ -28,19 +28,8 @@ def read_folder(
 ) -> list[Photo]:
     """Read a folder by what its labels are: COCO's form (CrowdPose's too), Leeds Sports Pose's or MPII's.
 
-    Parameters
-    ----------
-    folder:
-        Holds the labels and the photos.
-    skeleton:
-        The joints of the result.
-    skip_joints:
-        Joints of the labels that are not used.
-    labels:
-        The file of labels, relative to the folder; empty: the one of `LABEL_FILES` that is there, and if none is, all
-        photos are of nobody.
-    images:
-        The folder of the photos that are labelled, relative to `folder`.
+    Parameters are those of `read_coco`; with empty `labels`, they are the one of `LABEL_FILES` that is there, and if
+    none is, all photos are of nobody.
 
     Raises as `read_coco`, `read_lsp` and `read_mpii` do; ValueError for a file of another kind, or a folder in which
     there are neither labels nor photos.

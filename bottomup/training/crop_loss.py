@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
-from torch import nn
 from torch.nn import functional
 
-from bottomup.skeleton import Skeleton
-from bottomup.training.config import TrainConfig
-from bottomup.training.loss import field_loss, joint_weights
+from bottomup.training.loss import RecipeLoss, Stages, field_loss
 
 
-class CropLoss(nn.Module):
-    """The loss that a recipe's `crop_loss` names, over all stages or, without `intermediate`, the last.
+class CropLoss(RecipeLoss):
+    """The loss that a recipe's `crop_loss` names.
 
     candidates: the heatmaps are compared cell by cell, as in `field_loss`, with a target that holds the person's joints
         and, lower, other people's (the joint-candidate loss of Li et al., CVPR 2019).
@@ -23,24 +18,16 @@ class CropLoss(nn.Module):
     integral: distance in cells, |x| + |y|, of the softmax's mean to the joint (Sun et al., ECCV 2018, eq. 4 and 7).
     """
 
-    joint_weights: torch.Tensor
-
-    def __init__(self, config: TrainConfig, skeleton: Skeleton) -> None:
-        super().__init__()
-        self._config = config
-        self.register_buffer("joint_weights", joint_weights(config.joint_weights, skeleton), persistent=False)
-
     def forward(
         self,
-        stages: Sequence[tuple[torch.Tensor, torch.Tensor]],
+        stages: Stages,
         heatmaps: torch.Tensor,
         cells: torch.Tensor,
         seen: torch.Tensor,
         known: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Loss, and 0 for the pafs that there are none of; see `PersonCropMaker` for the target."""
-        config = self._config
-        stages = stages if config.intermediate else stages[-1:]
+        config, stages = self.config, self.supervised(stages)
         if config.crop_loss == "candidates":
             everywhere = torch.ones_like(heatmaps[:, :1])
             no_pafs = heatmaps[:, :0]

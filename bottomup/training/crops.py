@@ -24,12 +24,24 @@ Batch = tuple[torch.Tensor, ...]
 FloatArray = npt.NDArray[np.float32]
 
 
-class CropMaker(Dataset[Batch]):
-    """Makes whole batches. A crop depends on the seed and its own number only, so a run can stop and go on.
+class BatchMaker(Dataset[Batch]):
+    """Makes whole batches, asked for by (number of the first crop, how many, size)."""
 
-    An item is asked for by (number of the first crop, how many, size) and is images (B, 3, S, S) uint8 RGB,
-    heatmaps (B, K, h, w) and pafs (B, 2L, h, w) float32, weights (B, 1, h, w) float32, 0 where nobody knows, and
-    (B, K + 2L) float32, 0 for channels of which nobody knows anything.
+    def __getitem__(self, item: tuple[int, int, int]) -> Batch:
+        first, count, size = item
+        crops = [self.crop(number, size) for number in range(first, first + count)]
+        return tuple(torch.from_numpy(np.stack(part)) for part in zip(*crops, strict=True))
+
+    def crop(self, number: int, size: int) -> tuple[npt.NDArray[np.uint8], *tuple[FloatArray, ...]]:
+        """One crop's part of a batch. It depends on the seed and its own number only, so a run can stop and go on."""
+        raise NotImplementedError
+
+
+class CropMaker(BatchMaker):
+    """Makes crops of photos with everybody in them.
+
+    A batch is images (B, 3, S, S) uint8 RGB; heatmaps (B, K, h, w); pafs (B, 2L, h, w); weights (B, 1, h, w), 0 where
+    nobody knows; (B, K + 2L) 0 for channels of which nobody knows anything. All but the images are float32.
     """
 
     def __init__(
@@ -40,12 +52,8 @@ class CropMaker(Dataset[Batch]):
         self._shares = shares / shares.sum()
         self._donors = find_donors(sets) if config.crowd else []
 
-    def __getitem__(self, item: tuple[int, int, int]) -> Batch:
-        first, count, size = item
-        crops = [self.crop(number, size) for number in range(first, first + count)]
-        return tuple(torch.from_numpy(np.stack(part)) for part in zip(*crops, strict=True))
-
     def crop(self, number: int, size: int) -> tuple[npt.NDArray[np.uint8], *tuple[FloatArray, ...]]:
+        """See `BatchMaker.crop`."""
         rng = np.random.default_rng([self._config.seed, number])
         source, examples = self._sets[rng.choice(len(self._sets), p=self._shares)]
         example = examples[int(rng.integers(len(examples)))]

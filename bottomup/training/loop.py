@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,45 +121,45 @@ def load_sets(config: TrainConfig, say: Say) -> Sets:
 
 def _run(state: TrainState, computer: Computer, crops: Dataset[Batch], place: Place, say: Say) -> None:
     config, out = state.config, Path(state.config.out)
-    with warnings.catch_warnings():
-        # Python 3.12 warns of every fork of a process that has threads; the workers use none of them.
-        warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-        batches = iter(_loader(state, crops, place))
     with contextlib.ExitStack() as stack:
         log = Log(out, say, tensorboard=config.tensorboard) if place.is_first else None
         if log is not None:
             stack.callback(log.close)
-        stopwatch = _Stopwatch()
-        saved = validated = state.elapsed
-        spent, clock = 0.0, time.monotonic()
-        while state.progress < 1:
-            rate = state.set_learning_rate()
-            batch = next(batches)
-            losses = train_step(state, computer, batch)
-            now = time.monotonic()
-            spent, clock = spent + stopwatch.counted(now - clock), now
-            # All processes must agree on how far they are; to ask at every step would keep GPUs waiting.
-            if place.world == 1 or state.step % _SHARE_EVERY == 0 or state.progress >= 1:
-                state.elapsed, spent = place.share(state.elapsed + spent), 0.0
-            if log is None:
-                continue
-            log.add(state, rate, batch[0].shape[-1], losses)
-            if state.elapsed - saved >= 60 * config.checkpoint_minutes and state.progress < 1:
-                saved = state.elapsed
-                log.check()
-                state.save(out / "checkpoint.pt")
-                weights = _export(state, out)
-                if config.validate_minutes and state.elapsed - validated >= 60 * config.validate_minutes:
-                    validated = state.elapsed
-                    log.validated(state.step, validate(weights, config, out / "pictures"))
-                    clock = time.monotonic()  # the schedule is for training
+        # Workers end here: Python crashed when OpenVINO had run since they were forked, and they ended after that.
+        with contextlib.closing(_batches(state, crops, place)) as batches:
+            _go_through(state, computer, batches, place, log)
         if log is not None:
             state.save(out / "checkpoint.pt")
+            log.validated(state.step, validate(_export(state, out), config, out / "pictures"))
+
+
+def _go_through(state: TrainState, computer: Computer, batches: Iterator[Batch], place: Place, log: Log | None) -> None:
+    """Train to the end of the schedule; the process that has a log writes it and saves now and then."""
+    config, out = state.config, Path(state.config.out)
+    stopwatch = _Stopwatch()
+    saved = validated = state.elapsed
+    spent, clock = 0.0, time.monotonic()
+    while state.progress < 1:
+        rate = state.set_learning_rate()
+        batch = next(batches)
+        losses = train_step(state, computer, batch)
+        now = time.monotonic()
+        spent, clock = spent + stopwatch.counted(now - clock), now
+        # All processes must agree on how far they are; to ask at every step would keep GPUs waiting.
+        if place.world == 1 or state.step % _SHARE_EVERY == 0 or state.progress >= 1:
+            state.elapsed, spent = place.share(state.elapsed + spent), 0.0
+        if log is None:
+            continue
+        log.add(state, rate, batch[0].shape[-1], losses)
+        if state.elapsed - saved >= 60 * config.checkpoint_minutes and state.progress < 1:
+            saved = state.elapsed
+            log.check()
+            state.save(out / "checkpoint.pt")
             weights = _export(state, out)
-        # Workers end here: Python crashed when OpenVINO had run since they were forked, and they ended after that.
-        del batches
-        if log is not None:
-            log.validated(state.step, validate(weights, config, out / "pictures"))
+            if config.validate_minutes and state.elapsed - validated >= 60 * config.validate_minutes:
+                validated = state.elapsed
+                log.validated(state.step, validate(weights, config, out / "pictures"))
+                clock = time.monotonic()  # the schedule is for training
 
 
 class _Stopwatch:
@@ -188,8 +188,9 @@ def train_step(state: TrainState, computer: Computer, batch: Batch) -> torch.Ten
     return torch.stack([losses.sum(), *losses, norm])
 
 
-def _loader(state: TrainState, crops: Dataset[Batch], place: Place) -> DataLoader[Batch]:
-    config = state.config
+def _batches(state: TrainState, crops: Dataset[Batch], place: Place) -> Generator[Batch, None, None]:
+    """The batches from the state's step on, without end; closing it ends the workers."""
+    config, workers = state.config, crop_workers(state.config, place)
 
     def crop_size(step: int) -> int:
         # Batches are asked for a little ahead; with `steps` their size must not depend on how far ahead.
@@ -197,10 +198,13 @@ def _loader(state: TrainState, crops: Dataset[Batch], place: Place) -> DataLoade
 
     numbers = BatchNumbers(state.step, config.batch, crop_size, place.rank, place.world)
     # Forked workers share the photos in memory with this process.
-    workers = crop_workers(config, place)
     extra: dict[str, Any] = {"multiprocessing_context": "fork", "prefetch_factor": 3} if workers else {}
     extra["pin_memory"] = place.device.type == "cuda"
-    return DataLoader(crops, batch_size=None, sampler=numbers, num_workers=workers, **extra)
+    with warnings.catch_warnings():
+        # Python 3.12 warns of every fork of a process that has threads; the workers use none of them.
+        warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+        batches = iter(DataLoader(crops, batch_size=None, sampler=numbers, num_workers=workers, **extra))
+    yield from batches
 
 
 def _export(state: TrainState, out: Path) -> Path:

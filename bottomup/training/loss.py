@@ -11,31 +11,42 @@ from torch.nn import functional
 from bottomup.skeleton import Skeleton
 from bottomup.training.config import TrainConfig
 
+Stages = Sequence[tuple[torch.Tensor, torch.Tensor]]
+"""Logits (B, K, h, w) and pafs (B, 2L, h, w) of each stage of a network."""
 
-class FieldLoss(nn.Module):
-    """`field_loss` as a recipe wants it."""
+
+class RecipeLoss(nn.Module):
+    """What every loss takes from a recipe: how much each joint counts (K,), and which stages do."""
 
     joint_weights: torch.Tensor
 
     def __init__(self, config: TrainConfig, skeleton: Skeleton) -> None:
         super().__init__()
-        self._foreground, self._hard_joints = config.foreground, config.hard_joints
-        self._first = 0 if config.intermediate else -1
+        self.config = config
         self.register_buffer("joint_weights", joint_weights(config.joint_weights, skeleton), persistent=False)
+
+    def supervised(self, stages: Stages) -> Stages:
+        """All stages or, without `intermediate`, the last."""
+        return stages if self.config.intermediate else stages[-1:]
+
+
+class FieldLoss(RecipeLoss):
+    """`field_loss` as a recipe wants it."""
 
     def forward(
         self,
-        stages: Sequence[tuple[torch.Tensor, torch.Tensor]],
+        stages: Stages,
         heatmaps: torch.Tensor,
         pafs: torch.Tensor,
         weights: torch.Tensor,
         known: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        stages = stages[self._first :]
-        of_joints = self.joint_weights * known[:, : len(self.joint_weights)]
-        of_pafs = known[:, len(self.joint_weights) :]
+        """Losses of heatmaps and pafs; see `CropMaker` for the target."""
+        config, stages = self.config, self.supervised(stages)
+        of_joints, of_pafs = torch.split(known, [heatmaps.shape[1], pafs.shape[1]], dim=1)
+        of_joints = self.joint_weights * of_joints
         return field_loss(
-            stages, heatmaps, pafs, weights, self._foreground, of_joints, of_pafs, hard_joints=self._hard_joints
+            stages, heatmaps, pafs, weights, config.foreground, of_joints, of_pafs, hard_joints=config.hard_joints
         )
 
 
@@ -56,7 +67,7 @@ def joint_weights(named: Sequence[tuple[str, float]], skeleton: Skeleton) -> tor
 
 
 def field_loss(
-    stages: Sequence[tuple[torch.Tensor, torch.Tensor]],
+    stages: Stages,
     heatmaps: torch.Tensor,
     pafs: torch.Tensor,
     weights: torch.Tensor,
@@ -76,7 +87,7 @@ def field_loss(
     Parameters
     ----------
     stages:
-        (logits (B, K, h, w), pafs (B, 2L, h, w)) per stage.
+        What the network says.
     heatmaps, pafs:
         The target.
     weights:

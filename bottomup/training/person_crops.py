@@ -6,15 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch.utils.data import Dataset
 
 from bottomup.crops import CROP_MARGIN
 from bottomup.fields import SIGMA, cell_centres, draw_heatmaps
 from bottomup.skeleton import Skeleton
 from bottomup.training import augment
 from bottomup.training.config import TrainConfig
-from bottomup.training.crops import Batch, FloatArray, finish
+from bottomup.training.crops import BatchMaker, FloatArray, finish
 from bottomup.training.crowd import half_body
 from bottomup.training.examples import Example
 from bottomup.training.source import Source
@@ -23,13 +21,12 @@ from bottomup.training.source import Source
 _SCALES, _SHIFT = (0.65, 1.35), 0.1
 
 
-class PersonCropMaker(Dataset[Batch]):
-    """Makes whole batches. A crop depends on the seed and its own number only, so a run can stop and go on.
+class PersonCropMaker(BatchMaker):
+    """Makes crops around one person each.
 
-    An item is asked for by (number of the first crop, how many, size) and is images (B, 3, S, S) uint8 RGB; heatmaps
-    (B, K, h, w) of the person's joints and, at `interference` times their height, of others'; cells (B, K, 2) x and y
-    of the person's joints; (B, K) 1 where such a joint is labelled and in the crop; (B, K) 0 for joints that the data
-    set never labels. All but the images are float32.
+    A batch is images (B, 3, S, S) uint8 RGB; heatmaps (B, K, h, w) of the person's joints and, at `interference` times
+    their height, of others'; cells (B, K, 2) x and y of the person's joints; (B, K) 1 where such a joint is labelled
+    and in the crop; (B, K) 0 for joints that the data set never labels. All but the images are float32.
 
     Raises ValueError if nobody in `sets` has a labelled joint.
     """
@@ -49,12 +46,8 @@ class PersonCropMaker(Dataset[Batch]):
             raise ValueError("sources must hold people with labelled joints, to crop them, but hold none")
         self._shares = np.array(weights) / sum(weights)
 
-    def __getitem__(self, item: tuple[int, int, int]) -> Batch:
-        first, count, size = item
-        crops = [self.crop(number, size) for number in range(first, first + count)]
-        return tuple(torch.from_numpy(np.stack(part)) for part in zip(*crops, strict=True))
-
     def crop(self, number: int, size: int) -> tuple[npt.NDArray[np.uint8], *tuple[FloatArray, ...]]:
+        """See `BatchMaker.crop`."""
         rng = np.random.default_rng([self._config.seed, number])
         people = self._sets[rng.choice(len(self._sets), p=self._shares)]
         example, person = people[int(rng.integers(len(people)))]

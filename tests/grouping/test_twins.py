@@ -1,4 +1,4 @@
-"""The compiled steps against their plain NumPy twins, from any state of random graphs, and what the bindings refuse."""
+"""The compiled steps against their plain NumPy twins, from any state of random graphs."""
 
 from __future__ import annotations
 
@@ -7,53 +7,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from crowd_makers import crowd, dealt, found
 from graph_makers import ARM_AND_LEG, LOOSE, POINT, SQUARE, check_consistent, deal, make_graph, random_graphs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bottomup import _C
 from bottomup.grouping import PersonJointGraph, build_graph, group
 from bottomup.grouping.assignment import assign
 from bottomup.grouping.build import scored_pairs_numpy, typical_affinity, typical_affinity_numpy
 from bottomup.grouping.links import Edges
 from bottomup.grouping.merging import attach_orphans
 from bottomup.grouping.sweep import settle
-from bottomup.grouping.tables import tables
 from bottomup.grouping.twins import PlainGraph, assign_numpy
-from bottomup.kernels import Candidates, LimbPairs
 from bottomup.settings import Settings
-from bottomup.skeletons import COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18
+from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
 
 SEEDS = st.integers(0, 2**32 - 1)
-SKELETONS = [SQUARE, ARM_AND_LEG, POINT, LOOSE, CROWDPOSE_14, COCO_17, OPENPOSE_COCO_18]
-
-
-def crowd(seed: int, *, most: int = 8, **settings: Any) -> PersonJointGraph:
-    """Candidates anywhere in a small field and pairs of any affinity, all different, so that nothing is tied."""
-    # Else whatever is better than typical is worth the same, and so is whatever is far too long.
-    settings = {"typical_affinity": 1.0, "length_tolerance": 3.0} | settings
-    rng = np.random.default_rng(seed)
-    skeleton = SKELETONS[rng.integers(len(SKELETONS))]
-    kinds = np.repeat(np.arange(skeleton.num_joints), rng.integers(0, most, skeleton.num_joints))
-    points = [(k, *rng.uniform(0, 40, 2), rng.uniform(0.1, 1)) for k in kinds]
-    density = rng.uniform(0.1, 1)
-    affinities = {
-        (limb, int(i), int(j)): float(rng.uniform(0.05, 1))
-        for limb, (a, b) in enumerate(skeleton.limbs)
-        for i in np.flatnonzero(kinds == a)
-        for j in np.flatnonzero(kinds == b)
-        if rng.random() < density
-    }
-    return make_graph(skeleton, points, affinities, **settings)
-
-
-def dealt(seed: int, *, shared: bool = True) -> tuple[PersonJointGraph, PlainGraph]:
-    """A crowd whose candidates people hold at random, some of them perhaps shared, and its plain twin."""
-    graph = crowd(seed)
-    deal(graph, seed)
-    if shared and seed % 2:
-        graph.split(np.flatnonzero(np.random.default_rng(seed).random(len(graph.types)) < 0.2))
-    return graph, PlainGraph.of(graph)
 
 
 def beside(graph: PersonJointGraph, candidates: np.ndarray) -> np.ndarray:
@@ -277,28 +246,6 @@ def test_splitting(seed: int) -> None:
         np.testing.assert_array_equal(getattr(graph, name), getattr(plain, name))
 
 
-def found(seed: int, *, steps: int, images: int = 3) -> tuple[Candidates, LimbPairs]:
-    """What the kernels might have found of a batch, with values in so many steps."""
-    rng, skeleton = np.random.default_rng(seed), COCO_17
-    counts = rng.integers(0, 5, images * skeleton.num_joints)
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    scores = (rng.integers(1, steps + 1, offsets[-1]) / steps).astype(np.float32)
-    xy = rng.uniform(0, 40, (offsets[-1], 2)).astype(np.float32)
-    candidates = Candidates(images, skeleton.num_joints, offsets, xy, scores, np.ones(len(scores), np.float32))
-    first, second, ends = [], [], [0]
-    for image in range(images):
-        for a, b in skeleton.limbs:
-            base = offsets[image * skeleton.num_joints :]
-            possible = [(i, j) for i in range(base[a], base[a + 1]) for j in range(base[b], base[b + 1])]
-            chosen = [pair for pair in possible if rng.random() < 0.6]
-            first += [pair[0] for pair in chosen]
-            second += [pair[1] for pair in chosen]
-            ends.append(len(first))
-    affinities = (rng.integers(1, steps + 1, len(first)) / steps).astype(np.float32)
-    pairs = LimbPairs(np.array(ends, np.int64), np.array(first, np.int32), np.array(second, np.int32), affinities)
-    return candidates, pairs
-
-
 @given(SEEDS, st.sampled_from([4, 10**6]))
 def test_building_a_graph(seed: int, steps: int) -> None:
     candidates, pairs = found(seed, steps=steps)
@@ -312,39 +259,6 @@ def test_building_a_graph(seed: int, steps: int) -> None:
             graph.pairs, scored_pairs_numpy(candidates, pairs, image, COCO_17, settings), strict=True
         ):
             np.testing.assert_allclose(mine, theirs, rtol=1e-6)  # kept as float32
-
-
-def test_what_the_kernels_cannot_have_found_is_refused() -> None:
-    candidates, pairs = found(0, steps=10**6)
-    rule = tables(COCO_17, Settings()).rule
-    whole: dict[str, Any] = {"offsets": candidates.offsets, "scores": candidates.scores, "pair_offsets": pairs.offsets}
-    whole |= {"first": pairs.first, "second": pairs.second, "affinities": pairs.scores}
-    settings = {"least_typical": 0.2, "doubt": 0.5, "weak_support": 0.2, "faint_response": 0.4, "peak_threshold": 0.1}
-
-    def build(image: int = 0, **changes: Any) -> None:
-        _C.GroupingLinks.of_image(rule, image, **{"xy": candidates.xy, **whole, **changes}, **settings)
-
-    for changes, message in (
-        ({"image": 3}, "image must be one of the batch"),
-        ({"image": -1}, "image must be one of the batch"),
-        ({"offsets": candidates.offsets[:-1].copy()}, "must fit the joints and limbs"),
-        ({"offsets": candidates.offsets[::-1].copy()}, "offsets must rise"),
-        ({"pair_offsets": pairs.offsets + 10**6}, "pair_offsets must rise"),
-        ({"scores": candidates.scores[:-9].copy()}, "offsets must rise"),
-        ({"first": pairs.first + np.int32(10**6)}, "pairs must join candidates of their image"),
-        ({"second": pairs.second - np.int32(10**6)}, "pairs must join candidates of their image"),
-        ({"first": pairs.first[1:].copy()}, "must have the same length"),
-        ({"xy": candidates.xy[1:].copy()}, "xy must have shape"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            build(**changes)
-        if not set(changes) & {"image", "xy"}:
-            with pytest.raises(ValueError, match=message):
-                _C.typical_affinities(17, COCO_17.num_limbs, **{**whole, **changes})
-    for candidate in (-1, 10**6):
-        graph = dealt(4)[0]
-        with pytest.raises(ValueError, match="candidates must be from 0"):
-            graph.split(np.array([candidate]))
 
 
 @pytest.mark.parametrize("size", [(300, 300), (40, 400), (400, 40)])
@@ -372,80 +286,3 @@ def test_the_untouched_are_left_alone() -> None:
     graph.scales = graph.scales + 1
     graph.measure(nobody)
     np.testing.assert_array_equal(graph.scales, heights + 1)
-
-
-# -- what the bindings refuse ----------------------------------------------------------------------------------------
-
-
-def state() -> dict[str, Any]:
-    graph = dealt(4)[0]
-    return {
-        "links": graph.links,
-        "owner": graph.owner,
-        "slots": graph.slots,
-        "scales": graph.scales,
-        "responses": graph.responses,
-    }
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        (lambda s: {"owner": s["owner"][:-1].copy()}, r"owner must have shape \(\d+, \) but has"),
-        (lambda s: {"owner": s["owner"] + 10**6}, "owner must be from -1 to"),
-        (lambda s: {"owner": s["owner"] - 2}, "owner must be from -1 to"),
-        (lambda s: {"slots": s["slots"] + 10**6}, "slots must be from -1 to"),
-        (lambda s: {"slots": s["slots"][:, :-1].copy()}, "slots must have shape"),
-        (lambda s: {"slots": s["slots"].ravel()}, "slots must have shape"),
-        (lambda s: {"scales": s["scales"][:-1].copy()}, "scales must have shape"),
-        (lambda s: {"responses": s["responses"][:-1].copy()}, "responses must have shape"),
-    ],
-)
-def test_state_that_does_not_fit_is_refused(changes: Any, message: str) -> None:
-    bad = state()
-    links = bad.pop("links")
-    bad |= changes(bad)
-    steps = (lambda **rest: links.sweep(**rest, changed=None), links.objective, lambda **rest: links.edges(0, **rest))
-    for step in steps:
-        with pytest.raises(ValueError, match=message):
-            step(**bad)
-
-
-@pytest.mark.parametrize("changes", [{"owner": "int32"}, {"slots": "float64"}, {"scales": "float32"}])
-def test_state_of_another_dtype_is_refused(changes: dict[str, str]) -> None:
-    bad = state()
-    links = bad.pop("links")
-    for name, dtype in changes.items():
-        bad[name] = bad[name].astype(dtype)
-    with pytest.raises(TypeError):
-        links.sweep(**bad, changed=None)
-
-
-@pytest.mark.parametrize("joint", [-1, 99])
-def test_a_joint_that_is_not_there_is_refused(joint: int) -> None:
-    whole = state()
-    with pytest.raises(ValueError, match="joint must be one of the skeleton's"):
-        whole.pop("links").edges(joint, **whole)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"), [("types", 99), ("own", 10**6), ("other", -1), ("limb", 77), ("affinity", np.nan)]
-)
-def test_links_that_point_nowhere_are_refused(name: str, value: float) -> None:
-    graph = dealt(4)[0]
-    whole = {"types": graph.types, **graph.pairs._asdict()}
-    whole[name] = whole[name].copy()
-    whole[name][0] = value
-    with pytest.raises(ValueError, match=name):
-        _C.GroupingLinks(tables(graph.skeleton, graph.settings).rule, **whole)
-
-
-def test_weights_that_are_no_numbers_are_refused() -> None:
-    one = np.zeros(1, np.int64)
-    for weight in (np.nan, np.inf, 0.0, -1.0):
-        with pytest.raises(ValueError, match="weight must be positive and finite"):
-            _C.match(one, one, np.array([weight]), 1)
-    with pytest.raises(ValueError, match="person must be from 0 to 0"):
-        _C.match(one + 1, one, np.ones(1), 1)
-    with pytest.raises(ValueError, match="candidate must not fall"):
-        _C.match(np.zeros(2, np.int64), np.array([1, 0]), np.ones(2), 1)

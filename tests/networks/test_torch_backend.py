@@ -5,22 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from network_makers import save_random_network
 
 from bottomup.networks.backends import Backend, load_backend
-from bottomup.networks.field_network import FieldNetwork, NetworkConfig, save_network
 from bottomup.networks.torch_backend import choose_device
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small random network, loud enough that its outputs differ from its biases."""
-    torch.manual_seed(0)
-    network = FieldNetwork(NetworkConfig(skeleton="coco17", channels=8, widths=(8, 8, 8, 8), depths=(1, 1, 1)))
-    for stage in network.stages:
-        torch.nn.init.normal_(stage.predict.weight, std=20.0)
-    path = tmp_path_factory.mktemp("networks") / "small.safetensors"
-    save_network(network, path)
-    return path
+    return save_random_network(tmp_path_factory.mktemp("networks") / "small.safetensors", "coco17")
 
 
 def test_the_backend_runs_the_network_on_rgb_in_0_to_1(small: Path) -> None:
