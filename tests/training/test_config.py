@@ -17,7 +17,7 @@ ABLATION = RECIPES / "ablation.toml"
 
 def test_every_recipe_of_the_package_can_be_loaded_and_names_no_machine() -> None:
     recipes = sorted(RECIPES.glob("*.toml"))
-    assert {recipe.stem for recipe in recipes} >= {"ablation", "crops", "default", "resnet"}
+    assert {recipe.stem for recipe in recipes} >= {"ablation", "crops", "default", "resnet", "resnet_crops"}
     for recipe in recipes:
         for config in load_parts(recipe, data="elsewhere"):
             assert config.data == "elsewhere"
