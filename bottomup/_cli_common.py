@@ -30,6 +30,10 @@ ScalesOption = Annotated[
     typer.Option(metavar="LIST", help="Sizes to look at, relative to the input height: 0.5,1,2", show_default=False),
 ]
 FlipOption = Annotated[bool, typer.Option("--flip", help="Look at the mirrored picture too: slower, better.")]
+MergeOption = Annotated[
+    str | None,
+    typer.Option(metavar="HOW", help="Several looks: fields averages, candidates finds more.", show_default=False),
+]
 PersonOption = Annotated[
     float | None, typer.Option(metavar="SCORE", help="Leave out people with a lower score.", show_default=False)
 ]

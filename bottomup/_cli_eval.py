@@ -18,6 +18,7 @@ from bottomup._cli_common import (
     FlipOption,
     HeightOption,
     JointOption,
+    MergeOption,
     PersonOption,
     ScalesOption,
     read_numbers,
@@ -120,6 +121,7 @@ def evaluate(
     input_height: HeightOption = None,
     scales: ScalesOption = None,
     flip: FlipOption = False,
+    merge: MergeOption = None,
     person_threshold: PersonOption = None,
     joint_threshold: JointOption = None,
 ) -> None:
@@ -141,7 +143,8 @@ def evaluate(
         )  # fmt: skip
         settings = {
             "input_height": input_height, "scales": None if scales is None else read_numbers("--scales", scales),
-            "flip": flip or None, "person_threshold": person_threshold, "joint_threshold": joint_threshold,
+            "flip": flip or None, "merge": merge,
+            "person_threshold": person_threshold, "joint_threshold": joint_threshold,
         }  # fmt: skip
         network = {"model": model, "device": device, "backend": backend}
         if results is not None:

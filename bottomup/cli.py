@@ -21,6 +21,7 @@ from bottomup._cli_common import (
     FlipOption,
     HeightOption,
     JointOption,
+    MergeOption,
     PersonOption,
     ScalesOption,
     make_settings,
@@ -105,6 +106,7 @@ def detect(
     joint_threshold: JointOption = None,
     scales: ScalesOption = None,
     flip: FlipOption = False,
+    merge: MergeOption = None,
 ) -> None:
     """Find the people in pictures.
 
@@ -120,7 +122,7 @@ def detect(
             _cli_detect.sample_image()
         settings = make_settings(
             input_height=input_height, person_threshold=person_threshold, joint_threshold=joint_threshold,
-            scales=None if scales is None else read_numbers("--scales", scales), flip=flip or None,
+            scales=None if scales is None else read_numbers("--scales", scales), flip=flip or None, merge=merge,
         )  # fmt: skip
         from bottomup.detector import Detector
 

@@ -227,12 +227,12 @@ def test_image_ids(names: list[str], expected: list[int]) -> None:
 
 def test_options_reach_the_detector(picture: Picture, stand_in: type[StandIn]) -> None:
     options = ["--model", "x.xml", "--device", "cpu", "--backend", "openvino", "--input-height", "256", "--flip"]
-    options += ["--person-threshold", "0.3", "--joint-threshold", "0.2", "--scales", "0.5,1"]
+    options += ["--person-threshold", "0.3", "--joint-threshold", "0.2", "--scales", "0.5,1", "--merge", "candidates"]
     assert run(app, ["detect", str(picture("a.jpg")), *options]).exit_code == 0
     model, given = stand_in.made
     assert (model, given["device"], given["backend"]) == ("x.xml", "cpu", "openvino")
     assert given["settings"] == Settings(
-        input_height=256, flip=True, person_threshold=0.3, joint_threshold=0.2, scales=(0.5, 1.0)
+        input_height=256, flip=True, person_threshold=0.3, joint_threshold=0.2, scales=(0.5, 1.0), merge="candidates"
     )
     assert run(app, ["detect", str(picture("a.jpg"))]).exit_code == 0
     assert stand_in.made == ("default", {"device": None, "backend": None, "settings": Settings()})
@@ -245,6 +245,7 @@ def test_options_reach_the_detector(picture: Picture, stand_in: type[StandIn]) -
         (["detect", "{tmp}"], "must be a folder of pictures but has none"),
         (["detect", "a.jpg", "--scales", "1,two"], "--scales must be numbers with commas between them but is '1,two'"),
         (["detect", "a.jpg", "--scales", "0"], "scales must be"),
+        (["detect", "a.jpg", "--merge", "both"], "merge must be one of"),
         (["detect", "a.jpg", "--input-height", "-3"], "input_height must be"),
         (["detect", "a.jpg", "--format", "xml"], "'xml' is not one of 'coco', 'openpose', 'none'"),
         (["detect", "a.jpg", "--model", "nonsense"], "model must be one of 'default'"),
