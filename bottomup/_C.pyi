@@ -190,6 +190,7 @@ class GroupingLinks:
         odds: float,
         height_spread: float,
     ) -> _Ints: ...
+    def unite(self, owner: _Ints, slots: _Ints, scales: _Floats, numbers: _Ints) -> tuple[_Ints, _Ints, _Floats]: ...
 
 def read_people(
     slots: _Ints,

@@ -237,6 +237,10 @@ class PersonJointGraph:
         sharing = settings.sharing_joints, settings.sharing_limit, settings.shared_limb, settings.shared_peak_cost
         return self.links.share(self.owner, self.slots, self.scales, self.responses, *sharing)
 
+    def unite(self, numbers: Ints) -> None:
+        """Let people who have the same of these numbers (P,), 0 to P - 1, and share no joint type be one person."""
+        self.owner, self.slots, self.scales = self.links.unite(self.owner, self.slots, self.scales, numbers)
+
     def to_networkx(self) -> networkx.Graph:
         """The graph for people who want to look: nodes ("person", i) and ("joint", j), edges with `weight`.
 

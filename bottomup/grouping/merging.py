@@ -38,14 +38,10 @@ def merge_touched(graph: PersonJointGraph, touched: Bools) -> Bools:
 def attach_orphans(graph: PersonJointGraph) -> bool:
     """Give small fragments that no limb reaches to the people whom they fit (see `orphans`).
 
-    Returns whether anything changed. Those who have nothing left stay until the graph is compacted.
+    Returns whether anything changed; then nobody is left who has nothing.
     """
-    group = graph.attach()
-    changed = (np.bincount(group, minlength=graph.num_people) != 1) | (group != np.arange(graph.num_people))
-    if not changed.any():
+    numbers = graph.attach()
+    if (numbers == np.arange(graph.num_people)).all():
         return False
-    pieces, graph.slots = graph.slots, np.full_like(graph.slots, -1)
-    np.maximum.at(graph.slots, group, pieces)
-    graph.owner = np.where(graph.owner >= 0, group[graph.owner], -1)
-    graph.measure(changed)
+    graph.unite(numbers)
     return True

@@ -13,8 +13,7 @@ from bottomup.grouping.merging import attach_orphans, merge_touched
 def group(graph: PersonJointGraph) -> None:
     """Group the graph's candidates into people, in place."""
     graph.settle()
-    if attach_orphans(graph):
-        graph.compact()
+    attach_orphans(graph)
     share_peaks(graph)
 
 

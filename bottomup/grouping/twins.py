@@ -143,6 +143,14 @@ class PlainGraph(PersonJointGraph):
     def share(self) -> tuple[Ints, Ints]:
         return share_numpy(self)
 
+    def unite(self, numbers: Ints) -> None:
+        changed = (np.bincount(numbers, minlength=self.num_people) != 1) | (numbers != np.arange(self.num_people))
+        pieces, self.slots = self.slots, np.full_like(self.slots, -1)
+        np.maximum.at(self.slots, numbers, pieces)
+        self.owner = np.where(self.owner >= 0, numbers[self.owner], -1)
+        self.measure(changed)
+        self.compact()
+
 
 def assign_numpy(edges: Edges) -> tuple[Ints, Ints]:
     """See `assignment.assign`; here every contested component is one dense call of SciPy's solver."""

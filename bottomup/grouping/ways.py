@@ -59,7 +59,6 @@ def group_optimally(graph: PersonJointGraph) -> None:
     """
     _settle_exactly(graph)
     attach_orphans(graph)
-    graph.compact()
     graph.measure()
     sweep.share_peaks(graph)
 

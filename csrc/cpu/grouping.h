@@ -98,31 +98,6 @@ class Links {
     std::vector<Link> links;
 };
 
-// Who holds what: owner (n,), slots (P, K) and scales (P,) as in PersonJointGraph. Somebody who holds nothing may be there.
-struct State {
-    int64_t joints = 0;
-    std::vector<int32_t> owner, slots;
-    std::vector<double> scales;
-
-    int64_t people() const { return int64_t(scales.size()); }
-    int32_t* row(int64_t person) { return slots.data() + person * joints; }
-    const int32_t* row(int64_t person) const { return slots.data() + person * joints; }
-    bool holds_nothing(int64_t person) const {
-        bool nothing = true;
-        for (int64_t joint = 0; joint < joints; ++joint) nothing &= row(person)[joint] < 0;
-        return nothing;
-    }
-    void hold(int64_t person, int64_t joint, int32_t candidate) {
-        owner[size_t(candidate)] = int32_t(person);
-        row(person)[joint] = candidate;
-    }
-    int64_t add_person();
-    // Lets one person hold all that another holds, with whom it shares no type.
-    void absorb(int64_t person, int64_t other);
-    // Drops the people without anything and returns the numbers of the others, whose order stays.
-    std::vector<int64_t> compact();
-};
-
 // Some of the people, each once.
 struct PersonSet {
     std::vector<char> has;  // of each person
@@ -145,6 +120,33 @@ struct PersonSet {
     }
     // That of a person that may have come later.
     bool contains(int64_t person) const { return person < int64_t(has.size()) && has[size_t(person)]; }
+};
+
+// Who holds what: owner (n,), slots (P, K) and scales (P,) as in PersonJointGraph. Somebody who holds nothing may be there.
+struct State {
+    int64_t joints = 0;
+    std::vector<int32_t> owner, slots;
+    std::vector<double> scales;
+
+    int64_t people() const { return int64_t(scales.size()); }
+    int32_t* row(int64_t person) { return slots.data() + person * joints; }
+    const int32_t* row(int64_t person) const { return slots.data() + person * joints; }
+    bool holds_nothing(int64_t person) const {
+        bool nothing = true;
+        for (int64_t joint = 0; joint < joints; ++joint) nothing &= row(person)[joint] < 0;
+        return nothing;
+    }
+    void hold(int64_t person, int64_t joint, int32_t candidate) {
+        owner[size_t(candidate)] = int32_t(person);
+        row(person)[joint] = candidate;
+    }
+    int64_t add_person();
+    // Lets one person hold all that another holds, with whom it shares no type.
+    void absorb(int64_t person, int64_t other);
+    // Lets some people be one: all of those whose `numbers` (P,) are the same, who share no type. Returns who changed.
+    PersonSet unite(const int64_t* numbers);
+    // Drops the people without anything and returns the numbers of the others, whose order stays.
+    std::vector<int64_t> compact();
 };
 
 // Edges of the person-joint graph for one joint type, candidate by candidate.

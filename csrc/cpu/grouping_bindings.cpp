@@ -179,6 +179,19 @@ py::array attach(const Graph& graph, const Ints& owner, const Ints& slots, const
     return to_numpy(std::move(groups));
 }
 
+py::tuple unite(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales, const Ints& numbers) {
+    State state = graph.state(owner, slots, scales);
+    check_shape("numbers", numbers, {state.people()});
+    check_range<int64_t>("numbers", numbers.data(), numbers.size(), 0, state.people());
+    {
+        const py::gil_scoped_release release;
+        for (const int32_t person : state.unite(numbers.data()).members)
+            state.scales[size_t(person)] = grouping::measure(*graph.rule, graph.links, state, person);
+        state.compact();
+    }
+    return to_python(std::move(state));
+}
+
 }  // namespace
 
 void bind_grouping(py::module_& m) {
@@ -214,7 +227,8 @@ void bind_grouping(py::module_& m) {
         .def("mergers", &mergers, owner, slots, scales, touched)
         .def("exchanges", &exchanges, owner, slots, scales, touched)
         .def("attach", &attach, owner, slots, scales, py::arg("xy").noconvert(), py::arg("body"),
-             py::arg("orphan_joints"), py::arg("odds"), py::arg("height_spread"));
+             py::arg("orphan_joints"), py::arg("odds"), py::arg("height_spread"))
+        .def("unite", &unite, owner, slots, scales, py::arg("numbers").noconvert());
     bind_grouping_functions(m);
 }
 

@@ -21,6 +21,24 @@ void State::absorb(int64_t person, int64_t other) {
     }
 }
 
+PersonSet State::unite(const int64_t* numbers) {
+    PersonSet changed(people());
+    for (int64_t person = 0; person < people(); ++person) {
+        if (numbers[person] == person) continue;
+        changed.add(person), changed.add(numbers[person]);
+    }
+    // They may have changed numbers in a circle, so all let go before anybody takes.
+    std::vector<std::pair<int64_t, int32_t>> held;  // by whom from now on
+    for (const int32_t person : changed.members)
+        for (int64_t joint = 0; joint < joints; ++joint) {
+            int32_t& candidate = row(person)[joint];
+            if (candidate >= 0) held.emplace_back(numbers[person] * joints + joint, candidate);
+            candidate = -1;
+        }
+    for (const auto& [slot, candidate] : held) hold(slot / joints, slot % joints, candidate);
+    return changed;
+}
+
 std::vector<int64_t> State::compact() {
     std::vector<int64_t> kept;
     for (int64_t person = 0; person < people(); ++person) {
