@@ -149,7 +149,7 @@ class Settings:
     person_cost: float = 0.25
     missing_limb_cost: float = 0.3
     length_tolerance: float = 0.15
-    shared_peak_cost: float = 0.7
+    shared_peak_cost: float = 0.75
     sharing_joints: int = 4
     sharing_limit: float = 0.6
     shared_limb: float = 0.7
