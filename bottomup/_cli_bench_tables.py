@@ -17,19 +17,7 @@ _GPU_NOTE = (
     "bytes of the heatmaps over the time of detect, as a share of the bytes read and written over the time of a copy."
 )
 _STEPS = (*STEPS[:-1], "results")  # "people" is how many there are
-_DECODE: tuple[str, ...] = (
-    "people",
-    "map",
-    "found",
-    "copy",
-    "peaks",
-    "limbs",
-    "grouping",
-    "results",
-    "total",
-    "p95",
-    "x copy",
-)
+_DECODE: tuple[str, ...] = ("people", "map", "found", "copy", *_STEPS, "total", "p95", "x copy")
 _MEMORY: tuple[str, ...] = ("MB", "process MB")
 _DECODE_NOTE = "\nMedian milliseconds; x copy: in multiples of copying all fields into warm memory, same rounds."
 _MEMORY_NOTE = "\nMB: what NumPy and Python hold at the peak beyond the fields; process MB: growth of a process's peak."

@@ -95,7 +95,9 @@ def resolve_model(model: str | os.PathLike[str]) -> Path:
     path = Path(model)
     if path.suffix.lower() not in (".xml", ".safetensors") and not path.exists():
         known = ", ".join(repr(name) for name in NETWORKS)
-        raise ValueError(f"model must be one of {known} or the path of an .xml or .safetensors file but is {name!r}")
+        raise ValueError(
+            f"model must be one of {known} or the path of a .safetensors, .xml or .onnx file but is {name!r}"
+        )
     return path
 
 

@@ -33,6 +33,8 @@ def test_decode_prints_and_writes_every_figure(tmp_path: Path) -> None:
     header, *rows = table(output)
     assert header[:3] == ["people", "map", "found"]
     assert [row[:2] for row in rows] == [["1", "46x82"], ["5", "46x82"]]
+    assert [len(row) for row in rows] == 2 * [len(header)]  # a name for each figure
+    assert "traces" in header
     with files["csv"].open() as file:
         lines = list(csv.DictReader(file))
     assert [line["stage"] for line in lines] == 2 * ["copy", *STEPS, "total"]
