@@ -160,7 +160,6 @@ class GroupingLinks:
         slots: _Ints,
         scales: _Floats,
         responses: _Floats,
-        changed: _Bools | None,
         most_sweeps: int,
         most_rounds: int,
     ) -> tuple[_Ints, _Ints, _Floats]: ...

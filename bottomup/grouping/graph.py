@@ -181,10 +181,10 @@ class PersonJointGraph:
         )
         return kept, moved
 
-    def settle(self, changed: Bools | None = None) -> None:
+    def settle(self) -> None:
         """Sweep, merge fragments and exchange branches until F grows no more; see `sweep.settle`."""
         self.owner, self.slots, self.scales = self.links.settle(
-            self.owner, self.slots, self.scales, self.responses, changed, MOST_SWEEPS, MOST_ROUNDS
+            self.owner, self.slots, self.scales, self.responses, MOST_SWEEPS, MOST_ROUNDS
         )
 
     # -- people ------------------------------------------------------------------------------------------------

@@ -17,15 +17,14 @@ def group(graph: PersonJointGraph) -> None:
     share_peaks(graph)
 
 
-def settle(graph: PersonJointGraph, changed: npt.NDArray[np.bool_] | None = None) -> None:
+def settle(graph: PersonJointGraph) -> None:
     """Sweep over the joint types, merge fragments and exchange branches until F grows no more.
 
     `PersonJointGraph.settle` is this loop, compiled; here it is step by step, for the plain twin of the graph.
-    Each step looks only at people who changed since it last came by, so what is settled costs nothing. `changed` (P,)
-    tells who did before the first; None looks at everybody.
+    Each step looks only at people who changed since it last came by, so what is settled costs nothing.
     """
     best = -float("inf")
-    pending = np.ones(graph.num_people, bool) if changed is None else changed  # for merging and exchanging
+    changed, pending = None, np.ones(graph.num_people, bool)  # for sweeping; for merging and exchanging
     for _ in range(MOST_SWEEPS):
         kept, moved = graph.sweep(changed)
         pending = np.append(pending, True)[kept] | moved  # the new ones, numbered -1, are

@@ -39,8 +39,8 @@ class PlainGraph(PersonJointGraph):
         plain.__dict__.update(graph.copy().__dict__)
         return plain
 
-    def settle(self, changed: Bools | None = None) -> None:
-        sweep.settle(self, changed)
+    def settle(self) -> None:
+        sweep.settle(self)
 
     def split(self, candidates: Ints) -> None:
         twin = np.full(len(self.types), -1, np.int64)

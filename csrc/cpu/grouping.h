@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../kernels.h"
+#include "grouping_sets.h"
 
 namespace bottomup::grouping {
 
@@ -36,6 +37,7 @@ struct Rule {
     std::vector<double> reach;       // (K, K) farthest distance of two joints as a share of the body's height, or NaN
     std::vector<double> limb_reach;  // (L,) the same of the limbs' ends
     std::vector<std::vector<int32_t>> neighbours;  // of each joint those that a limb joins it to
+    Sets beside;                                   // the same as sets
     std::vector<int32_t> order;                    // of the sweep
     std::vector<Pattern> patterns;
     std::vector<std::vector<uint64_t>> patterns_with;  // (L,) the patterns in which a limb loses an end, as bits
@@ -43,13 +45,17 @@ struct Rule {
 
     int64_t limb_count() const { return int64_t(limbs.size()); }
 
-    // What a limb adds to F when somebody of that scale (NaN if unknown) holds both ends: affinity times length prior.
+    // Whether a limb is longer than it should be of somebody of that scale (NaN if unknown), in cells.
+    bool is_long(double length, int32_t limb, double scale) const { return length > longest(limb, scale); }
+    // What a limb adds to F when such a person holds both ends: affinity times length prior.
     double limb_gain(double affinity, double length, int32_t limb, double scale) const {
-        double longest = scale * limb_reach[size_t(limb)];
-        if (longest < 1) longest = 1;
-        if (!(length > longest)) return affinity;
-        const double excess = (length / longest - 1) / length_tolerance;
+        if (!is_long(length, limb, scale)) return affinity;
+        const double excess = (length / longest(limb, scale) - 1) / length_tolerance;
         return excess > 9 ? 0 : affinity * std::exp(-0.5 * excess * excess);  // beyond 9 it is less than 1e-17
+    }
+    double longest(int32_t limb, double scale) const {
+        const double length = scale * limb_reach[size_t(limb)];
+        return length < 1 ? 1 : length;
     }
 
     // What a candidate adds to F by itself: as a person of one joint if that is worth it, else unused.
@@ -61,17 +67,12 @@ struct Rule {
     }
 };
 
-// A scored pair of candidates: `own` is the joint that the limb leaves.
+// A scored pair of candidates: `own` is the joint that the limb leaves; as a link, the one whose link it is.
 struct Pair {
     int32_t own, other, limb;
     float affinity, length;
 };
-
-// The same as one of the two sees it.
-struct Link {
-    int32_t other, limb;
-    float affinity, length;
-};
+using Link = Pair;
 
 // The scored pairs of one image, listed by candidate: those whose limb leaves it first, then those whose limb ends there.
 class Links {
@@ -124,25 +125,30 @@ struct PersonSet {
 
 // Who holds what: owner (n,), slots (P, K) and scales (P,) as in PersonJointGraph. Somebody who holds nothing may be there.
 struct State {
-    int64_t joints = 0;
+    State(int64_t joints, std::vector<int32_t> owner, std::vector<int32_t> slots, std::vector<double> scales);
+
+    int64_t joints;
     std::vector<int32_t> owner, slots;
     std::vector<double> scales;
+    Sets held;  // of each person the types
 
     int64_t people() const { return int64_t(scales.size()); }
-    int32_t* row(int64_t person) { return slots.data() + person * joints; }
     const int32_t* row(int64_t person) const { return slots.data() + person * joints; }
-    bool holds_nothing(int64_t person) const {
-        bool nothing = true;
-        for (int64_t joint = 0; joint < joints; ++joint) nothing &= row(person)[joint] < 0;
-        return nothing;
-    }
     void hold(int64_t person, int64_t joint, int32_t candidate) {
         owner[size_t(candidate)] = int32_t(person);
-        row(person)[joint] = candidate;
+        slots[size_t(person * joints + joint)] = candidate;
+        held.add(size_t(person), int32_t(joint));
+    }
+    // Leaves the candidate to whoever takes it next.
+    void release(int64_t person, int64_t joint) {
+        slots[size_t(person * joints + joint)] = -1;
+        held.remove(size_t(person), int32_t(joint));
     }
     int64_t add_person();
     // Lets one person hold all that another holds, with whom it shares no type.
     void absorb(int64_t person, int64_t other);
+    // Lets two people exchange what they hold of some types.
+    void exchange(int64_t one, int64_t other, const std::vector<int32_t>& types);
     // Lets some people be one: all of those whose `numbers` (P,) are the same, who share no type. Returns who changed.
     PersonSet unite(const int64_t* numbers);
     // Drops the people without anything and returns the numbers of the others, whose order stays.
@@ -150,21 +156,10 @@ struct State {
 };
 
 // Edges of the person-joint graph for one joint type, candidate by candidate.
-struct Edges {
-    std::vector<int32_t> person, candidate;
-    std::vector<double> weight;
-
-    void clear() { person.clear(), candidate.clear(), weight.clear(); }
-    void add(const Edges& from, size_t edge) {
-        person.push_back(from.person[edge]), candidate.push_back(from.candidate[edge]);
-        weight.push_back(from.weight[edge]);
-    }
-};
-
-// Two people who had better merge or exchange joints by a pattern.
-struct Couple {
-    int64_t first, second, pattern;
-    double gain;
+struct Edge {
+    double weight;
+    int32_t person, candidate;
+    int32_t shown;  // limbs that the candidate would have
 };
 
 // What bodies look like, lengths in heights of the person; see bottomup/grouping/whole_body.py. Joints that the model
@@ -222,17 +217,12 @@ std::vector<Pair> scored_pairs(const CandidateView& candidates, const PairView& 
                                const SupportRule& rule);
 double typical_affinity(const CandidateView& candidates, const PairView& pairs, int64_t image);
 
-// grouping_state.cpp: a person's height, and what a person adds to F.
-double measure(const Rule& rule, const Links& links, const State& state, int64_t person);
-double worth(const Rule& rule, const Links& links, const State& state, const double* responses, int64_t person);
-double objective(const Rule& rule, const Links& links, const State& state, const double* responses);
-
 // grouping_matching.cpp: the one-to-one matching of greatest total weight. What it needs is kept between calls.
 class Matcher {
    public:
     // The matching's edges by their index, candidate by candidate, as the edges must be listed. The people are any
     // numbers from 0 to below `people`, weights positive.
-    const std::vector<int32_t>& match(const Edges& edges, int64_t people);
+    const std::vector<int32_t>& match(const std::vector<Edge>& edges, int64_t people);
 
    private:
     using Reached = std::pair<double, int32_t>;  // distance, person: ties by index
@@ -243,7 +233,7 @@ class Matcher {
     void update_prices(size_t root, double shortest);
     void shift(size_t root, size_t dropped, int32_t person);
 
-    const Edges* edges = nullptr;
+    const Edge* edges = nullptr;
     std::vector<size_t> start;  // of each row's edges; a row is a candidate
     std::vector<double> row_price;
     std::vector<int32_t> row_edge;        // by which a row is matched, or -1
@@ -256,30 +246,30 @@ class Matcher {
     std::vector<int32_t> matched;
 };
 
-// grouping_edges.cpp: the edges of one candidate after another; what is counted for each person is kept between calls and
-// wiped after.
+// grouping_edges.cpp: the edges that pass between people and candidates, whoever holds these. Memory is kept between
+// calls.
 class EdgeFinder {
    public:
     EdgeFinder(const Rule& rule_, const Links& links_, const double* responses_)
         : rule(rule_), links(links_), responses(responses_) {}
 
-    // Adds the edges that pass between people and a candidate, whose holder does not matter.
-    void find(const State& state, int32_t candidate, Edges& found);
+    const std::vector<Edge>& find(const State& state, const std::vector<int32_t>& candidates);
 
    private:
+    struct Held {
+        const Link* link;
+        int32_t person;
+    };
+
+    void find_held(const State& state, const std::vector<int32_t>& candidates);
+    void unite();
+
     const Rule& rule;
     const Links& links;
     const double* responses;
-    std::vector<int32_t> shown, near;
-    std::vector<double> gains;
+    std::vector<Held> held;  // links to what people hold
+    std::vector<Edge> found;
 };
-Edges edges(const Rule& rule, const Links& links, const State& state, const double* responses, int64_t joint);
-
-// grouping_couples.cpp and grouping_exchange.cpp: who merges and who exchanges what, the best first, each person at most
-// once. Two people neither of whom is touched are left out.
-std::vector<Couple> mergers(const Rule& rule, const Links& links, const State& state, const PersonSet& touched);
-std::vector<Couple> exchanges(const Rule& rule, const Links& links, const State& state, const PersonSet& touched);
-std::vector<Couple> each_once(std::vector<Couple>&& couples, int64_t people);
 
 // grouping_bodies.cpp: for each person the number of the group of pieces that becomes one person.
 std::vector<int64_t> attach(const Rule& rule, const WholeBody& body, const State& state, const double* xy,
@@ -289,9 +279,9 @@ std::vector<int64_t> attach(const Rule& rule, const WholeBody& body, const State
 std::vector<SharedPeak> share(const Rule& rule, const Links& links, const State& state, const double* responses,
                               const SharingRule& sharing);
 
-// grouping_settle.cpp: bottomup/grouping/sweep.py's `settle`, all of it. `changed`: who did, or null for everybody.
-void settle(const Rule& rule, const Links& links, const double* responses, State& state, const PersonSet* changed,
-            int most_sweeps, int most_rounds);
+// grouping_settle.cpp: bottomup/grouping/sweep.py's `settle`, all of it.
+void settle(const Rule& rule, const Links& links, const double* responses, State& state, int most_sweeps,
+            int most_rounds);
 
 // grouping_results.cpp. `sure` (P,): for whom core_threshold is waived, or null.
 Results read_people(const int64_t* slots, int64_t people, int64_t joints, const double* xy, const double* scores,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "grouping_couples.h"
 #include "grouping_graph.h"
 #include "grouping_sweep.h"
 
@@ -14,7 +15,6 @@ using grouping::PersonSet;
 using grouping::Rule;
 using grouping::State;
 using grouping::WholeBody;
-using OptionalBools = std::optional<Bools>;
 
 PersonSet to_set(const char* name, const Bools& flags, const State& state) {
     check_shape(name, flags, {state.people()});
@@ -22,10 +22,6 @@ PersonSet to_set(const char* name, const Bools& flags, const State& state) {
     for (int64_t person = 0; person < state.people(); ++person)
         if (flags.data()[person]) people.add(person);
     return people;
-}
-
-std::optional<PersonSet> to_set(const char* name, const OptionalBools& flags, const State& state) {
-    return flags ? std::optional<PersonSet>(to_set(name, *flags, state)) : std::nullopt;
 }
 
 py::array_t<int64_t> to_numbers(const std::vector<int32_t>& numbers) {
@@ -42,10 +38,11 @@ py::tuple to_python(State&& state) {
 
 // `changed` may be None.
 py::tuple sweep(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
-                const Floats& responses, const OptionalBools& changed) {
+                const Floats& responses, const std::optional<Bools>& changed) {
     State state = graph.state(owner, slots, scales);
     const double* values = graph.responses(responses);
-    const std::optional<PersonSet> who = to_set("changed", changed, state);
+    std::optional<PersonSet> who;
+    if (changed) who = to_set("changed", *changed, state);
     const int64_t before = state.people();
     std::vector<int64_t> kept;
     std::vector<char> moved;
@@ -65,13 +62,12 @@ py::tuple sweep(const Graph& graph, const Ints& owner, const Ints& slots, const 
 }
 
 py::tuple settle(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
-                 const Floats& responses, const OptionalBools& changed, int most_sweeps, int most_rounds) {
+                 const Floats& responses, int most_sweeps, int most_rounds) {
     State state = graph.state(owner, slots, scales);
     const double* values = graph.responses(responses);
-    const std::optional<PersonSet> who = to_set("changed", changed, state);
     {
         const py::gil_scoped_release release;
-        grouping::settle(*graph.rule, graph.links, values, state, who ? &*who : nullptr, most_sweeps, most_rounds);
+        grouping::settle(*graph.rule, graph.links, values, state, most_sweeps, most_rounds);
     }
     return to_python(std::move(state));
 }
@@ -81,12 +77,15 @@ py::tuple edges(const Graph& graph, int64_t joint, const Ints& owner, const Ints
     const State state = graph.state(owner, slots, scales);
     const double* values = graph.responses(responses);
     check(joint >= 0 && joint < graph.rule->joints, "joint must be one of the skeleton's");
-    grouping::Edges found;
+    std::vector<int64_t> person, candidate;
+    std::vector<double> weight;
     {
         const py::gil_scoped_release release;
-        found = grouping::edges(*graph.rule, graph.links, state, values, joint);
+        grouping::EdgeFinder finder(*graph.rule, graph.links, values);
+        for (const grouping::Edge& edge : finder.find(state, graph.links.members[size_t(joint)]))
+            person.push_back(edge.person), candidate.push_back(edge.candidate), weight.push_back(edge.weight);
     }
-    return py::make_tuple(to_numbers(found.person), to_numbers(found.candidate), to_numpy(std::move(found.weight)));
+    return py::make_tuple(to_numpy(std::move(person)), to_numpy(std::move(candidate)), to_numpy(std::move(weight)));
 }
 
 py::array measure(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales, const Bools& which) {
@@ -94,8 +93,7 @@ py::array measure(const Graph& graph, const Ints& owner, const Ints& slots, cons
     const PersonSet people = to_set("which", which, state);
     {
         const py::gil_scoped_release release;
-        for (const int32_t person : people.members)
-            state.scales[size_t(person)] = grouping::measure(*graph.rule, graph.links, state, person);
+        grouping::measure(*graph.rule, graph.links, state, people);
     }
     return to_numpy(std::move(state.scales));
 }
@@ -105,7 +103,10 @@ double objective(const Graph& graph, const Ints& owner, const Ints& slots, const
     const State state = graph.state(owner, slots, scales);
     const double* values = graph.responses(responses);
     const py::gil_scoped_release release;
-    return grouping::objective(*graph.rule, graph.links, state, values);
+    const grouping::Within within(*graph.rule, graph.links, state);
+    double sum = 0;
+    for (int64_t person = 0; person < state.people(); ++person) sum += within.worth(state, values, person);
+    return sum;
 }
 
 // (person, candidate), each (n,).
@@ -132,27 +133,18 @@ py::tuple to_python(const std::vector<Couple>& couples) {
     return py::make_tuple(to_numpy(std::move(first)), to_numpy(std::move(second)), to_numpy(std::move(pattern)));
 }
 
-template <class Find>
+template <std::vector<Couple> (grouping::CoupleFinder::*find)(const PersonSet&)>
 py::tuple couples_of(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
-                     const Bools& touched, Find find) {
+                     const Bools& touched) {
     const State state = graph.state(owner, slots, scales);
     const PersonSet people = to_set("touched", touched, state);
     std::vector<Couple> couples;
     {
         const py::gil_scoped_release release;
-        couples = find(*graph.rule, graph.links, state, people);
+        const grouping::Within within(*graph.rule, graph.links, state);
+        couples = (grouping::CoupleFinder(*graph.rule, graph.links, state, within).*find)(people);
     }
     return to_python(couples);
-}
-
-py::tuple mergers(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
-                  const Bools& touched) {
-    return couples_of(graph, owner, slots, scales, touched, grouping::mergers);
-}
-
-py::tuple exchanges(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
-                    const Bools& touched) {
-    return couples_of(graph, owner, slots, scales, touched, grouping::exchanges);
 }
 
 std::shared_ptr<WholeBody> make_body(const Bools& known, const Floats& mean, const Floats& covariance) {
@@ -185,8 +177,7 @@ py::tuple unite(const Graph& graph, const Ints& owner, const Ints& slots, const 
     check_range<int64_t>("numbers", numbers.data(), numbers.size(), 0, state.people());
     {
         const py::gil_scoped_release release;
-        for (const int32_t person : state.unite(numbers.data()).members)
-            state.scales[size_t(person)] = grouping::measure(*graph.rule, graph.links, state, person);
+        grouping::measure(*graph.rule, graph.links, state, state.unite(numbers.data()));
         state.compact();
     }
     return to_python(std::move(state));
@@ -204,7 +195,7 @@ void bind_grouping(py::module_& m) {
              py::arg("covariance").noconvert());
     const auto owner = py::arg("owner").noconvert(), slots = py::arg("slots").noconvert();
     const auto scales = py::arg("scales").noconvert(), responses = py::arg("responses").noconvert();
-    const auto changed = py::arg("changed").noconvert(), touched = py::arg("touched").noconvert();
+    const auto touched = py::arg("touched").noconvert();
     py::class_<Graph>(m, "GroupingLinks")
         .def(py::init(&make_graph), py::arg("rule"), py::arg("types").noconvert(), py::arg("own").noconvert(),
              py::arg("other").noconvert(), py::arg("limb").noconvert(), py::arg("affinity").noconvert(),
@@ -217,15 +208,14 @@ void bind_grouping(py::module_& m) {
         .def("split", &split_graph, py::arg("candidates").noconvert())
         .def("pairs", &pairs_of)
         .def("edges", &edges, py::arg("joint"), owner, slots, scales, responses)
-        .def("sweep", &sweep, owner, slots, scales, responses, changed)
-        .def("settle", &settle, owner, slots, scales, responses, changed, py::arg("most_sweeps"),
-             py::arg("most_rounds"))
+        .def("sweep", &sweep, owner, slots, scales, responses, py::arg("changed").noconvert())
+        .def("settle", &settle, owner, slots, scales, responses, py::arg("most_sweeps"), py::arg("most_rounds"))
         .def("measure", &measure, owner, slots, scales, py::arg("which").noconvert())
         .def("objective", &objective, owner, slots, scales, responses)
         .def("share", &share, owner, slots, scales, responses, py::arg("sharing_joints"), py::arg("limit"),
              py::arg("same_limb"), py::arg("cost"))
-        .def("mergers", &mergers, owner, slots, scales, touched)
-        .def("exchanges", &exchanges, owner, slots, scales, touched)
+        .def("mergers", &couples_of<&grouping::CoupleFinder::mergers>, owner, slots, scales, touched)
+        .def("exchanges", &couples_of<&grouping::CoupleFinder::exchanges>, owner, slots, scales, touched)
         .def("attach", &attach, owner, slots, scales, py::arg("xy").noconvert(), py::arg("body"),
              py::arg("orphan_joints"), py::arg("odds"), py::arg("height_spread"))
         .def("unite", &unite, owner, slots, scales, py::arg("numbers").noconvert());

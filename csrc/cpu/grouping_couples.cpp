@@ -1,18 +1,12 @@
 // Fragments of one person: who merges with whom.
+#include "grouping_couples.h"
+
 #include <algorithm>
 #include <cmath>
-
-#include "grouping.h"
+#include <tuple>
 
 namespace bottomup::grouping {
 namespace {
-
-bool share_a_type(const Rule& rule, const State& state, int64_t a, int64_t b) {
-    const int32_t *one = state.row(a), *other = state.row(b);
-    int32_t both = -1;  // not negative once a type is held by both; no branch, so that the loop is vectorised
-    for (int64_t joint = 0; joint < rule.joints; ++joint) both &= one[joint] | other[joint];
-    return both >= 0;
-}
 
 // Limbs that the joints of two people together would have, one end each.
 int64_t limbs_between(const Rule& rule, const State& state, int64_t a, int64_t b) {
@@ -25,57 +19,101 @@ int64_t limbs_between(const Rule& rule, const State& state, int64_t a, int64_t b
 
 }  // namespace
 
+CoupleFinder::CoupleFinder(const Rule& rule_, const Links& links_, const State& state_, const Within& within_)
+    : rule(rule_), links(links_), state(state_), within(within_), change(rule_.limbs.size()),
+      chosen((rule_.patterns.size() + 63) / 64) {}
+
+// The larger body decides how long a limb may be: a fragment of few joints does not know its scale.
+double CoupleFinder::scale_of(int64_t a, int64_t b) const {
+    return std::fmax(state.scales[size_t(a)], state.scales[size_t(b)]);
+}
+
+void CoupleFinder::find_contacts(const PersonSet& touched) {
+    if (16 * int64_t(touched.members.size()) > state.people())
+        find_among_all(touched);
+    else
+        find_around(touched);
+}
+
+// All pairs in one go, without a branch for each: few join two people.
+void CoupleFinder::find_among_all(const PersonSet& touched) {
+    contacts.resize(links.pairs.size() + 1);
+    size_t count = 0;
+    for (const Pair& pair : links.pairs) {
+        const int32_t a = state.owner[size_t(pair.own)], b = state.owner[size_t(pair.other)];
+        contacts[count] = {std::min(a, b), std::max(a, b), pair.limb, a > b, pair.affinity, pair.length};
+        count += (a >= 0) & (b >= 0) & (a != b);
+    }
+    contacts.resize(count), count = 0;
+    for (const Contact& contact : contacts) {
+        contacts[count] = contact;
+        count += touched.contains(contact.first) | touched.contains(contact.second);
+    }
+    contacts.resize(count);
+}
+
+// The same by the joints of those who are touched.
+void CoupleFinder::find_around(const PersonSet& touched) {
+    contacts.clear();
+    for (const int32_t a : touched.members)
+        for (int64_t joint = 0; joint < rule.joints; ++joint) {
+            const int32_t candidate = state.row(a)[joint];
+            if (candidate < 0) continue;
+            for (const Link *link = links.begin(candidate), *end = links.end(candidate); link != end; ++link) {
+                const int32_t b = state.owner[size_t(link->other)];
+                if (b < 0 || b == a || (b < a && touched.contains(b))) continue;  // that pair has been found by b
+                const bool leaves = link < links.middle(candidate);
+                contacts.push_back(
+                    {std::min(a, b), std::max(a, b), link->limb, leaves == (a > b), link->affinity, link->length});
+            }
+        }
+}
+
+// Those of the same two people side by side.
+void CoupleFinder::sort_contacts() {
+    std::sort(contacts.begin(), contacts.end(), [](const Contact& a, const Contact& b) {
+        return std::tie(a.first, a.second, a.limb, a.backwards) < std::tie(b.first, b.second, b.limb, b.backwards);
+    });
+}
+
+std::vector<Couple> CoupleFinder::mergers(const PersonSet& touched) {
+    find_contacts(touched);
+    size_t count = 0;
+    for (const Contact& contact : contacts) {
+        contacts[count] = contact;
+        count += !state.held.meet(size_t(contact.first), state.held, size_t(contact.second));
+    }
+    contacts.resize(count);
+    sort_contacts();
+    std::vector<Couple> found;
+    for (size_t n = 0, next; n < count; n = next) {
+        const int32_t a = contacts[n].first, b = contacts[n].second;
+        double gain = 0;
+        for (next = n; next < count && contacts[next].first == a && contacts[next].second == b; ++next) {
+            const Contact& one = contacts[next];
+            gain += rule.limb_gain(one.affinity, one.length, one.limb, scale_of(a, b));
+        }
+        const int64_t expected = limbs_between(rule, state, a, b);
+        gain += rule.person_cost - rule.missing_limb_cost * double(expected - int64_t(next - n));
+        if (gain > 0) found.push_back({a, b, -1, gain});
+    }
+    return each_once(std::move(found), state.people());
+}
+
 // The best first, ties by index; of those whom a better couple has, none.
 std::vector<Couple> each_once(std::vector<Couple>&& couples, int64_t people) {
     std::sort(couples.begin(), couples.end(), [](const Couple& a, const Couple& b) {
         if (a.gain != b.gain) return a.gain > b.gain;
         return a.first != b.first ? a.first < b.first : a.second < b.second;
     });
-    std::vector<bool> touched(static_cast<size_t>(people));
+    PersonSet touched(people);
     std::vector<Couple> chosen;
     for (const Couple& couple : couples) {
-        if (touched[size_t(couple.first)] || touched[size_t(couple.second)]) continue;
-        touched[size_t(couple.first)] = touched[size_t(couple.second)] = true;
+        if (touched.contains(couple.first) || touched.contains(couple.second)) continue;
+        touched.add(couple.first), touched.add(couple.second);
         chosen.push_back(couple);
     }
     return chosen;
-}
-
-std::vector<Couple> mergers(const Rule& rule, const Links& links, const State& state, const PersonSet& touched) {
-    enum : int32_t { kUnseen = -1, kNever = -2 };
-    std::vector<int32_t> place(size_t(state.people()), kUnseen);  // of each person's merger with the one in turn
-    std::vector<int64_t> seen;
-    std::vector<Couple> near, all;
-    std::vector<int64_t> shown;
-    for (const int64_t a : touched.members) {
-        for (int64_t joint = 0; joint < rule.joints; ++joint) {
-            const int32_t candidate = state.row(a)[joint];
-            if (candidate < 0) continue;
-            for (const Link* link = links.begin(candidate); link != links.end(candidate); ++link) {
-                const int64_t b = state.owner[size_t(link->other)];
-                if (b < 0 || b == a || (b < a && touched.contains(b))) continue;  // the earlier one's turn had that pair
-                int32_t& at = place[size_t(b)];
-                if (at == kUnseen) {
-                    seen.push_back(b);
-                    at = share_a_type(rule, state, a, b) ? int32_t(kNever) : int32_t(near.size());
-                    if (at >= 0) near.push_back({std::min(a, b), std::max(a, b), -1, 0}), shown.push_back(0);
-                }
-                if (at == kNever) continue;
-                // The larger body decides how long a limb may be: a fragment of few joints does not know its scale.
-                const double scale = std::fmax(state.scales[size_t(a)], state.scales[size_t(b)]);
-                near[size_t(at)].gain += rule.limb_gain(link->affinity, link->length, link->limb, scale);
-                ++shown[size_t(at)];
-            }
-        }
-        for (size_t n = 0; n < near.size(); ++n) {
-            const int64_t expected = limbs_between(rule, state, near[n].first, near[n].second);
-            near[n].gain += rule.person_cost - rule.missing_limb_cost * double(expected - shown[n]);
-            if (near[n].gain > 0) all.push_back(near[n]);
-        }
-        for (const int64_t b : seen) place[size_t(b)] = kUnseen;
-        seen.clear(), near.clear(), shown.clear();
-    }
-    return each_once(std::move(all), state.people());
 }
 
 }  // namespace bottomup::grouping

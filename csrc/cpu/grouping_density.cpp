@@ -60,20 +60,30 @@ void Density::fill(const std::vector<Seen>& seen, uint64_t wanted, Table& into) 
 }
 
 // The first steps of a factorisation C = L D L', on the upper triangle; each takes what one row says out of those below.
+// The rows come in pairs, x and y of a joint, and every other row takes out what both of a pair say at once.
 void Density::eliminate(Table& of, size_t rows, size_t steps, Sums& sums) const {
     const size_t width = of.width;
-    for (size_t step = 0; step < steps; ++step) {
-        const double* __restrict row = of.row(step);
-        const double variance = row[step], inverse = 1 / variance, w = row[rows], y = row[rows + 1];
-        sums.a += y * y * inverse, sums.b += y * w * inverse, sums.c += w * w * inverse;
-        sums.det *= variance;
-        if (sums.det < kSmall) sums.log_det += std::log(sums.det), sums.det = 1;
-        for (size_t r = step + 1; r < rows; ++r) {
-            const double share = row[r] * inverse;
+    for (size_t step = 0; step < steps; step += 2) {
+        const double* __restrict one = of.row(step);
+        double* __restrict other = of.row(step + 1);
+        const double first = add(one, step, rows, sums), share = one[step + 1] * first;
+        for (size_t s = step + 1; s < width; ++s) other[s] -= share * one[s];
+        const double second = add(other, step + 1, rows, sums);
+        for (size_t r = step + 2; r < rows; ++r) {
+            const double mine = one[r] * first, theirs = other[r] * second;
             double* __restrict below = of.row(r);
-            for (size_t s = r; s < width; ++s) below[s] -= share * row[s];
+            for (size_t s = r; s < width; ++s) below[s] = (below[s] - mine * one[s]) - theirs * other[s];
         }
     }
+}
+
+// What a row says that has nothing more to do with those above. Returns the inverse of its variance.
+double Density::add(const double* row, size_t number, size_t rows, Sums& sums) const {
+    const double variance = row[number], inverse = 1 / variance, w = row[rows], y = row[rows + 1];
+    sums.a += y * y * inverse, sums.b += y * w * inverse, sums.c += w * w * inverse;
+    sums.det *= variance;
+    if (sums.det < kSmall) sums.log_det += std::log(sums.det), sums.det = 1;
+    return inverse;
 }
 
 // Of one joint and so many others.

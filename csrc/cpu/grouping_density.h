@@ -46,6 +46,7 @@ class Density {
 
     void fill(const std::vector<Seen>& seen, uint64_t wanted, Table& table);
     void eliminate(Table& table, size_t rows, size_t steps, Sums& sums) const;
+    double add(const double* row, size_t number, size_t rows, Sums& sums) const;
     double value_of(const Sums& sums, size_t others) const;
 
     const WholeBody& body;

@@ -44,9 +44,12 @@ py::array match(const Ints& person, const Ints& candidate, const Floats& weight,
     }
     check(count < INT32_MAX, "there must be fewer than 2^31 edges");
     // The candidates may have any numbers: here each has its place among them.
-    grouping::Edges edges{{person.data(), person.data() + count}, std::vector<int32_t>(size_t(count)), to_vector(weight)};
-    for (int64_t n = 1; n < count; ++n)
-        edges.candidate[size_t(n)] = edges.candidate[size_t(n - 1)] + (candidate.data()[n] != candidate.data()[n - 1]);
+    std::vector<grouping::Edge> edges;
+    int32_t place = 0;
+    for (int64_t n = 0; n < count; ++n) {
+        if (n > 0) place += candidate.data()[n] != candidate.data()[n - 1];
+        edges.push_back({weight.data()[n], int32_t(person.data()[n]), place, 0});
+    }
     std::vector<int32_t> matched;
     {
         const py::gil_scoped_release release;

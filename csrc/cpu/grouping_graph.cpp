@@ -38,12 +38,14 @@ std::shared_ptr<Rule> make_rule(const LimbArray& limbs, const Floats& reach, con
     rule->reach = to_vector(reach);
     rule->order = to_vector(order);
     rule->neighbours.resize(size_t(joints));
+    rule->beside = grouping::Sets(joints, joints);
     for (py::ssize_t n = 0; n < limbs.shape(0); ++n) {
         const int32_t a = limbs.at(n, 0), b = limbs.at(n, 1);
         rule->limbs.push_back({a, b});
         rule->limb_reach.push_back(reach.at(a, b));
         rule->neighbours[size_t(a)].push_back(b);
         rule->neighbours[size_t(b)].push_back(a);
+        rule->beside.add(size_t(a), b), rule->beside.add(size_t(b), a);
     }
     for (py::ssize_t n = 0; n < patterns.shape(0); ++n)
         rule->patterns.push_back(pattern_of(*rule, n, patterns.data(n, 0)));

@@ -44,7 +44,7 @@ class Groups {
     std::vector<int32_t> group;   // of each piece
     std::vector<int32_t> joints;  // how many each group has; this, `known` and `barred` only until the first exchange
     std::vector<uint64_t> known;  // those of them that the model knows
-    JointSets types, barred;      // which they are, and which keep others from being the same person
+    Sets types, barred;      // which they are, and which keep others from being the same person
 
    private:
     int32_t& link_to(int32_t piece);  // where it is named in its group's list

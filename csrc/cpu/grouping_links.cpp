@@ -16,8 +16,8 @@ Links::Links(const Rule& rule, std::vector<int32_t> types_, std::vector<Pair> pa
         before = range.end += range.middle;
     }
     for (const Pair& pair : pairs) {
-        links[size_t(ranges[size_t(pair.own)].begin++)] = {pair.other, pair.limb, pair.affinity, pair.length};
-        links[size_t(ranges[size_t(pair.other)].middle++)] = {pair.own, pair.limb, pair.affinity, pair.length};
+        links[size_t(ranges[size_t(pair.own)].begin++)] = pair;
+        links[size_t(ranges[size_t(pair.other)].middle++)] = {pair.other, pair.own, pair.limb, pair.affinity, pair.length};
     }
     before = 0;
     for (Range& range : ranges) {

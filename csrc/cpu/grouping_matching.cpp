@@ -12,12 +12,12 @@
 
 namespace bottomup::grouping {
 
-const std::vector<int32_t>& Matcher::match(const Edges& some_edges, int64_t people) {
-    edges = &some_edges;
-    const size_t count = edges->weight.size();
+const std::vector<int32_t>& Matcher::match(const std::vector<Edge>& some_edges, int64_t people) {
+    edges = some_edges.data();
+    const size_t count = some_edges.size();
     start.clear();
     for (size_t edge = 0; edge < count; ++edge)
-        if (edge == 0 || edges->candidate[edge] != edges->candidate[edge - 1]) start.push_back(edge);
+        if (edge == 0 || edges[edge].candidate != edges[edge - 1].candidate) start.push_back(edge);
     const size_t rows = start.size();
     start.push_back(count);
     row_price.assign(rows, 0);
@@ -33,18 +33,18 @@ const std::vector<int32_t>& Matcher::match(const Edges& some_edges, int64_t peop
     matched.clear();
     for (const int32_t edge : row_edge)
         if (edge >= 0) matched.push_back(edge);
-    for (const int32_t person : edges->person) price[size_t(person)] = 0, row_of[size_t(person)] = -1;
+    for (const Edge& edge : some_edges) price[size_t(edge.person)] = 0, row_of[size_t(edge.person)] = -1;
     return matched;
 }
 
 void Matcher::take_best(size_t row) {
     size_t best = start[row];
     for (size_t edge = best + 1; edge < start[row + 1]; ++edge) {
-        const double more = edges->weight[edge] - edges->weight[best];
-        if (more > 0 || (more == 0 && edges->person[edge] < edges->person[best])) best = edge;
+        const double more = edges[edge].weight - edges[best].weight;
+        if (more > 0 || (more == 0 && edges[edge].person < edges[best].person)) best = edge;
     }
-    row_price[row] = edges->weight[best];
-    int32_t& holder = row_of[size_t(edges->person[best])];
+    row_price[row] = edges[best].weight;
+    int32_t& holder = row_of[size_t(edges[best].person)];
     if (holder < 0) holder = int32_t(row), row_edge[row] = int32_t(best);
 }
 
@@ -77,8 +77,8 @@ void Matcher::augment(size_t root) {
 void Matcher::relax(size_t row, double length) {
     for (size_t edge = start[row]; edge < start[row + 1]; ++edge) {
         if (int32_t(edge) == row_edge[row]) continue;
-        const auto person = size_t(edges->person[edge]);
-        const double slack = row_price[row] + price[person] - edges->weight[edge];
+        const auto person = size_t(edges[edge].person);
+        const double slack = row_price[row] + price[person] - edges[edge].weight;
         const double through = length + std::max(slack, 0.0);  // below 0 only by rounding
         if (reached_by[person] >= 0 && through >= distance[person]) continue;
         if (reached_by[person] < 0) seen.push_back(int32_t(person));
@@ -105,7 +105,7 @@ void Matcher::update_prices(size_t root, double shortest) {
 void Matcher::shift(size_t root, size_t dropped, int32_t person) {
     if (person < 0) {
         if (dropped == root) return;
-        person = edges->person[size_t(row_edge[dropped])];
+        person = edges[size_t(row_edge[dropped])].person;
         row_edge[dropped] = -1;
         row_of[size_t(person)] = -1;
     }
@@ -115,7 +115,7 @@ void Matcher::shift(size_t root, size_t dropped, int32_t person) {
         row_edge[row] = reached_by[size_t(person)];
         row_of[size_t(person)] = int32_t(row);
         if (row == root) return;
-        person = edges->person[size_t(before)];
+        person = edges[size_t(before)].person;
     }
 }
 

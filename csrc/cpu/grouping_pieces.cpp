@@ -51,15 +51,22 @@ class Grid {
     double side;
 };
 
-bool is_near(const Piece& a, const Piece& b) {
-    double square = 0;
-    for (size_t axis = 0; axis < 2; ++axis) {
-        const double gap = std::max({a.low[axis] - b.high[axis], b.low[axis] - a.high[axis], 0.0});
-        square += gap * gap;
+// What it takes to tell whether a piece is near, side by side.
+struct Reach {
+    std::array<double, 2> low, high;
+    double height;
+    int32_t piece;
+
+    bool is_near(const Piece& other) const {
+        double square = 0;
+        for (size_t axis = 0; axis < 2; ++axis) {
+            const double gap = std::max(std::max(low[axis] - other.high[axis], other.low[axis] - high[axis]), 0.0);
+            square += gap * gap;
+        }
+        const double reach = std::max(height, other.height);
+        return square <= reach * reach;
     }
-    const double reach = std::max(a.height, b.height);
-    return square <= reach * reach;
-}
+};
 
 }  // namespace
 
@@ -118,18 +125,31 @@ void Pieces::find_near(double height) {
         }
         Lists inside;
         inside.assign(grid.squares(), pairs);
+        std::vector<Reach> small;  // square by square
+        for (size_t square = 0; square < grid.squares(); ++square)
+            for (const int32_t a : inside.of(square))
+                small.push_back({pieces[size_t(a)].low, pieces[size_t(a)].high, pieces[size_t(a)].height, a});
         pairs.clear();
         std::vector<int32_t> last(size(), -1);  // by whom each was seen
+        std::vector<int32_t> found(small.size() + 1);
         for (int32_t b = 0; b < count; ++b) {
             const Piece& other = pieces[size_t(b)];
             if (other.joints == 0) continue;
+            size_t near_ones = 0;
             grid.visit(other, other.height, [&](size_t square) {
-                for (const int32_t a : inside.of(square)) {
-                    if (last[size_t(a)] == b || (other.small && a >= b)) continue;  // of two small ones once is enough
-                    last[size_t(a)] = b;
-                    if (is_near(pieces[size_t(a)], other)) pairs.emplace_back(a, b), pairs.emplace_back(b, a);
+                const auto [from, to] = inside.range(square);
+                for (int32_t n = from; n < to; ++n) {
+                    found[near_ones] = small[size_t(n)].piece;
+                    near_ones += small[size_t(n)].is_near(other);
                 }
             });
+            for (size_t n = 0; n < near_ones; ++n) {
+                const int32_t a = found[n];
+                if (last[size_t(a)] == b || (other.small && a >= b)) continue;  // of two small ones once is enough
+                last[size_t(a)] = b;
+                if (!other.small && barred.meet(size_t(a), types, size_t(b))) continue;
+                pairs.emplace_back(a, b), pairs.emplace_back(b, a);
+            }
         }
     }
     near.assign(size(), pairs);

@@ -17,35 +17,11 @@ struct Lists {
 
     // From (list, number) pairs; the numbers of a list keep their order.
     void assign(size_t lists, const std::vector<std::pair<int32_t, int32_t>>& pairs);
+    std::pair<int32_t, int32_t> range(size_t list) const { return {start[list], start[list + 1]}; }
     Span of(size_t list) const { return {numbers.data() + start[list], numbers.data() + start[list + 1]}; }
 
    private:
     std::vector<int32_t> start, numbers;
-};
-
-// Sets of joint types, each some words of bits.
-class JointSets {
-   public:
-    JointSets(int64_t joints, int64_t sets) : words(size_t(joints + 63) / 64), bits(words * size_t(sets)) {}
-
-    void add(size_t set, int32_t joint) { bits[set * words + size_t(joint) / 64] |= uint64_t(1) << (joint % 64); }
-    void add(size_t set, const JointSets& others, size_t other) {
-        for (size_t word = 0; word < words; ++word) bits[set * words + word] |= others.bits[other * words + word];
-    }
-    void clear(size_t set) {
-        for (size_t word = 0; word < words; ++word) bits[set * words + word] = 0;
-    }
-    // Whether two sets have a type in common.
-    bool meet(size_t set, const JointSets& others, size_t other) const {
-        uint64_t both = 0;
-        for (size_t word = 0; word < words; ++word)
-            both |= bits[set * words + word] & others.bits[other * words + word];
-        return both != 0;
-    }
-
-   private:
-    size_t words;
-    std::vector<uint64_t> bits;
 };
 
 struct Piece {
@@ -69,8 +45,10 @@ class Pieces {
         to.insert(to.end(), seen.begin() + first[size_t(piece)], seen.begin() + first[size_t(piece) + 1]);
     }
 
-    JointSets types, barred;  // which each has; which keep others from being the same person
-    Lists near;  // of each those no farther from it than the taller one's height, one of the two being small
+    Sets types, barred;  // which each has; which keep others from being the same person
+    // Of each those no farther from it than the taller one's height, one of the two being small. Where the other one is
+    // not, and bars it, no group could take it in, so that is left out.
+    Lists near;
     bool any_small = false;
 
    private:

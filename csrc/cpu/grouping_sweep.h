@@ -18,11 +18,10 @@ class Sweep {
    private:
     enum : int8_t { kUnseen = 0, kSeen = 1, kChosen = 2 };
 
-    void choose_all(int64_t joint);
     void choose_changed(int64_t joint);
     void look_at(int32_t candidate);
     void choose(int32_t candidate);
-    void solve(int64_t joint);
+    void solve(int64_t joint, const std::vector<int32_t>& candidates, const std::vector<Edge>& edges);
     void stand_alone(int32_t before, int64_t joint, int32_t candidate);
 
     const Rule& rule;
@@ -31,11 +30,11 @@ class Sweep {
     State& state;
     EdgeFinder finder;
     Matcher matcher;
-    PersonSet moved, dirty, people;      // hold anything else than before; that, or changed already; of the components
-    std::vector<int8_t> where;           // of each candidate, kUnseen between types
+    PersonSet moved, dirty, people;  // hold anything else than before; that, or changed already; of the components
+    std::vector<int8_t> where;       // of each candidate, kUnseen between types
     std::vector<std::pair<int32_t, int32_t>> edges_of;  // of each candidate seen, in `found`
-    std::vector<int32_t> previous, chosen, seen;        // previous holders; candidates
-    Edges edges, found;
+    std::vector<int32_t> chosen, seen, previous;        // candidates; holders of those that are assigned
+    std::vector<Edge> found, edges;
 };
 
 }  // namespace bottomup::grouping

@@ -25,15 +25,6 @@ from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def beside(graph: PersonJointGraph, candidates: np.ndarray) -> np.ndarray:
-    """(P,) who holds a joint that a scored pair joins to one of the candidates."""
-    own, other = graph.pairs.own, graph.pairs.other
-    owner = graph.owner[np.concatenate([other[np.isin(own, candidates)], own[np.isin(other, candidates)]])]
-    mask = np.zeros(graph.num_people, bool)
-    mask[owner[owner >= 0]] = True
-    return mask
-
-
 def in_order(edges: Edges) -> list[np.ndarray]:
     order = np.lexsort((edges.candidate, edges.person))
     return [side[order] for side in edges]
@@ -167,10 +158,9 @@ def test_settling_at_once_equals_settling_step_by_step(seed: int, dealt_before: 
     check_consistent(graph)
     assert people_of(graph) == people_of(steps)
     shared = np.flatnonzero(np.random.default_rng(seed).random(len(graph.types)) < 0.2)
-    single = len(graph.types)
-    for one, way in ((graph, graph.settle), (steps, lambda changed: settle(steps, changed))):
+    for one, way in ((graph, graph.settle), (steps, lambda: settle(steps))):
         one.split(shared)
-        way(beside(one, np.arange(single, len(one.types))))
+        way()
     check_consistent(graph)
     assert people_of(graph) == people_of(steps)
 

@@ -1,0 +1,51 @@
+// Two people who had better merge, or exchange joints.
+#pragma once
+
+#include "grouping_within.h"
+
+namespace bottomup::grouping {
+
+struct Couple {
+    int64_t first, second, pattern;
+    double gain;
+};
+
+// The best of some couples, each person in one of them at most.
+std::vector<Couple> each_once(std::vector<Couple>&& couples, int64_t people);
+
+// Who merges and who exchanges what, the best first, each person at most once. Two people neither of whom is touched are
+// left out. Memory is kept between calls.
+class CoupleFinder {
+   public:
+    CoupleFinder(const Rule& rule, const Links& links, const State& state, const Within& within);
+
+    std::vector<Couple> mergers(const PersonSet& touched);    // grouping_couples.cpp
+    std::vector<Couple> exchanges(const PersonSet& touched);  // grouping_exchange.cpp
+
+   private:
+    // A limb between two people, `first` having the lower number.
+    struct Contact {
+        int32_t first, second, limb;
+        bool backwards;  // from `second` to `first`
+        float affinity, length;
+    };
+
+    void find_contacts(const PersonSet& touched);
+    void find_among_all(const PersonSet& touched);
+    void find_around(const PersonSet& touched);
+    void sort_contacts();
+    double scale_of(int64_t a, int64_t b) const;
+    bool may_pay(const Contact& contact) const;
+    void measure(int64_t a, int64_t b);
+    void choose_pattern(Couple& best);
+
+    const Rule& rule;
+    const Links& links;
+    const State& state;
+    const Within& within;
+    std::vector<Contact> contacts;
+    std::vector<double> change;    // (L,) what F gains by each limb that loses one end to the other person
+    std::vector<uint64_t> chosen;  // patterns, as bits
+};
+
+}  // namespace bottomup::grouping

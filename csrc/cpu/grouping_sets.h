@@ -1,0 +1,59 @@
+// Sets of joint types or limbs.
+#pragma once
+
+#include <bitset>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace bottomup::grouping {
+
+// Numbered sets, each some words of bits.
+class Sets {
+   public:
+    explicit Sets(int64_t members = 0, int64_t sets = 0) : words(size_t(members + 63) / 64) { resize(sets); }
+
+    void resize(int64_t sets) { bits.resize(words * size_t(sets)); }
+    void add(size_t set, int32_t member) { bits[set * words + size_t(member) / 64] |= uint64_t(1) << (member % 64); }
+    void remove(size_t set, int32_t member) {
+        bits[set * words + size_t(member) / 64] &= ~(uint64_t(1) << (member % 64));
+    }
+    void add(size_t set, const Sets& others, size_t other) {
+        for (size_t word = 0; word < words; ++word) bits[set * words + word] |= others.bits[other * words + word];
+    }
+    void clear(size_t set) {
+        for (size_t word = 0; word < words; ++word) bits[set * words + word] = 0;
+    }
+    // 64 members from 64 times `word` on.
+    void set_word(size_t set, size_t word, uint64_t members) { bits[set * words + word] = members; }
+    bool empty(size_t set) const {
+        uint64_t any = 0;
+        for (size_t word = 0; word < words; ++word) any |= bits[set * words + word];
+        return any == 0;
+    }
+    int count_common(size_t set, const Sets& others, size_t other) const {
+        int count = 0;
+        for (size_t word = 0; word < words; ++word)
+            count += int(std::bitset<64>(bits[set * words + word] & others.bits[other * words + word]).count());
+        return count;
+    }
+    // Whether two sets have a member in common, and whether one has any that the other lacks.
+    bool meet(size_t set, const Sets& others, size_t other) const {
+        uint64_t both = 0;
+        for (size_t word = 0; word < words; ++word)
+            both |= bits[set * words + word] & others.bits[other * words + word];
+        return both != 0;
+    }
+    bool exceed(size_t set, const Sets& others, size_t other) const {
+        uint64_t more = 0;
+        for (size_t word = 0; word < words; ++word)
+            more |= bits[set * words + word] & ~others.bits[other * words + word];
+        return more != 0;
+    }
+
+   private:
+    size_t words;
+    std::vector<uint64_t> bits;
+};
+
+}  // namespace bottomup::grouping

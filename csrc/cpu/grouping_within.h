@@ -1,0 +1,48 @@
+// The limbs that show within each person, kept beside the state so that nobody has to look for them among all pairs.
+#pragma once
+
+#include "grouping.h"
+
+namespace bottomup::grouping {
+
+class Within {
+   public:
+    // Of nobody so far.
+    Within(const Rule& rule, const Links& links);
+    // Of everybody, at the heights that the state has.
+    Within(const Rule& rule, const Links& links, const State& state);
+
+    // After some people's joints changed, and after that of their heights, which `measure` tells anew.
+    void look(const State& state, const PersonSet& people);
+    void measure(State& state, const PersonSet& people);
+
+    // What a person adds to F.
+    double worth(const State& state, const double* responses, int64_t person) const;
+
+    // A limb of a person; its length is less than 0 if it does not show.
+    struct Limb {
+        float affinity, length;
+    };
+    const Limb& limb(int64_t person, size_t number) const { return shown[size_t(person) * limbs + number]; }
+    // What F loses if the ends of a limb get apart: what it adds, less than 0 if it is missing.
+    double stay(int64_t person, size_t number) const { return stays[size_t(person) * limbs + number]; }
+
+    Sets touched, missing;     // of each person the limbs with one end or both, and those with both that do not show
+    std::vector<char> unsure;  // whose limbs are weighed without a height: no bound of what they are worth at one
+
+   private:
+    void look_at_all(const State& state);
+    void weigh(const State& state, int64_t person);
+    double height(int64_t person) const;
+
+    const Rule& rule;
+    const Links& links;
+    const size_t limbs;
+    std::vector<Limb> shown;    // (P + 1, L), the last row for whatever is nobody's
+    std::vector<double> stays;  // (P, L)
+};
+
+// Tells some people's heights anew.
+void measure(const Rule& rule, const Links& links, State& state, const PersonSet& people);
+
+}  // namespace bottomup::grouping
