@@ -189,6 +189,24 @@ class GroupingLinks:
         odds: float,
         height_spread: float,
     ) -> _Ints: ...
+    def group(
+        self,
+        owner: _Ints,
+        slots: _Ints,
+        scales: _Floats,
+        responses: _Floats,
+        xy: _Floats,
+        body: WholeBody,
+        most_sweeps: int,
+        most_rounds: int,
+        orphan_joints: int,
+        odds: float,
+        height_spread: float,
+        sharing_joints: int,
+        limit: float,
+        same_limb: float,
+        cost: float,
+    ) -> tuple[_Ints, _Ints, _Floats, _Ints]: ...
     def unite(self, owner: _Ints, slots: _Ints, scales: _Floats, numbers: _Ints) -> tuple[_Ints, _Ints, _Floats]: ...
 
 def read_people(

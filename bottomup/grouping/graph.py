@@ -106,13 +106,16 @@ class PersonJointGraph:
         A twin has the links and the place of its original, its response less `shared_peak_cost` and its score times
         `shared_score`.
         """
+        self._add_twins(candidates)
+        self.owner = np.concatenate([self.owner, np.full(len(candidates), -1)])
+
+    def _add_twins(self, candidates: Ints) -> None:
         self.links = self.links.split(candidates)
         self.types = np.concatenate([self.types, self.types[candidates]])
         self.xy = np.concatenate([self.xy, self.xy[candidates]])
         self.extents = np.concatenate([self.extents, self.extents[candidates]])
         self.scores = np.concatenate([self.scores, self.scores[candidates] * self.settings.shared_score])
         self.responses = np.concatenate([self.responses, self.responses[candidates] - self.settings.shared_peak_cost])
-        self.owner = np.concatenate([self.owner, np.full(len(candidates), -1)])
 
     # -- the objective -----------------------------------------------------------------------------------------
 
@@ -186,6 +189,17 @@ class PersonJointGraph:
         self.owner, self.slots, self.scales = self.links.settle(
             self.owner, self.slots, self.scales, self.responses, MOST_SWEEPS, MOST_ROUNDS
         )
+
+    def group(self) -> None:
+        """Group the candidates into people; see `sweep.group_in_steps`."""
+        settings = self.settings
+        self.owner, self.slots, self.scales, twins = self.links.group(
+            self.owner, self.slots, self.scales, self.responses, self.xy, self._body, MOST_SWEEPS, MOST_ROUNDS,
+            settings.orphan_joints, settings.orphan_odds, settings.height_spread,
+            settings.sharing_joints, settings.sharing_limit, settings.shared_limb, settings.shared_peak_cost,
+        )  # fmt: skip
+        if len(twins):
+            self._add_twins(twins)
 
     # -- people ------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from bottomup.grouping.exchange import exchange_touched
 from bottomup.grouping.graph import MOST_SWEEPS, PersonJointGraph
@@ -12,6 +11,11 @@ from bottomup.grouping.merging import attach_orphans, merge_touched
 
 def group(graph: PersonJointGraph) -> None:
     """Group the graph's candidates into people, in place."""
+    graph.group()
+
+
+def group_in_steps(graph: PersonJointGraph) -> None:
+    """`PersonJointGraph.group`, which is compiled, step by step."""
     graph.settle()
     attach_orphans(graph)
     share_peaks(graph)

@@ -39,6 +39,9 @@ class PlainGraph(PersonJointGraph):
         plain.__dict__.update(graph.copy().__dict__)
         return plain
 
+    def group(self) -> None:
+        sweep.group_in_steps(self)
+
     def settle(self) -> None:
         sweep.settle(self)
 

@@ -283,6 +283,12 @@ std::vector<SharedPeak> share(const Rule& rule, const Links& links, const State&
 void settle(const Rule& rule, const Links& links, const double* responses, State& state, int most_sweeps,
             int most_rounds);
 
+// grouping_settle.cpp: bottomup/grouping/sweep.py's `group`, all of it. Returns the candidates of which somebody has a
+// twin: these are numbered after all others.
+std::vector<int32_t> group(const Rule& rule, const Links& links, const WholeBody& body, const double* responses,
+                           const double* xy, State& state, int most_sweeps, int most_rounds, const OrphanRule& orphans,
+                           const SharingRule& sharing);
+
 // grouping_results.cpp. `sure` (P,): for whom core_threshold is waived, or null.
 Results read_people(const int64_t* slots, int64_t people, int64_t joints, const double* xy, const double* scores,
                     const bool* sure, const ResultRule& rule);

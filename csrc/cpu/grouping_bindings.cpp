@@ -40,6 +40,7 @@ py::tuple to_python(State&& state) {
 py::tuple sweep(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
                 const Floats& responses, const std::optional<Bools>& changed) {
     State state = graph.state(owner, slots, scales);
+    const grouping::Links& links = graph.links();
     const double* values = graph.responses(responses);
     std::optional<PersonSet> who;
     if (changed) who = to_set("changed", *changed, state);
@@ -48,7 +49,7 @@ py::tuple sweep(const Graph& graph, const Ints& owner, const Ints& slots, const 
     std::vector<char> moved;
     {
         const py::gil_scoped_release release;
-        grouping::Sweep sweep(*graph.rule, graph.links, values, state);
+        grouping::Sweep sweep(*graph.rule, links, values, state);
         const PersonSet& found = sweep.run(who ? &*who : nullptr);
         kept = state.compact();
         for (int64_t& person : kept) {
@@ -64,10 +65,11 @@ py::tuple sweep(const Graph& graph, const Ints& owner, const Ints& slots, const 
 py::tuple settle(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
                  const Floats& responses, int most_sweeps, int most_rounds) {
     State state = graph.state(owner, slots, scales);
+    const grouping::Links& links = graph.links();
     const double* values = graph.responses(responses);
     {
         const py::gil_scoped_release release;
-        grouping::settle(*graph.rule, graph.links, values, state, most_sweeps, most_rounds);
+        grouping::settle(*graph.rule, links, values, state, most_sweeps, most_rounds);
     }
     return to_python(std::move(state));
 }
@@ -75,14 +77,15 @@ py::tuple settle(const Graph& graph, const Ints& owner, const Ints& slots, const
 py::tuple edges(const Graph& graph, int64_t joint, const Ints& owner, const Ints& slots, const Floats& scales,
                 const Floats& responses) {
     const State state = graph.state(owner, slots, scales);
+    const grouping::Links& links = graph.links();
     const double* values = graph.responses(responses);
     check(joint >= 0 && joint < graph.rule->joints, "joint must be one of the skeleton's");
     std::vector<int64_t> person, candidate;
     std::vector<double> weight;
     {
         const py::gil_scoped_release release;
-        grouping::EdgeFinder finder(*graph.rule, graph.links, values);
-        for (const grouping::Edge& edge : finder.find(state, graph.links.members[size_t(joint)]))
+        grouping::EdgeFinder finder(*graph.rule, links, values);
+        for (const grouping::Edge& edge : finder.find(state, links.members[size_t(joint)]))
             person.push_back(edge.person), candidate.push_back(edge.candidate), weight.push_back(edge.weight);
     }
     return py::make_tuple(to_numpy(std::move(person)), to_numpy(std::move(candidate)), to_numpy(std::move(weight)));
@@ -90,10 +93,11 @@ py::tuple edges(const Graph& graph, int64_t joint, const Ints& owner, const Ints
 
 py::array measure(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales, const Bools& which) {
     State state = graph.state(owner, slots, scales);
+    const grouping::Links& links = graph.links();
     const PersonSet people = to_set("which", which, state);
     {
         const py::gil_scoped_release release;
-        grouping::measure(*graph.rule, graph.links, state, people);
+        grouping::measure(*graph.rule, links, state, people);
     }
     return to_numpy(std::move(state.scales));
 }
@@ -101,9 +105,10 @@ py::array measure(const Graph& graph, const Ints& owner, const Ints& slots, cons
 double objective(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
                  const Floats& responses) {
     const State state = graph.state(owner, slots, scales);
+    const grouping::Links& links = graph.links();
     const double* values = graph.responses(responses);
     const py::gil_scoped_release release;
-    const grouping::Within within(*graph.rule, graph.links, state);
+    const grouping::Within within(*graph.rule, links, state);
     double sum = 0;
     for (int64_t person = 0; person < state.people(); ++person) sum += within.worth(state, values, person);
     return sum;
@@ -113,12 +118,13 @@ double objective(const Graph& graph, const Ints& owner, const Ints& slots, const
 py::tuple share(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales, const Floats& responses,
                 int64_t sharing_joints, double limit, double same_limb, double cost) {
     const State state = graph.state(owner, slots, scales);
+    const grouping::Links& links = graph.links();
     const double* values = graph.responses(responses);
     std::vector<int64_t> person, candidate;
     {
         const py::gil_scoped_release release;
         for (const auto& peak :
-             grouping::share(*graph.rule, graph.links, state, values, {sharing_joints, limit, same_limb, cost}))
+             grouping::share(*graph.rule, links, state, values, {sharing_joints, limit, same_limb, cost}))
             person.push_back(peak.person), candidate.push_back(peak.candidate);
     }
     return py::make_tuple(to_numpy(std::move(person)), to_numpy(std::move(candidate)));
@@ -137,12 +143,13 @@ template <std::vector<Couple> (grouping::CoupleFinder::*find)(const PersonSet&)>
 py::tuple couples_of(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
                      const Bools& touched) {
     const State state = graph.state(owner, slots, scales);
+    const grouping::Links& links = graph.links();
     const PersonSet people = to_set("touched", touched, state);
     std::vector<Couple> couples;
     {
         const py::gil_scoped_release release;
-        const grouping::Within within(*graph.rule, graph.links, state);
-        couples = (grouping::CoupleFinder(*graph.rule, graph.links, state, within).*find)(people);
+        const grouping::Within within(*graph.rule, links, state);
+        couples = (grouping::CoupleFinder(*graph.rule, links, state, within).*find)(people);
     }
     return to_python(couples);
 }
@@ -157,12 +164,17 @@ std::shared_ptr<WholeBody> make_body(const Bools& known, const Floats& mean, con
     return std::make_shared<WholeBody>(flags, to_vector(mean), to_vector(covariance));
 }
 
+void check_bodies(const Graph& graph, const Floats& xy, const std::shared_ptr<WholeBody>& body, double odds,
+                  double height_spread) {
+    check_shape("xy", xy, {graph.links().candidates(), 2});
+    check(body != nullptr && int64_t(body->number.size()) == graph.rule->joints, "body must be of the rule's joints");
+    check(odds > 0 && height_spread > 0, "odds and height_spread must be positive");
+}
+
 py::array attach(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales, const Floats& xy,
                  const std::shared_ptr<WholeBody>& body, int64_t orphan_joints, double odds, double height_spread) {
     const State state = graph.state(owner, slots, scales);
-    check_shape("xy", xy, {graph.links.candidates(), 2});
-    check(body != nullptr && int64_t(body->number.size()) == graph.rule->joints, "body must be of the rule's joints");
-    check(odds > 0 && height_spread > 0, "odds and height_spread must be positive");
+    check_bodies(graph, xy, body, odds, height_spread);
     std::vector<int64_t> groups;
     {
         const py::gil_scoped_release release;
@@ -171,13 +183,32 @@ py::array attach(const Graph& graph, const Ints& owner, const Ints& slots, const
     return to_numpy(std::move(groups));
 }
 
+// Owner, slots and scales, then the candidates that have a twin.
+py::tuple group(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
+                const Floats& responses, const Floats& xy, const std::shared_ptr<WholeBody>& body, int most_sweeps,
+                int most_rounds, int64_t orphan_joints, double odds, double height_spread, int64_t sharing_joints,
+                double limit, double same_limb, double cost) {
+    State state = graph.state(owner, slots, scales);
+    const grouping::Links& links = graph.links();
+    const double* values = graph.responses(responses);
+    check_bodies(graph, xy, body, odds, height_spread);
+    std::vector<int32_t> twins;
+    {
+        const py::gil_scoped_release release;
+        twins = grouping::group(*graph.rule, links, *body, values, xy.data(), state, most_sweeps, most_rounds,
+                                {orphan_joints, odds, height_spread}, {sharing_joints, limit, same_limb, cost});
+    }
+    return to_python(std::move(state)) + py::make_tuple(to_numbers(twins));
+}
+
 py::tuple unite(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales, const Ints& numbers) {
     State state = graph.state(owner, slots, scales);
+    const grouping::Links& links = graph.links();
     check_shape("numbers", numbers, {state.people()});
     check_range<int64_t>("numbers", numbers.data(), numbers.size(), 0, state.people());
     {
         const py::gil_scoped_release release;
-        grouping::measure(*graph.rule, graph.links, state, state.unite(numbers.data()));
+        grouping::measure(*graph.rule, links, state, state.unite(numbers.data()));
         state.compact();
     }
     return to_python(std::move(state));
@@ -218,6 +249,9 @@ void bind_grouping(py::module_& m) {
         .def("exchanges", &couples_of<&grouping::CoupleFinder::exchanges>, owner, slots, scales, touched)
         .def("attach", &attach, owner, slots, scales, py::arg("xy").noconvert(), py::arg("body"),
              py::arg("orphan_joints"), py::arg("odds"), py::arg("height_spread"))
+        .def("group", &group, owner, slots, scales, responses, py::arg("xy").noconvert(), py::arg("body"),
+             py::arg("most_sweeps"), py::arg("most_rounds"), py::arg("orphan_joints"), py::arg("odds"),
+             py::arg("height_spread"), py::arg("sharing_joints"), py::arg("limit"), py::arg("same_limb"), py::arg("cost"))
         .def("unite", &unite, owner, slots, scales, py::arg("numbers").noconvert());
     bind_grouping_functions(m);
 }

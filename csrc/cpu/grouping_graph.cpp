@@ -83,7 +83,7 @@ std::unique_ptr<Graph> make_graph(const std::shared_ptr<Rule>& rule, const Ints&
     }
     const py::gil_scoped_release release;
     return std::unique_ptr<Graph>(
-        new Graph{rule, Links(*rule, {types.data(), types.data() + candidates}, std::move(all))});
+        new Graph(rule, Links(*rule, {types.data(), types.data() + candidates}, std::move(all))));
 }
 
 std::unique_ptr<Graph> graph_of(const std::shared_ptr<Rule>& rule, int64_t image, const OffsetArray& offsets,
@@ -104,23 +104,22 @@ std::unique_ptr<Graph> graph_of(const std::shared_ptr<Rule>& rule, int64_t image
         types.insert(types.end(), size_t(range[joint + 1] - range[joint]), int32_t(joint));
     std::vector<Pair> pairs = grouping::scored_pairs(
         call.candidates, call.pairs, image, {least_typical, doubt, weak_support, faint_response, peak_threshold});
-    return std::unique_ptr<Graph>(new Graph{rule, Links(*rule, std::move(types), std::move(pairs))});
+    return std::unique_ptr<Graph>(new Graph(rule, Links(*rule, std::move(types), std::move(pairs))));
 }
 
 std::unique_ptr<Graph> split_graph(const Graph& graph, const Ints& candidates) {
     check_shape("candidates", candidates, {candidates.size()});
-    check_range<int64_t>("candidates", candidates.data(), candidates.size(), 0, graph.links.candidates());
-    const py::gil_scoped_release release;
-    return std::unique_ptr<Graph>(new Graph{
-        graph.rule, graph.links.split(*graph.rule, {candidates.data(), candidates.data() + candidates.size()})});
+    check_range<int64_t>("candidates", candidates.data(), candidates.size(), 0, graph.links().candidates());
+    return std::make_unique<Graph>(
+        graph, std::vector<int32_t>{candidates.data(), candidates.data() + candidates.size()});
 }
 
 py::tuple pairs_of(const Graph& graph) {
-    const auto count = py::ssize_t(graph.links.pairs.size());
+    const auto count = py::ssize_t(graph.links().pairs.size());
     py::array_t<int64_t> own{count}, other{count}, limb{count};
     py::array_t<double> affinity{count}, length{count};
     for (py::ssize_t n = 0; n < count; ++n) {
-        const Pair& pair = graph.links.pairs[size_t(n)];
+        const Pair& pair = graph.links().pairs[size_t(n)];
         own.mutable_data()[n] = pair.own, other.mutable_data()[n] = pair.other, limb.mutable_data()[n] = pair.limb;
         affinity.mutable_data()[n] = pair.affinity, length.mutable_data()[n] = pair.length;
     }

@@ -9,12 +9,21 @@
 namespace bottomup {
 
 // The links of one image, with the rule that they are judged by.
-struct Graph {
-    std::shared_ptr<const grouping::Rule> rule;
-    grouping::Links links;
+class Graph {
+   public:
+    Graph(std::shared_ptr<const grouping::Rule> rule_, grouping::Links links)
+        : rule(std::move(rule_)), made(std::make_shared<grouping::Links>(std::move(links))) {}
+    // Those of another one with twins of some candidates.
+    Graph(const Graph& original, std::vector<int32_t> candidates)
+        : rule(original.rule), unsplit(original.shared_links()), twins(std::move(candidates)) {}
+
+    // Made when they are asked for, since after the grouping hardly anybody asks. Call it with the GIL.
+    const grouping::Links& links() const { return *shared_links(); }
+
+    const std::shared_ptr<const grouping::Rule> rule;
 
     grouping::State state(const Ints& owner, const Ints& slots, const Floats& scales) const {
-        const int64_t people = slots.ndim() == 2 ? slots.shape(0) : 0, candidates = links.candidates();
+        const int64_t people = slots.ndim() == 2 ? slots.shape(0) : 0, candidates = links().candidates();
         check_shape("owner", owner, {candidates});
         check_shape("slots", slots, {people, rule->joints});
         check_shape("scales", scales, {people});
@@ -25,9 +34,19 @@ struct Graph {
     }
 
     const double* responses(const Floats& values) const {
-        check_shape("responses", values, {links.candidates()});
+        check_shape("responses", values, {links().candidates()});
         return values.data();
     }
+
+   private:
+    std::shared_ptr<const grouping::Links> shared_links() const {
+        if (!made) made = std::make_shared<grouping::Links>(unsplit->split(*rule, twins));
+        return made;
+    }
+
+    mutable std::shared_ptr<const grouping::Links> made;
+    std::shared_ptr<const grouping::Links> unsplit;
+    std::vector<int32_t> twins;
 };
 
 std::shared_ptr<grouping::Rule> make_rule(const LimbArray& limbs, const Floats& reach, const LimbArray& order,

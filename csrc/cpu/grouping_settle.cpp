@@ -81,4 +81,26 @@ void settle(const Rule& rule, const Links& links, const double* responses, State
     state.compact();
 }
 
+std::vector<int32_t> group(const Rule& rule, const Links& links, const WholeBody& body, const double* responses,
+                           const double* xy, State& state, int most_sweeps, int most_rounds, const OrphanRule& orphans,
+                           const SharingRule& sharing) {
+    settle(rule, links, responses, state, most_sweeps, most_rounds);
+    measure(rule, links, state, state.unite(attach(rule, body, state, xy, orphans).data()));
+    state.compact();
+    const std::vector<SharedPeak> shared = share(rule, links, state, responses, sharing);
+    PersonSet sharers(state.people());
+    for (const SharedPeak& peak : shared) {
+        state.slots[size_t(peak.person * rule.joints + links.types[size_t(peak.candidate)])] = peak.candidate;
+        sharers.add(peak.person);
+    }
+    measure(rule, links, state, sharers);  // as if the original were theirs: a twin has the same links
+    std::vector<int32_t> originals;
+    for (const SharedPeak& peak : shared) {
+        originals.push_back(peak.candidate);
+        state.owner.push_back(-1);
+        state.hold(peak.person, links.types[size_t(peak.candidate)], int32_t(state.owner.size()) - 1);
+    }
+    return originals;
+}
+
 }  // namespace bottomup::grouping

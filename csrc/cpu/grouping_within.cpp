@@ -7,14 +7,41 @@
 namespace bottomup::grouping {
 namespace {
 
-constexpr Within::Limb kNone{0, -1};
+using Limb = Within::Limb;
+
+constexpr Limb kNone{0, -1};
+
+// The limbs that show between the joints of one row of slots.
+void look_at(const Rule& rule, const Links& links, const int32_t* held, Limb* shown) {
+    std::fill(shown, shown + rule.limbs.size(), kNone);
+    for (int64_t joint = 0; joint < rule.joints; ++joint) {
+        if (held[joint] < 0) continue;
+        for (const Link *link = links.begin(held[joint]), *end = links.middle(held[joint]); link != end; ++link)
+            if (held[links.types[size_t(link->other)]] == link->other)
+                shown[link->limb] = {link->affinity, link->length};
+    }
+}
+
+double height_of(const Rule& rule, const Limb* shown) {
+    constexpr double kLowest = -std::numeric_limits<double>::infinity();
+    double longest = kLowest, second = kLowest;
+    int count = 0;
+    for (size_t number = 0; number < rule.limbs.size(); ++number) {
+        const double height = shown[number].length / rule.limb_reach[number];
+        const bool known = height >= 0;  // else it does not show, or nobody knows how long it can be
+        const double one = known ? height : kLowest;
+        second = std::max(second, std::min(longest, one));
+        longest = std::max(longest, one);
+        count += known;
+    }
+    if (count == 0) return std::numeric_limits<double>::quiet_NaN();
+    return count >= 3 ? second : longest;
+}
 
 }  // namespace
 
-Within::Within(const Rule& rule_, const Links& links_)
-    : touched(rule_.limb_count()), missing(rule_.limb_count()), rule(rule_), links(links_), limbs(rule_.limbs.size()) {}
-
-Within::Within(const Rule& rule_, const Links& links_, const State& state) : Within(rule_, links_) {
+Within::Within(const Rule& rule_, const Links& links_, const State& state)
+    : touched(rule_.limb_count()), missing(rule_.limb_count()), rule(rule_), links(links_), limbs(rule_.limbs.size()) {
     PersonSet everybody(state.people());
     for (int64_t person = 0; person < state.people(); ++person) everybody.add(person);
     look(state, everybody);
@@ -30,16 +57,8 @@ void Within::look(const State& state, const PersonSet& people) {
     if (2 * people.members.size() > count) {
         look_at_all(state);
     } else {
-        for (const int32_t person : people.members) {
-            Limb* mine = shown.data() + size_t(person) * limbs;
-            std::fill(mine, mine + limbs, kNone);
-            for (int64_t joint = 0; joint < rule.joints; ++joint) {
-                const int32_t candidate = state.row(person)[joint];
-                if (candidate < 0) continue;
-                for (const Link* link = links.begin(candidate); link != links.middle(candidate); ++link)
-                    if (state.owner[size_t(link->other)] == person) mine[link->limb] = {link->affinity, link->length};
-            }
-        }
+        for (const int32_t person : people.members)
+            look_at(rule, links, state.row(person), shown.data() + size_t(person) * limbs);
     }
     for (const int32_t person : people.members) weigh(state, person);
 }
@@ -82,31 +101,9 @@ void Within::weigh(const State& state, int64_t person) {
 
 void Within::measure(State& state, const PersonSet& people) {
     for (const int32_t person : people.members) {
-        state.scales[size_t(person)] = height(person);
+        state.scales[size_t(person)] = height_of(rule, shown.data() + size_t(person) * limbs);
         weigh(state, person);
     }
-}
-
-void measure(const Rule& rule, const Links& links, State& state, const PersonSet& people) {
-    Within within(rule, links);
-    within.look(state, people);
-    within.measure(state, people);
-}
-
-double Within::height(int64_t person) const {
-    constexpr double kLowest = -std::numeric_limits<double>::infinity();
-    double longest = kLowest, second = kLowest;
-    int count = 0;
-    for (size_t number = 0; number < limbs; ++number) {
-        const double height = limb(person, number).length / rule.limb_reach[number];
-        const bool known = height >= 0;  // else it does not show, or nobody knows how long it can be
-        const double one = known ? height : kLowest;
-        second = std::max(second, std::min(longest, one));
-        longest = std::max(longest, one);
-        count += known;
-    }
-    if (count == 0) return std::numeric_limits<double>::quiet_NaN();
-    return count >= 3 ? second : longest;
 }
 
 double Within::worth(const State& state, const double* responses, int64_t person) const {
@@ -118,6 +115,14 @@ double Within::worth(const State& state, const double* responses, int64_t person
     }
     for (size_t number = 0; number < limbs; ++number) sum += stay(person, number);
     return sum;
+}
+
+void measure(const Rule& rule, const Links& links, State& state, const PersonSet& people) {
+    std::vector<Limb> shown(rule.limbs.size());
+    for (const int32_t person : people.members) {
+        look_at(rule, links, state.row(person), shown.data());
+        state.scales[size_t(person)] = height_of(rule, shown.data());
+    }
 }
 
 }  // namespace bottomup::grouping

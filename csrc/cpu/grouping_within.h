@@ -7,8 +7,6 @@ namespace bottomup::grouping {
 
 class Within {
    public:
-    // Of nobody so far.
-    Within(const Rule& rule, const Links& links);
     // Of everybody, at the heights that the state has.
     Within(const Rule& rule, const Links& links, const State& state);
 
@@ -33,7 +31,6 @@ class Within {
    private:
     void look_at_all(const State& state);
     void weigh(const State& state, int64_t person);
-    double height(int64_t person) const;
 
     const Rule& rule;
     const Links& links;

@@ -17,7 +17,7 @@ from bottomup.grouping.assignment import assign
 from bottomup.grouping.build import scored_pairs_numpy, typical_affinity, typical_affinity_numpy
 from bottomup.grouping.links import Edges
 from bottomup.grouping.merging import attach_orphans
-from bottomup.grouping.sweep import settle
+from bottomup.grouping.sweep import group_in_steps, settle
 from bottomup.grouping.twins import PlainGraph, assign_numpy
 from bottomup.settings import Settings
 from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
@@ -163,6 +163,20 @@ def test_settling_at_once_equals_settling_step_by_step(seed: int, dealt_before: 
         way()
     check_consistent(graph)
     assert people_of(graph) == people_of(steps)
+
+
+@given(SEEDS, st.booleans())
+def test_grouping_at_once_equals_grouping_step_by_step(seed: int, dealt_before: bool) -> None:
+    graph = crowd(seed, most=10, shared_peak_cost=0.3)
+    if dealt_before:
+        deal(graph, seed)
+    steps = graph.copy()
+    graph.group()
+    group_in_steps(steps)
+    check_consistent(graph)
+    for name in ("owner", "slots", "scales", "types", "scores"):
+        np.testing.assert_array_equal(getattr(graph, name), getattr(steps, name))
+    assert graph.objective() == pytest.approx(steps.objective())
 
 
 def fragments(seed: int, **settings: Any) -> PersonJointGraph:
