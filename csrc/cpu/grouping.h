@@ -14,16 +14,6 @@
 
 namespace bottomup::grouping {
 
-inline int lowest_bit(uint64_t bits) {
-#if defined(__GNUC__)
-    return __builtin_ctzll(bits);
-#else
-    int place = 0;
-    while (!(bits >> place & 1)) ++place;
-    return place;
-#endif
-}
-
 // A way for two people to exchange joints, and the limbs that would lose one end to the other person.
 struct Pattern {
     int64_t index;                       // in the table of patterns
@@ -38,6 +28,7 @@ struct Rule {
     std::vector<double> limb_reach;  // (L,) the same of the limbs' ends
     std::vector<std::vector<int32_t>> neighbours;  // of each joint those that a limb joins it to
     Sets beside;                                   // the same as sets
+    Sets limbs_at;                                 // of each joint the limbs that end there
     std::vector<int32_t> order;                    // of the sweep
     std::vector<Pattern> patterns;
     std::vector<std::vector<uint64_t>> patterns_with;  // (L,) the patterns in which a limb loses an end, as bits

@@ -24,7 +24,8 @@ bool better(const Offer& a, const Offer& b) {
     return a.guest != b.guest ? a.guest < b.guest : a.host < b.host;
 }
 
-bool worse(const Offer& a, const Offer& b) { return better(b, a); }
+// As an object, which a heap calls in place.
+constexpr auto worse = [](const Offer& a, const Offer& b) { return better(b, a); };
 
 // Whole groups join others, the greatest gain first, while there is any.
 class Mergers {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <tuple>
 
 namespace bottomup::grouping {
 namespace {
@@ -41,7 +40,7 @@ void CoupleFinder::find_among_all(const PersonSet& touched) {
     size_t count = 0;
     for (const Pair& pair : links.pairs) {
         const int32_t a = state.owner[size_t(pair.own)], b = state.owner[size_t(pair.other)];
-        contacts[count] = {std::min(a, b), std::max(a, b), pair.limb, a > b, pair.affinity, pair.length};
+        contacts[count] = {std::min(a, b), std::max(a, b), pair.limb, pair.affinity, pair.length};
         count += (a >= 0) & (b >= 0) & (a != b);
     }
     contacts.resize(count), count = 0;
@@ -62,18 +61,31 @@ void CoupleFinder::find_around(const PersonSet& touched) {
             for (const Link *link = links.begin(candidate), *end = links.end(candidate); link != end; ++link) {
                 const int32_t b = state.owner[size_t(link->other)];
                 if (b < 0 || b == a || (b < a && touched.contains(b))) continue;  // that pair has been found by b
-                const bool leaves = link < links.middle(candidate);
-                contacts.push_back(
-                    {std::min(a, b), std::max(a, b), link->limb, leaves == (a > b), link->affinity, link->length});
+                contacts.push_back({std::min(a, b), std::max(a, b), link->limb, link->affinity, link->length});
             }
         }
 }
 
-// Those of the same two people side by side.
+// Those of the same two people side by side, otherwise in their order.
 void CoupleFinder::sort_contacts() {
-    std::sort(contacts.begin(), contacts.end(), [](const Contact& a, const Contact& b) {
-        return std::tie(a.first, a.second, a.limb, a.backwards) < std::tie(b.first, b.second, b.limb, b.backwards);
-    });
+    start.assign(size_t(state.people()) + 1, 0);
+    for (const Contact& contact : contacts) ++start[size_t(contact.first) + 1];
+    for (size_t person = 1; person < start.size(); ++person) start[person] += start[person - 1];
+    sorted.resize(contacts.size());
+    for (const Contact& contact : contacts) sorted[size_t(start[size_t(contact.first)]++)] = contact;
+    // By now each person's end where they should begin; few have more than some.
+    auto from = sorted.begin();
+    for (int64_t person = 0; person < state.people(); ++person) {
+        const auto to = sorted.begin() + start[size_t(person)];
+        for (auto next = from; next < to; ++next) {
+            auto place = next;
+            const Contact one = *next;
+            for (; place > from && (place - 1)->second > one.second; --place) *place = *(place - 1);
+            *place = one;
+        }
+        from = to;
+    }
+    contacts.swap(sorted);
 }
 
 std::vector<Couple> CoupleFinder::mergers(const PersonSet& touched) {

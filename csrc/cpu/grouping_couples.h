@@ -26,7 +26,6 @@ class CoupleFinder {
     // A limb between two people, `first` having the lower number.
     struct Contact {
         int32_t first, second, limb;
-        bool backwards;  // from `second` to `first`
         float affinity, length;
     };
 
@@ -34,16 +33,18 @@ class CoupleFinder {
     void find_among_all(const PersonSet& touched);
     void find_around(const PersonSet& touched);
     void sort_contacts();
+
     double scale_of(int64_t a, int64_t b) const;
     bool may_pay(const Contact& contact) const;
-    void measure(int64_t a, int64_t b);
+    void measure(const Contact* from, const Contact* to);
     void choose_pattern(Couple& best);
 
     const Rule& rule;
     const Links& links;
     const State& state;
     const Within& within;
-    std::vector<Contact> contacts;
+    std::vector<Contact> contacts, sorted;
+    std::vector<int32_t> start;    // of each person's contacts
     std::vector<double> change;    // (L,) what F gains by each limb that loses one end to the other person
     std::vector<uint64_t> chosen;  // patterns, as bits
 };

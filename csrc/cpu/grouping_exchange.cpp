@@ -5,28 +5,17 @@
 #include "grouping_couples.h"
 
 namespace bottomup::grouping {
-namespace {
-
-const Pair* pair_between(const Links& links, int32_t own, int32_t other, size_t limb) {
-    if (own < 0 || other < 0) return nullptr;
-    for (const Link *link = links.begin(own), *end = links.middle(own); link != end; ++link)
-        if (link->other == other && size_t(link->limb) == limb) return link;
-    return nullptr;
-}
-
-}  // namespace
 
 std::vector<Couple> CoupleFinder::exchanges(const PersonSet& touched) {
     find_contacts(touched);
-    contacts.erase(std::remove_if(contacts.begin(), contacts.end(), [&](const Contact& one) { return !may_pay(one); }),
-                   contacts.end());
     sort_contacts();
     std::vector<Couple> found;
-    for (size_t n = 0; n < contacts.size(); ++n) {
-        const int32_t a = contacts[n].first, b = contacts[n].second;
-        if (n > 0 && contacts[n - 1].first == a && contacts[n - 1].second == b) continue;
-        measure(a, b);
-        Couple best{a, b, -1, 0};
+    for (const Contact *from = contacts.data(), *end = from + contacts.size(), *to; from != end; from = to) {
+        bool may = false;
+        for (to = from; to != end && to->first == from->first && to->second == from->second; ++to) may |= may_pay(*to);
+        if (!may) continue;
+        measure(from, to);
+        Couple best{from->first, from->second, -1, 0};
         choose_pattern(best);
         if (best.gain > 0) found.push_back(best);
     }
@@ -50,28 +39,27 @@ bool CoupleFinder::may_pay(const Contact& contact) const {
            times * rule.limb_gain(contact.affinity, contact.length, contact.limb, scale) > least;
 }
 
-void CoupleFinder::measure(int64_t a, int64_t b) {
+// `from` to `to` are all limbs between two people.
+void CoupleFinder::measure(const Contact* from, const Contact* to) {
+    const int64_t a = from->first, b = from->second;
     const int32_t *one = state.row(a), *other = state.row(b);
     const double scale = scale_of(a, b);
     const auto worth = [&](float affinity, float length, size_t limb) {
         return rule.limb_gain(affinity, length, int32_t(limb), scale) + rule.missing_limb_cost;
     };
-    for (size_t limb = 0; limb < change.size(); ++limb) {
-        const auto [from, to] = rule.limbs[limb];
-        const int now = (one[from] >= 0 && one[to] >= 0) + (other[from] >= 0 && other[to] >= 0);
-        const int then = (one[from] >= 0 && other[to] >= 0) + (other[from] >= 0 && one[to] >= 0);
-        double sum = 0;
-        if (then > 0) {
-            for (const Pair* pair : {pair_between(links, one[from], other[to], limb),
-                                     pair_between(links, other[from], one[to], limb)})
-                if (pair) sum += worth(pair->affinity, pair->length, limb);
-        }
-        sum += rule.missing_limb_cost * double(now - then);  // as if no limb showed now
-        for (const int64_t person : {a, b})
-            if (const auto& [affinity, length] = within.limb(person, limb); length >= 0)
-                sum -= worth(affinity, length, limb);
-        change[limb] = sum;
+    std::fill(change.begin(), change.end(), 0);
+    for (; from != to; ++from) change[size_t(from->limb)] += worth(from->affinity, from->length, size_t(from->limb));
+    for (size_t limb = 0; limb < change.size(); ++limb) {  // as if no limb showed now
+        const auto [start, end] = rule.limbs[limb];
+        const bool a_start = one[start] >= 0, a_end = one[end] >= 0, b_start = other[start] >= 0, b_end = other[end] >= 0;
+        const int now = (a_start & a_end) + (b_start & b_end), then = (a_start & b_end) + (b_start & a_end);
+        change[limb] += rule.missing_limb_cost * double(now - then);
     }
+    for (const int64_t person : {a, b})
+        within.shown.visit(size_t(person), [&](size_t limb) {
+            const auto& [affinity, length] = within.limb(person, limb);
+            change[limb] -= worth(affinity, length, limb);
+        });
 }
 
 // The pattern that gains most, the first of equals; rounded, so that patterns that do the same stay equal in

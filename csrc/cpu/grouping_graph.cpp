@@ -38,7 +38,7 @@ std::shared_ptr<Rule> make_rule(const LimbArray& limbs, const Floats& reach, con
     rule->reach = to_vector(reach);
     rule->order = to_vector(order);
     rule->neighbours.resize(size_t(joints));
-    rule->beside = grouping::Sets(joints, joints);
+    rule->beside = grouping::Sets(joints, joints), rule->limbs_at = grouping::Sets(limbs.shape(0), joints);
     for (py::ssize_t n = 0; n < limbs.shape(0); ++n) {
         const int32_t a = limbs.at(n, 0), b = limbs.at(n, 1);
         rule->limbs.push_back({a, b});
@@ -46,6 +46,7 @@ std::shared_ptr<Rule> make_rule(const LimbArray& limbs, const Floats& reach, con
         rule->neighbours[size_t(a)].push_back(b);
         rule->neighbours[size_t(b)].push_back(a);
         rule->beside.add(size_t(a), b), rule->beside.add(size_t(b), a);
+        rule->limbs_at.add(size_t(a), int32_t(n)), rule->limbs_at.add(size_t(b), int32_t(n));
     }
     for (py::ssize_t n = 0; n < patterns.shape(0); ++n)
         rule->patterns.push_back(pattern_of(*rule, n, patterns.data(n, 0)));

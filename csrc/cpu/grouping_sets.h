@@ -8,6 +8,16 @@
 
 namespace bottomup::grouping {
 
+inline int lowest_bit(uint64_t bits) {
+#if defined(__GNUC__)
+    return __builtin_ctzll(bits);
+#else
+    int place = 0;
+    while (!(bits >> place & 1)) ++place;
+    return place;
+#endif
+}
+
 // Numbered sets, each some words of bits.
 class Sets {
    public:
@@ -24,8 +34,22 @@ class Sets {
     void clear(size_t set) {
         for (size_t word = 0; word < words; ++word) bits[set * words + word] = 0;
     }
-    // 64 members from 64 times `word` on.
-    void set_word(size_t set, size_t word, uint64_t members) { bits[set * words + word] = members; }
+    bool has(size_t set, size_t member) const { return bits[set * words + member / 64] >> (member % 64) & 1; }
+    // What two other sets have in common.
+    void add_common(size_t set, const Sets& ones, size_t one, const Sets& others, size_t other) {
+        for (size_t word = 0; word < words; ++word)
+            bits[set * words + word] |= ones.bits[one * words + word] & others.bits[other * words + word];
+    }
+    void remove(size_t set, const Sets& others, size_t other) {
+        for (size_t word = 0; word < words; ++word) bits[set * words + word] &= ~others.bits[other * words + word];
+    }
+    // Calls `visit(member)`, rising.
+    template <class Visit>
+    void visit(size_t set, Visit visit) const {
+        for (size_t word = 0; word < words; ++word)
+            for (uint64_t left = bits[set * words + word]; left != 0; left &= left - 1)
+                visit(64 * word + size_t(lowest_bit(left)));
+    }
     bool empty(size_t set) const {
         uint64_t any = 0;
         for (size_t word = 0; word < words; ++word) any |= bits[set * words + word];

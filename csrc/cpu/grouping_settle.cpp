@@ -22,7 +22,6 @@ PersonSet merge_touched(CoupleFinder& finder, State& state, Within& within, Pers
         if (couples.empty()) return merged;
         for (const Couple& couple : couples) state.absorb(couple.first, couple.second);
         touched = both_of(couples, state.people());
-        within.look(state, touched);
         within.measure(state, touched);
         merged.add(touched);
     }
@@ -58,7 +57,6 @@ void settle(const Rule& rule, const Links& links, const double* responses, State
     for (int64_t person = 0; person < state.people(); ++person) pending.add(person);
     for (int round = 0; round < most_sweeps; ++round) {
         const PersonSet& moved = sweep.run(round ? &changed : nullptr);
-        within.look(state, moved);
         within.measure(state, moved);
         pending.add(moved);
         const PersonSet merged = merge_touched(finder, state, within, pending);

@@ -27,7 +27,10 @@ class Sharing {
 
     std::vector<SharedPeak> share() {
         std::vector<SharedPeak> chosen;
-        for (int64_t person = 0; person < state.people(); ++person) offer(int32_t(person));
+        if (state.people() == 0) return chosen;
+        const std::vector<char> may = who_may_share();
+        for (int64_t person = 0; person < state.people(); ++person)
+            if (may[size_t(person)]) offer(int32_t(person));
         while (!offers.empty()) {
             const SharedPeak best = std::min_element(offers.begin(), offers.end(), better)->peak;
             const int32_t owner = state.owner[size_t(best.candidate)];
@@ -46,6 +49,18 @@ class Sharing {
 
    private:
     int32_t* row(int32_t person) { return slots.data() + person * rule.joints; }
+
+    // Whom a limb joins to a joint of somebody else that they lack. All pairs in one go, without a branch for each.
+    std::vector<char> who_may_share() const {
+        std::vector<char> may(size_t(state.people()) + 1);  // the last for nobody
+        const auto look = [&](int32_t held, int32_t other) {
+            const int32_t a = state.owner[size_t(held)], b = state.owner[size_t(other)];
+            const int64_t person = (a >= 0) & (b >= 0) & (a != b) ? a : state.people();
+            may[size_t(person)] |= !state.held.has(size_t(std::max(a, 0)), size_t(links.types[size_t(other)]));
+        };
+        for (const Pair& pair : links.pairs) look(pair.own, pair.other), look(pair.other, pair.own);
+        return may;
+    }
 
     // What one person would take now, of each peak that a limb joins to its joints.
     void offer(int32_t person) {

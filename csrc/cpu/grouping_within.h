@@ -10,32 +10,34 @@ class Within {
     // Of everybody, at the heights that the state has.
     Within(const Rule& rule, const Links& links, const State& state);
 
-    // After some people's joints changed, and after that of their heights, which `measure` tells anew.
+    // After some people's joints changed; `measure` tells their heights anew as well.
     void look(const State& state, const PersonSet& people);
     void measure(State& state, const PersonSet& people);
 
     // What a person adds to F.
     double worth(const State& state, const double* responses, int64_t person) const;
 
-    // A limb of a person; its length is less than 0 if it does not show.
     struct Limb {
         float affinity, length;
     };
-    const Limb& limb(int64_t person, size_t number) const { return shown[size_t(person) * limbs + number]; }
+    // One that shows.
+    const Limb& limb(int64_t person, size_t number) const { return limbs[size_t(person) * count + number]; }
     // What F loses if the ends of a limb get apart: what it adds, less than 0 if it is missing.
-    double stay(int64_t person, size_t number) const { return stays[size_t(person) * limbs + number]; }
+    double stay(int64_t person, size_t number) const { return stays[size_t(person) * count + number]; }
 
-    Sets touched, missing;     // of each person the limbs with one end or both, and those with both that do not show
+    // Of each person the limbs that show, those with one end or both, and those with both that do not show.
+    Sets shown, touched, missing;
     std::vector<char> unsure;  // whose limbs are weighed without a height: no bound of what they are worth at one
 
    private:
-    void look_at_all(const State& state);
+    void find(const State& state, const PersonSet& people);
+    void find_all(const State& state);
     void weigh(const State& state, int64_t person);
 
     const Rule& rule;
     const Links& links;
-    const size_t limbs;
-    std::vector<Limb> shown;    // (P + 1, L), the last row for whatever is nobody's
+    const size_t count;
+    std::vector<Limb> limbs;    // (P + 1, L), the last row for whatever is nobody's
     std::vector<double> stays;  // (P, L)
 };
 
