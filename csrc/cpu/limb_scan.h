@@ -10,33 +10,54 @@ namespace bottomup::cpu {
 
 // What is kept of a limb from ring to ring.
 struct Limb {
-    int64_t image, limb;      // of the skeleton
-    int64_t a0, a1, b0, b1;   // numbers of the candidates of the joint that it leaves and of the one it reaches
-    size_t ends = 0;          // place of its candidates' ends among those of all limbs: first of all a, then of all b
-    std::vector<int32_t> first{}, second{};  // pairs that pass
+    int64_t image, limb;  // of the skeleton
+    const Neighbours *from, *to;  // candidates of the joint that it leaves and of the one it reaches
+    size_t ends = 0;  // place of its candidates' ends among those of all limbs: first those that it leaves, in their order
+    std::vector<int32_t> first{}, second{};  // pairs that pass, by the candidates' numbers
     std::vector<float> score{};
     bool non_finite = false;
     std::vector<float> x{}, y{};  // its channels, where they do not lie in memory as rows of floats
     std::vector<int32_t> map{};   // of the directions that its field shows
     bool mapped = false, tried = false;
 
-    size_t first_end(int64_t candidate) const { return ends + size_t(candidate - a0); }
-    size_t second_end(int64_t candidate) const { return ends + size_t(a1 - a0) + size_t(candidate - b0); }
+    const Neighbours& side(bool second) const { return second ? *to : *from; }
+    size_t end(bool second, int64_t place) const { return ends + size_t(second ? from->size() + place : place); }
+    Points points(bool second, const std::vector<float>& reach) const {
+        return side(second).points(reach.data() + end(second, 0));
+    }
 };
 
 // What the limbs of all images share.
 struct Crowd {
     const FieldView& pafs;
-    const float *xy, *scores;
+    const float* scores;
     LimbRule rule;
-    std::vector<float> near{}, reach{};  // of each end; see reach.h
+    std::vector<float> near{}, reach{};  // of each end; see reach.h. `reach` has room for kLanes more
+};
+
+// The pairs that are looked at in a ring; later only those that pass.
+class PairList {
+public:
+    int64_t count = 0;
+    std::vector<float> scores{};
+
+    PairColumns columns() {
+        return {places_.data(), places_.data() + room_, positions_.data(), positions_.data() + room_,
+                positions_.data() + 2 * room_, positions_.data() + 3 * room_};
+    }
+
+    int64_t room() const { return room_ - kLanes; }
+    void reserve(int64_t more);
+
+private:
+    int64_t room_ = kLanes;
+    std::vector<int32_t> places_{};
+    std::vector<float> positions_{};
 };
 
 struct Scratch {
-    std::vector<int32_t> hits, first, second;
-    std::vector<int32_t> limited[2], unlimited[2];  // candidates of either joint, by whether their reach has a limit
+    PairList pairs;
     std::vector<uint8_t> flags;
-    PairLanes lanes;
 };
 
 template <class T>
@@ -46,23 +67,16 @@ public:
         : crowd_(crowd), limb_(limb), scratch_(scratch), plane_x_(crowd.pafs, limb.image, 2 * limb.limb),
           plane_y_(crowd.pafs, limb.image, 2 * limb.limb + 1), height_(crowd.pafs.height), width_(crowd.pafs.width) {}
 
-    void run(const Ring& ring, const Neighbours& from, const Neighbours& to);
+    void run(const Ring& ring);
 
 private:
-    void seek(const Ring& ring, const Neighbours& from, const Neighbours& to);
-    void seek_from(bool second, const std::vector<int32_t>& candidates, float nearer, float farther, const Ring& ring,
-                   const Neighbours& others);
-    float reach(bool second, int32_t candidate) const {
-        return crowd_.reach[second ? limb_.second_end(candidate) : limb_.first_end(candidate)];
-    }
+    void seek(const Ring& ring);
     void take_planes();
     void widen(const Plane<T>& plane, std::vector<float>& to) const;
     bool make_map();
-    void rule_out();
-    void score();
-    void score_one(int64_t i, int64_t j);
-    void accept(int32_t i, int32_t j, float score);
-    int fill_lanes(size_t begin);
+    void score(const Ring& ring);
+    void score_one_by_one();
+    void accept();
 
     Crowd& crowd_;
     Limb& limb_;

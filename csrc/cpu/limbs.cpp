@@ -13,8 +13,11 @@ namespace {
 void set_reach(Crowd& crowd, const std::vector<Limb>& limbs, size_t begin, size_t end, int64_t first, std::vector<float>& farthest) {
     const auto each_end = [&](auto visit) {
         for (size_t n = begin; n < end; ++n) {
-            for (int64_t i = limbs[n].a0; i < limbs[n].a1; ++i) visit(limbs[n].first_end(i), size_t(i - first));
-            for (int64_t j = limbs[n].b0; j < limbs[n].b1; ++j) visit(limbs[n].second_end(j), size_t(j - first));
+            for (const bool second : {false, true}) {
+                const Neighbours& side = limbs[n].side(second);
+                const size_t ends = limbs[n].end(second, 0);
+                for (int64_t i = 0; i < side.size(); ++i) visit(ends + size_t(i), size_t(side.number(i) - first));
+            }
         }
     };
     std::fill(farthest.begin(), farthest.end(), 0.0f);
@@ -25,22 +28,32 @@ void set_reach(Crowd& crowd, const std::vector<Limb>& limbs, size_t begin, size_
     each_end([&](size_t at, size_t candidate) { crowd.reach[at] = reach_of(crowd.near[at], farthest[candidate], crowd.rule); });
 }
 
+// Sorts pairs by one of their candidates, from all those of a side; equals keep their order.
+void sort_by(const std::vector<int32_t>& candidates, const Neighbours& side, std::vector<int32_t>& pairs) {
+    std::vector<int32_t> next(size_t(side.size())), sorted(pairs.size());
+    for (const int32_t candidate : candidates) ++next[size_t(candidate - side.first())];
+    int32_t before = 0;
+    for (int32_t& count : next) count = std::exchange(before, before + count);
+    for (const int32_t pair : pairs) sorted[size_t(next[size_t(candidates[size_t(pair)] - side.first())]++)] = pair;
+    pairs.swap(sorted);
+}
+
 // Adds a limb's pairs in the order of the first and then of the second candidate.
-void append_sorted(const Limb& limb, std::vector<std::pair<uint64_t, float>>& sorted, Pairs& pairs) {
-    sorted.clear();
-    for (size_t k = 0; k < limb.first.size(); ++k)
-        sorted.emplace_back(uint64_t(limb.first[k]) << 32 | uint64_t(limb.second[k]), limb.score[k]);
-    std::sort(sorted.begin(), sorted.end());
-    for (const auto& [key, score] : sorted) {
-        pairs.first.push_back(int32_t(key >> 32));
-        pairs.second.push_back(int32_t(key & 0xffffffffu));
-        pairs.score.push_back(score);
+void append_sorted(const Limb& limb, Pairs& pairs) {
+    std::vector<int32_t> order(limb.first.size());
+    std::iota(order.begin(), order.end(), 0);
+    sort_by(limb.second, *limb.to, order);
+    sort_by(limb.first, *limb.from, order);
+    for (const int32_t pair : order) {
+        pairs.first.push_back(limb.first[size_t(pair)]);
+        pairs.second.push_back(limb.second[size_t(pair)]);
+        pairs.score.push_back(limb.score[size_t(pair)]);
     }
 }
 
 template <class T>
-void scan_limb(Crowd& crowd, Limb& limb, Scratch& scratch, const Ring& ring, const Neighbours& from, const Neighbours& to) {
-    LimbScan<T>(crowd, limb, scratch).run(ring, from, to);
+void scan_limb(Crowd& crowd, Limb& limb, Scratch& scratch, const Ring& ring) {
+    LimbScan<T>(crowd, limb, scratch).run(ring);
 }
 
 }  // namespace
@@ -54,23 +67,19 @@ Pairs score_limbs(const FieldView& pafs, const CandidateView& candidates, const 
                                                      : scan_limb<BFloat16>;
     std::vector<Neighbours> types;
     types.reserve(size_t(pafs.batch * joints));
-    std::vector<int32_t> numbers;
-    for (int64_t n = 0; n < pafs.batch * joints; ++n) {
-        numbers.resize(size_t(offsets[n + 1] - offsets[n]));
-        std::iota(numbers.begin(), numbers.end(), int32_t(offsets[n]));
-        types.emplace_back(candidates.xy, numbers, pafs.height);
-    }
+    for (int64_t n = 0; n < pafs.batch * joints; ++n)
+        types.emplace_back(candidates.xy, offsets[n], offsets[n + 1], pafs.height, pafs.width);
     std::vector<Limb> limbs;
-    Crowd crowd{pafs, candidates.xy, candidates.scores, rule};
+    limbs.reserve(size_t(pafs.batch * limb_count));
+    Crowd crowd{pafs, candidates.scores, rule};
     size_t ends = 0;
     for (int64_t n = 0; n < pafs.batch * limb_count; ++n) {
         const int64_t image = n / limb_count, limb = n % limb_count;
-        const int64_t* const from = offsets + image * joints + limb_ends[2 * limb];
-        const int64_t* const to = offsets + image * joints + limb_ends[2 * limb + 1];
-        limbs.push_back({image, limb, from[0], from[1], to[0], to[1], ends});
-        ends += size_t(from[1] - from[0] + to[1] - to[0]);
+        const Neighbours* const of_image = types.data() + image * joints;
+        limbs.push_back({image, limb, of_image + limb_ends[2 * limb], of_image + limb_ends[2 * limb + 1], ends});
+        ends += size_t(limbs.back().from->size() + limbs.back().to->size());
     }
-    crowd.near.assign(ends, kUnlimited), crowd.reach.assign(ends, kUnlimited);
+    crowd.near.assign(ends, kUnlimited), crowd.reach.assign(ends + kLanes, kUnlimited);
     std::vector<Scratch> scratch{size_t(worker_count(int64_t(limbs.size()), threads))};
     std::vector<float> farthest;
     const int rings = ring_count(pafs.height, pafs.width, rule);
@@ -81,18 +90,14 @@ Pairs score_limbs(const FieldView& pafs, const CandidateView& candidates, const 
             set_reach(crowd, limbs, size_t(image * limb_count), size_t((image + 1) * limb_count), first, farthest);
         }
         parallel_for(int64_t(limbs.size()), threads, [&](int worker, int64_t n) {
-            Limb& limb = limbs[size_t(n)];
-            const Neighbours* const of_image = types.data() + limb.image * joints;
-            scan(crowd, limb, scratch[size_t(worker)], ring_at(ring, rings), of_image[limb_ends[2 * limb.limb]],
-                 of_image[limb_ends[2 * limb.limb + 1]]);
+            scan(crowd, limbs[size_t(n)], scratch[size_t(worker)], ring_at(ring, rings));
         });
     }
     Pairs pairs;
     pairs.offsets.assign(1, 0);
-    std::vector<std::pair<uint64_t, float>> sorted;
     for (const Limb& limb : limbs) {
         if (limb.non_finite && pairs.non_finite.batch < 0) pairs.non_finite = {limb.image, 2 * limb.limb, -1, -1};
-        append_sorted(limb, sorted, pairs);
+        append_sorted(limb, pairs);
         pairs.offsets.push_back(int64_t(pairs.score.size()));
     }
     return pairs;

@@ -1,49 +1,53 @@
-// The joint candidates of one type in one image, in order of their rows, so that those near a point lie close together.
+// The joint candidates of one type in one image, in order of bands of rows and then of columns, so that those near a point
+// lie close together.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
+
+#include "vectors.h"
 
 namespace bottomup::cpu {
 
 class Neighbours {
 public:
-    // The candidates of these numbers, on a field of that height.
-    Neighbours(const float* xy, const std::vector<int32_t>& numbers, int64_t height)
-        : rows_(std::max<int64_t>(height, 1)), starts_(size_t(bands()) + 1), x_(numbers.size()), y_(x_.size()), numbers_(x_.size()) {
-        for (const int64_t i : numbers) ++starts_[size_t(band(xy[2 * i + 1])) + 1];
-        for (size_t k = 1; k < starts_.size(); ++k) starts_[k] += starts_[k - 1];
-        std::vector<int32_t> next(starts_.begin(), starts_.end() - 1);
-        for (const int64_t i : numbers) {
-            const auto place = size_t(next[size_t(band(xy[2 * i + 1]))]++);
+    // The candidates of these numbers, `end` left out, on a field of that size.
+    Neighbours(const float* xy, int64_t first, int64_t end, int64_t height, int64_t width)
+        : first_(int32_t(first)), size_(end - first), bands_(std::max<int64_t>(std::min(height / kFewestRows, size_ / kFewestPoints), 1)),
+          columns_(width / kColumns + 1), band_(float(bands_) / float(std::max<int64_t>(height, 1))),
+          ends_(size_t(bands_ * columns_)), x_(size_t(size_ + kLanes)), y_(x_.size()), numbers_(size_t(size_)) {
+        const Cells grid = cells();
+        const auto cell = [&](int64_t i) { return size_t(band_of(grid, xy[2 * i + 1]) * columns_ + column_of(grid, xy[2 * i])); };
+        for (int64_t i = first; i < end; ++i) ++ends_[cell(i)];
+        int32_t before = 0;
+        for (int32_t& count : ends_) count = std::exchange(before, before + count);
+        for (int64_t i = first; i < end; ++i) {
+            const auto place = size_t(ends_[cell(i)]++);  // from where the cell begins to where it ends
             x_[place] = xy[2 * i], y_[place] = xy[2 * i + 1], numbers_[place] = int32_t(i);
         }
     }
 
-    int64_t size() const { return int64_t(x_.size()); }
+    int32_t first() const { return first_; }
+    int64_t size() const { return size_; }
+    float x(int64_t place) const { return x_[size_t(place)]; }
+    float y(int64_t place) const { return y_[size_t(place)]; }
+    int32_t number(int64_t place) const { return numbers_[size_t(place)]; }
 
-    // Calls `scan` with the coordinates and the count of a stretch that holds all candidates up to `distance` above or
-    // below `y`, and with their numbers.
-    template <class Scan>
-    void near(float y, float distance, Scan scan) const {
-        const auto begin = size_t(starts_[size_t(band(y - distance))]), end = size_t(starts_[size_t(band(y + distance)) + 1]);
-        if (begin < end) scan(x_.data() + begin, y_.data() + begin, int64_t(end - begin), numbers_.data() + begin);
-    }
+    // `reach` has room for kLanes more.
+    Points points(const float* reach) const { return {x_.data(), y_.data(), reach, size_, cells()}; }
 
 private:
-    static constexpr int64_t kBand = 2;  // rows
+    // A band holds about as many points as are looked at together, or more. Narrower ones would only be more in number.
+    static constexpr int64_t kFewestRows = 32, kFewestPoints = 32, kColumns = 16;
 
-    int64_t bands() const { return (rows_ + kBand - 1) / kBand; }
+    Cells cells() const { return {ends_.data(), int32_t(bands_), int32_t(columns_), band_, 1.0f / float(kColumns)}; }
 
-    // Positions beyond the field belong to its edge.
-    int64_t band(float y) const {
-        const float bounded = std::min(std::max(y, 0.0f), float(rows_ - 1));
-        return std::min(int64_t(bounded) / kBand, bands() - 1);
-    }
-
-    int64_t rows_;
-    std::vector<int32_t> starts_;
+    int32_t first_;
+    int64_t size_, bands_, columns_;
+    float band_;  // per row
+    std::vector<int32_t> ends_;
     std::vector<float> x_, y_;
     std::vector<int32_t> numbers_;
 };

@@ -1,222 +1,170 @@
-// Loops over candidate pairs: which partners are near, what the field shows along them. Part of vectors.cpp, which alone
-// includes it and whose rules hold here too.
+// What a field shows along candidate pairs. Part of vectors.cpp, which alone includes it and whose rules hold here too.
 #pragma once
 
-#include <cstring>
-
-#include "../limbs.h"
 #include "simd.h"
+#include "vector_pairs.h"
 #include "vectors.h"
 
 namespace bottomup::cpu {
 namespace {
 
-float clamped(float value, float highest) {
-    value = value > 0.0f ? value : 0.0f;  // which is also what NaN becomes
-    return value < highest ? value : highest;
+// So many samples of kLanes pairs are looked at together, so that there is always something to do while others are loaded.
+constexpr int kChunk = 4, kSlots = kChunk * kLanes;
+
+// Two cells side by side at places of a channel. Gathering them is slow on most processors.
+void load_two(const float* plane, const int32_t* at, float* BOTTOMUP_RESTRICT left, float* BOTTOMUP_RESTRICT right) {
+#if defined(__AVX2__) || defined(__SSE2__) || defined(_M_X64)
+    const auto cells = [=](int i) {
+        const __m128 first = _mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(plane + at[i])));
+        return _mm_loadh_pi(first, reinterpret_cast<const __m64*>(plane + at[i + 1]));
+    };
+#endif
+#if defined(__AVX512F__) || defined(__AVX2__)
+    const auto both = [=](int i) { return _mm256_insertf128_ps(_mm256_castps128_ps256(cells(i)), cells(i + 4), 1); };
+#endif
+#if defined(__AVX512F__)
+    const auto four = [=](int i) { return _mm512_insertf32x8(_mm512_castps256_ps512(both(i)), both(i + 8), 1); };
+    for (int i = 0; i < kSlots; i += 16) {
+        const __m512 a = four(i), b = four(i + 2);
+        _mm512_store_ps(left + i, _mm512_shuffle_ps(a, b, 0x88));
+        _mm512_store_ps(right + i, _mm512_shuffle_ps(a, b, 0xdd));
+    }
+#elif defined(__AVX2__)
+    for (int i = 0; i < kSlots; i += 8) {
+        const __m256 a = both(i), b = both(i + 2);
+        _mm256_store_ps(left + i, _mm256_shuffle_ps(a, b, 0x88));
+        _mm256_store_ps(right + i, _mm256_shuffle_ps(a, b, 0xdd));
+    }
+#elif defined(__SSE2__) || defined(_M_X64)
+    for (int i = 0; i < kSlots; i += 4) {
+        const __m128 a = cells(i), b = cells(i + 2);
+        _mm_store_ps(left + i, _mm_shuffle_ps(a, b, 0x88));
+        _mm_store_ps(right + i, _mm_shuffle_ps(a, b, 0xdd));
+    }
+#else
+    for (int i = 0; i < kSlots; ++i) left[i] = plane[at[i]], right[i] = plane[at[i] + 1];
+#endif
 }
 
-// One byte per cell: the octants in which the cell's own vector might reach `lowest`. A direction in an octant is a sum
-// of the axis and the diagonal beside it with weights that add up to at most kOctant, so the greater of the vector's
-// components along those two bounds the component along it. False if a value is too large or not finite.
-constexpr float kOctant = 1.0823922f;  // 1 / cos(22.5 degrees)
-
-// True if no component of any vector in a block reaches the limit either way; false if one is not a number.
-bool all_below(const float* x, const float* y, float limit) {
-    const Floats high = Floats::all(limit), low = Floats::all(-limit);
-    Mask inside = high >= low;
-    for (int i = 0; i < kBlock; i += Floats::kCount) {
-        const Floats vx = Floats::load(x + i), vy = Floats::load(y + i);
-        inside = inside & (high >= vx) & (vx >= low) & (high >= vy) & (vy >= low);
-    }
-    return inside.bits() == (high >= low).bits();
-}
-
-bool flag_octants(const float* BOTTOMUP_RESTRICT x, const float* BOTTOMUP_RESTRICT y, int64_t width, float lowest,
-                  uint8_t* BOTTOMUP_RESTRICT flags) {
-    const float limit = lowest / kOctant;
-    int32_t beyond = 0;
-    for (int64_t i = 0; i < width; ++i) {
-        const float slope = 0.70710678f * (x[i] + y[i]), other = 0.70710678f * (x[i] - y[i]);
-        const int32_t right = x[i] >= limit, left = -x[i] >= limit, down = y[i] >= limit, up = -y[i] >= limit;
-        const int32_t right_down = slope >= limit, left_up = -slope >= limit;
-        const int32_t right_up = other >= limit, left_down = -other >= limit;
-        beyond |= !(x[i] <= kLargestMapped) | !(x[i] >= -kLargestMapped) | !(y[i] <= kLargestMapped) | !(y[i] >= -kLargestMapped);
-        flags[i] = uint8_t((right | right_down) | (left | left_down) << 1 | (right | right_up) << 2 | (left | left_up) << 3 |
-                           (down | right_down) << 4 | (down | left_down) << 5 | (up | right_up) << 6 | (up | left_up) << 7);
-    }
-    return beyond == 0;
-}
-
-bool flag_row(const float* x, const float* y, int64_t width, float lowest, uint8_t* flags) {
-    const float nothing = 0.7f * lowest / kOctant;  // below it no component along a diagonal reaches the limit either
-    for (int64_t begin = 0; begin < width; begin += kBlock) {
-        const int64_t count = width - begin < kBlock ? width - begin : kBlock;
-        if (count == kBlock && all_below(x + begin, y + begin, nothing))
-            std::memset(flags + begin, 0, kBlock);
-        else if (!flag_octants(x + begin, y + begin, count, lowest, flags + begin))
-            return false;
-    }
-    flags[width] = flags[width + 1] = flags[width - 1];
-    return true;
-}
-
-int32_t map_octants(const LimbPlanes& planes, float lowest, uint8_t* flags, int32_t* map) {
-    const int64_t width = planes.width, blocks = (width + 1) / 2, pitch = width + 64;
-    int64_t flagged = 0;  // rows so far; the last three are kept
-    int32_t any = 0;
-    for (int64_t top = 0; top < planes.height; top += 2) {
-        // A block's samples lie between its own rows and columns and the next ones.
-        const int64_t bottom = top + 2 < planes.height ? top + 2 : planes.height - 1;
-        for (; flagged <= bottom; ++flagged) {
-            const int64_t begin = flagged * planes.stride;
-            if (!flag_row(planes.x + begin, planes.y + begin, width, lowest, flags + flagged % 3 * pitch)) return -1;
-        }
-        const uint8_t* BOTTOMUP_RESTRICT first = flags + top % 3 * pitch;
-        const uint8_t* BOTTOMUP_RESTRICT middle = flags + (top + 1 < bottom ? top + 1 : bottom) % 3 * pitch;
-        const uint8_t* BOTTOMUP_RESTRICT last = flags + bottom % 3 * pitch;
-        uint8_t* BOTTOMUP_RESTRICT joined = flags + 3 * pitch;
-        for (int64_t i = 0; i < width + 2; ++i) joined[i] = first[i] | middle[i] | last[i];
-        int32_t* BOTTOMUP_RESTRICT block = map + top / 2 * blocks;
-        for (int64_t i = 0; i < blocks; ++i) {
-            block[i] = joined[2 * i] | joined[2 * i + 1] | joined[2 * i + 2];
-            any |= block[i];
-        }
-    }
-    return any;
-}
-
-int64_t points_within(const float* BOTTOMUP_RESTRICT x, const float* BOTTOMUP_RESTRICT y, int64_t count, float x0, float y0,
-                      float from, float to, float reach, int32_t* BOTTOMUP_RESTRICT found) {
-    int32_t inside[kBlock];
-    int64_t hits = 0;
-    for (int64_t begin = 0; begin < count; begin += kBlock) {
-        const int64_t size = count - begin < kBlock ? count - begin : kBlock;
-        for (int64_t i = 0; i < size; ++i) {
-            const float dx = x[begin + i] - x0, dy = y[begin + i] - y0;
-            const float length = sqrtf(dx * dx + dy * dy);
-            inside[i] = int32_t(length >= from) & int32_t(length < to) & int32_t(length <= reach);
-        }
-        for (int64_t i = 0; i < size; ++i) {
-            found[hits] = int32_t(begin + i);
-            hits += inside[i];
-        }
-    }
-    return hits;
-}
-
-void measure_pairs(PairLanes& pair_lanes, int count, const LimbRule& limb_rule) {
-    const LimbRule rule = limb_rule;
-    PairLanes* BOTTOMUP_RESTRICT lanes = &pair_lanes;
-    for (int i = 0; i < count; ++i) {
-        const float dx = lanes->dx[i], dy = lanes->dy[i];
-        const float length = sqrtf(dx * dx + dy * dy), divisor = length > 0.0f ? length : 1.0f;
-        const int32_t samples = sample_count(length, rule.max_samples);
-        lanes->ux[i] = dx / divisor, lanes->uy[i] = dy / divisor;
-        lanes->directed[i] = length < 1.0f ? length : 1.0f;
-        lanes->octant[i] = octant_of(dx, dy), lanes->samples[i] = samples;
-        lanes->allowed[i] = allowed_failures(rule.coverage, samples);
-        lanes->failed[i] = 0, lanes->bad[i] = 0, lanes->sum[i] = 0.0f, lanes->magnitudes[i] = 0.0f;
-    }
-}
-
-void count_mapped(const int32_t* BOTTOMUP_RESTRICT map, int64_t height, int64_t width, PairLanes& pair_lanes, int count) {
-    constexpr int kCount = PairLanes::kCount;
-    PairLanes* BOTTOMUP_RESTRICT lanes = &pair_lanes;
-    alignas(64) float step_x[kCount], step_y[kCount];
-    alignas(64) int32_t place[kCount];
-    const float last_column = float(width - 1), last_row = float(height - 1);
-    const int32_t stride = int32_t((width + 1) / 2);
-    int most = 0;
-    for (int i = 0; i < count; ++i) {
-        const float steps = float(lanes->samples[i] - 1);  // at least 2
-        step_x[i] = lanes->dx[i] / steps, step_y[i] = lanes->dy[i] / steps;
-        place[i] = lanes->samples[i] / 2;
-        most = lanes->samples[i] > most ? lanes->samples[i] : most;
-    }
-    // What is open after that many is likely to be a limb, which is not worth keeping the other lanes waiting for.
-    constexpr int kMostSeen = 24;
-    most = most < kMostSeen ? most : kMostSeen;
-    for (int seen = 0; seen < most;) {
-        int open = 0;
-        for (const int until = seen + 2; seen < until; ++seen) {
-            for (int i = 0; i < count; ++i) {
-                const float x = clamped(lanes->x0[i] + float(place[i]) * step_x[i], last_column);
-                const float y = clamped(lanes->y0[i] + float(place[i]) * step_y[i], last_row);
-                const int32_t octants = map[(int32_t(y) >> 1) * stride + (int32_t(x) >> 1)];
-                lanes->failed[i] += (seen < lanes->samples[i]) & ~(octants >> lanes->octant[i]) & 1;
-                place[i] = place[i] + 1 < lanes->samples[i] ? place[i] + 1 : 0;
-            }
-        }
-        for (int i = 0; i < count; ++i) open |= (lanes->failed[i] <= lanes->allowed[i]) & (seen < lanes->samples[i]);
-        if (!open) break;
-    }
-}
-
-// Two cells side by side of each of two rows, from both channels. Gathering them one by one is slow on most processors.
 struct Corners {
-    static constexpr int kCount = PairLanes::kCount;
-    alignas(64) float top_x[2 * kCount], top_y[2 * kCount], bottom_x[2 * kCount], bottom_y[2 * kCount];
+    alignas(64) float top_left[kSlots], top_right[kSlots], bottom_left[kSlots], bottom_right[kSlots];
 };
 
-void load_corners(const LimbPlanes& planes, const int32_t* above, const int32_t* below, int count, Corners& corners) {
-    for (int i = 0; i < count; ++i) {
-        std::memcpy(corners.top_x + 2 * i, planes.x + above[i], 2 * sizeof(float));
-        std::memcpy(corners.top_y + 2 * i, planes.y + above[i], 2 * sizeof(float));
-        std::memcpy(corners.bottom_x + 2 * i, planes.x + below[i], 2 * sizeof(float));
-        std::memcpy(corners.bottom_y + 2 * i, planes.y + below[i], 2 * sizeof(float));
-    }
+Floats between(Floats first, Floats second, Floats fraction) { return first + fraction * (second - first); }
+
+// As bilinear(). In the last column there is no cell to the right: then the corners on both sides are the right ones.
+Floats blend(const Corners& corners, int slot, Mask at_edge, Floats fx, Floats fy) {
+    const Floats top_right = Floats::load(corners.top_right + slot), bottom_right = Floats::load(corners.bottom_right + slot);
+    const Floats top_left = where(at_edge, top_right, Floats::load(corners.top_left + slot));
+    const Floats bottom_left = where(at_edge, bottom_right, Floats::load(corners.bottom_left + slot));
+    return between(between(top_left, top_right, fx), between(bottom_left, bottom_right, fx), fy);
 }
 
-// In the last column there is no cell to the right: then both corners are the second one.
-float between(float first, float second, bool last, float fx) {
-    const float left = last ? second : first;
-    return left + fx * (second - left);
-}
+// Where the samples of a chunk lie.
+struct Taps {
+    alignas(64) float fx[kSlots], fy[kSlots], at_edge[kSlots];
+    alignas(64) int32_t above[kSlots], below[kSlots];
+};
 
-void add_samples(const LimbPlanes& planes, float sample_threshold, int most, PairLanes& pair_lanes, int count) {
-    constexpr int kCount = PairLanes::kCount;
-    PairLanes* BOTTOMUP_RESTRICT lanes = &pair_lanes;
+void place_taps(const LimbPlanes& planes, int seen, const PairColumns& pairs, const Lanes& lanes, Taps& to) {
+    Taps* BOTTOMUP_RESTRICT taps = &to;
     const int32_t stride = int32_t(planes.stride), last_row = int32_t(planes.height - 1), last = int32_t(planes.width - 1);
     const float edge_x = float(last), edge_y = float(last_row);
-    alignas(64) float fx[kCount], fy[kCount];
-    alignas(64) int32_t at_edge[kCount], above[kCount], below[kCount];
-    Corners c;
-    for (int seen = 0; seen < most; ++seen) {
-        for (int i = 0; i < count; ++i) {
-            const int32_t samples = lanes->samples[i];
-            const float t = float(sample_at(seen, samples)) / float(samples - 1);
-            const float x = clamped(lanes->x0[i] + t * lanes->dx[i], edge_x);
-            const float y = clamped(lanes->y0[i] + t * lanes->dy[i], edge_y);
+    for (int sample = 0; sample < kChunk; ++sample) {
+        for (int i = 0; i < kLanes; ++i) {
+            const int slot = sample * kLanes + i;
+            const auto samples = int32_t(lanes.samples[i]);
+            const float t = float(sample_at(seen + sample, samples)) / float(samples - 1);
+            const float x = clamped(pairs.x0[i] + t * pairs.dx[i], edge_x);
+            const float y = clamped(pairs.y0[i] + t * pairs.dy[i], edge_y);
             const int32_t column = int32_t(x), row = int32_t(y);
-            fx[i] = x - float(column), fy[i] = y - float(row);
-            at_edge[i] = column == last;
-            above[i] = row * stride + column - at_edge[i];
-            below[i] = above[i] + (row < last_row ? stride : 0);
+            taps->fx[slot] = x - float(column), taps->fy[slot] = y - float(row);
+            taps->at_edge[slot] = column == last ? 1.0f : 0.0f;
+            taps->above[slot] = row * stride + column - int32_t(column == last);
+            taps->below[slot] = taps->above[slot] + (row < last_row ? stride : 0);
         }
-        load_corners(planes, above, below, count, c);
-        int32_t open = 0;
-        for (int i = 0; i < count; ++i) {
-            const bool edge = at_edge[i] != 0;
-            const float upper_x = between(c.top_x[2 * i], c.top_x[2 * i + 1], edge, fx[i]);
-            const float upper_y = between(c.top_y[2 * i], c.top_y[2 * i + 1], edge, fx[i]);
-            const float lower_x = between(c.bottom_x[2 * i], c.bottom_x[2 * i + 1], edge, fx[i]);
-            const float lower_y = between(c.bottom_y[2 * i], c.bottom_y[2 * i + 1], edge, fx[i]);
-            const float vx = upper_x + fy[i] * (lower_x - upper_x), vy = upper_y + fy[i] * (lower_y - upper_y);
-            const float magnitude = sqrtf(vx * vx + vy * vy);
-            const float directed = lanes->directed[i], component = vx * lanes->ux[i] + vy * lanes->uy[i];
-            const float blended = directed * component + (1.0f - directed) * magnitude;
-            const float along = directed < 1.0f ? blended : component;
-            // What comes after a lane is decided does not count any more.
-            const int32_t counts = int32_t(seen < lanes->samples[i]) & int32_t(lanes->failed[i] <= lanes->allowed[i]) & ~lanes->bad[i];
-            lanes->bad[i] |= counts & int32_t(!(along - along == 0.0f));
-            lanes->failed[i] += counts & int32_t(along < sample_threshold);
-            lanes->sum[i] += counts ? along : 0.0f;
-            lanes->magnitudes[i] += counts ? magnitude : 0.0f;
-            open |= counts & int32_t(seen + 1 < lanes->samples[i]);
-        }
-        if (!open) break;
     }
+}
+
+// Looks at kChunk samples after those that were seen, as score_pair orders them; false if then all lanes are decided.
+bool add_samples(const LimbPlanes& planes, float sample_threshold, int seen, const PairColumns& pairs, Lanes& lanes) {
+    Taps taps;
+    Corners x, y;
+    place_taps(planes, seen, pairs, lanes, taps);
+    load_two(planes.x, taps.above, x.top_left, x.top_right), load_two(planes.x, taps.below, x.bottom_left, x.bottom_right);
+    load_two(planes.y, taps.above, y.top_left, y.top_right), load_two(planes.y, taps.below, y.bottom_left, y.bottom_right);
+    const Floats zero = Floats::all(0.0f), one = Floats::all(1.0f), threshold = Floats::all(sample_threshold);
+    uint32_t open = 0;
+    for (int i = 0; i < kLanes; i += Floats::kCount) {
+        const Floats ux = Floats::load(lanes.ux + i), uy = Floats::load(lanes.uy + i);
+        const Floats directed = Floats::load(lanes.directed + i);
+        const Floats samples = Floats::load(lanes.samples + i), allowed = Floats::load(lanes.allowed + i);
+        Floats failed = Floats::load(lanes.failed + i), bad = Floats::load(lanes.bad + i);
+        Floats sum = Floats::load(lanes.sum + i), magnitudes = Floats::load(lanes.magnitudes + i);
+        for (int sample = 0; sample < kChunk; ++sample) {
+            const int slot = sample * kLanes + i;
+            const Mask at_edge = Floats::load(taps.at_edge + slot) > zero;
+            const Floats fx = Floats::load(taps.fx + slot), fy = Floats::load(taps.fy + slot);
+            const Floats vx = blend(x, slot, at_edge, fx, fy), vy = blend(y, slot, at_edge, fx, fy);
+            const Floats magnitude = sqrt(vx * vx + vy * vy), component = vx * ux + vy * uy;
+            const Floats along = where(one > directed, directed * component + (one - directed) * magnitude, component);
+            // What comes after a lane is decided does not count any more.
+            const Mask counts = (samples > Floats::all(float(seen + sample))) & (allowed >= failed) & (zero >= bad);
+            const Mask finite = along * zero >= zero;  // infinity and NaN become NaN
+            bad = where(counts, where(finite, zero, one), bad);
+            failed = failed + where(counts & finite & (threshold > along), one, zero);
+            sum = sum + where(counts, along, zero);
+            magnitudes = magnitudes + where(counts, magnitude, zero);
+        }
+        failed.store(lanes.failed + i), bad.store(lanes.bad + i);
+        sum.store(lanes.sum + i), magnitudes.store(lanes.magnitudes + i);
+        open |= ((samples > Floats::all(float(seen + kChunk))) & (allowed >= failed) & (zero >= bad)).bits();
+    }
+    return open != 0;
+}
+
+int64_t keep_supported(const LimbPlanes& planes, const LimbRule& rule, const PairColumns& pairs, int64_t count) {
+    alignas(64) int32_t keep[kLanes];
+    Lanes lanes;
+    int64_t left = 0;
+    for (int64_t begin = 0; begin < count; begin += kLanes) {
+        const PairColumns own = from_place(pairs, begin);
+        measure(own, rule, lanes);
+        add_samples(planes, rule.sample_threshold, 0, own, lanes);
+        for (int i = 0; i < kLanes; ++i) keep[i] = int32_t(begin + i < count) & int32_t(lanes.failed[i] <= lanes.allowed[i]);
+        const Kept kept(keep);
+        move(kept, own, from_place(pairs, left));
+        left += kept.count();
+    }
+    return left;
+}
+
+int64_t keep_passing(const LimbPlanes& planes, const LimbRule& rule, const PairColumns& pairs, int64_t count, float* scores,
+                     bool* non_finite) {
+    alignas(64) int32_t keep[kLanes];
+    alignas(64) float mean[kLanes], magnitude[kLanes];
+    Lanes lanes;
+    int64_t left = 0;
+    int32_t broken = 0;
+    for (int64_t begin = 0; begin < count; begin += kLanes) {
+        const PairColumns own = from_place(pairs, begin);
+        measure(own, rule, lanes);
+        for (int seen = 0; add_samples(planes, rule.sample_threshold, seen, own, lanes);) seen += kChunk;
+        for (int i = 0; i < kLanes; ++i) {
+            mean[i] = lanes.sum[i] / lanes.samples[i], magnitude[i] = lanes.magnitudes[i] / lanes.samples[i];
+            const int32_t seen = int32_t(begin + i < count) & int32_t(lanes.failed[i] <= lanes.allowed[i]);  // to the end
+            const int32_t finite = int32_t(lanes.sum[i] - lanes.sum[i] == 0.0f) & int32_t(lanes.bad[i] == 0.0f);
+            broken |= seen & ~finite;
+            keep[i] = seen & finite & int32_t(mean[i] >= rule.threshold);
+        }
+        const Kept kept(keep);
+        move(kept, own, from_place(pairs, left));
+        kept.move(mean, mean), kept.move(magnitude, magnitude);
+        for (int k = 0; k < kept.count(); ++k) scores[left + k] = coherent_mean(mean[k], magnitude[k]);
+        left += kept.count();
+    }
+    *non_finite = *non_finite || broken != 0;
+    return left;
 }
 
 }  // namespace

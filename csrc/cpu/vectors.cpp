@@ -6,11 +6,11 @@
 #include "../peaks.h"
 #include "simd.h"
 #include "vector_limbs.h"
+#include "vector_map.h"
+#include "vector_partners.h"
 
 namespace bottomup::cpu {
 namespace {
-
-using Bits = uint64_t;
 
 template <class T>
 void widen(const T* BOTTOMUP_RESTRICT from, float* BOTTOMUP_RESTRICT to, int64_t count) {
@@ -39,16 +39,6 @@ Bits unexceeded(const float* row, const float* one, const float* other) {
         bits |= Bits(((here >= Floats::load(one + i)) & (here >= Floats::load(other + i))).bits()) << i;
     }
     return bits;
-}
-
-int lowest_bit(Bits bits) {
-#if defined(__GNUC__)
-    return __builtin_ctzll(bits);
-#else
-    int place = 0;
-    while (!(bits >> place & 1)) ++place;
-    return place;
-#endif
 }
 
 int64_t peak_columns(const float* above, const float* row, const float* below, int64_t width, float threshold,
@@ -125,6 +115,6 @@ void rank_falling(const float* values, int32_t* rank, int64_t count) {
 
 extern const VectorLoops BOTTOMUP_ISA;
 const VectorLoops BOTTOMUP_ISA{BOTTOMUP_ISA_NAME, widen<Half>, widen<BFloat16>, peak_columns,  fit_axes,     extents,
-                               rank_falling,      map_octants, points_within,   measure_pairs, count_mapped, add_samples};
+                               rank_falling,      map_octants, find_partners, keep_mapped, keep_supported, keep_passing};
 
 }  // namespace bottomup::cpu

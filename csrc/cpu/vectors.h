@@ -2,7 +2,7 @@
 // at run time, or the one that the environment variable BOTTOMUP_CPU_ISA names.
 #pragma once
 
-#include "../limbs.h"
+#include "../reach.h"
 
 namespace bottomup::cpu {
 
@@ -21,16 +21,43 @@ constexpr float kLargestMapped = 2.0f;
 constexpr float kMapSlack = 0.01f;
 constexpr int64_t kMappedSide = 2048;
 
-// Candidate pairs, side by side.
-struct PairLanes {
-    static constexpr int kCount = 64;
-    float x0[kCount], y0[kCount], dx[kCount], dy[kCount];  // where each begins and where it leads, in cells
-    float ux[kCount], uy[kCount], directed[kCount];        // as in a Segment
-    int32_t octant[kCount];                                // of the direction, as octant_of() numbers them
-    int32_t samples[kCount], allowed[kCount], failed[kCount];
-    int32_t bad[kCount];  // 1 if a sample that counts is not finite
-    float sum[kCount], magnitudes[kCount];  // of the components along the limb, and of the vectors
+// So many pairs or points are looked at together. Arrays of them have room for as many more.
+constexpr int kLanes = 16;
+
+// Where joint candidates lie that are in order of bands of rows and then of columns.
+struct Cells {
+    const int32_t* ends;  // of each cell: the place after the last one in it
+    int32_t bands, columns;
+    float bands_per_row, columns_per_cell;
 };
+
+BOTTOMUP_HD float clamped(float value, float highest) {
+    value = value > 0.0f ? value : 0.0f;  // which is also what NaN becomes
+    return value < highest ? value : highest;
+}
+
+// Positions beyond the field belong to its edge.
+BOTTOMUP_HD int64_t band_of(const Cells& cells, float y) { return int64_t(clamped(y * cells.bands_per_row, float(cells.bands - 1))); }
+BOTTOMUP_HD int64_t column_of(const Cells& cells, float x) {
+    return int64_t(clamped(x * cells.columns_per_cell, float(cells.columns - 1)));
+}
+
+// Joint candidates of one type, and how far they look for the other end of a limb. There is room to read kLanes more.
+struct Points {
+    const float *x, *y, *reach;
+    int64_t count;
+    Cells cells;
+};
+
+// Candidate pairs, side by side.
+struct PairColumns {
+    int32_t *first, *second;   // places of the candidates among those of their joints
+    float *x0, *y0, *dx, *dy;  // where a pair begins and where it leads, in cells
+};
+
+BOTTOMUP_HD PairColumns from_place(const PairColumns& pairs, int64_t place) {
+    return {pairs.first + place, pairs.second + place, pairs.x0 + place, pairs.y0 + place, pairs.dx + place, pairs.dy + place};
+}
 
 // The eight directions between the axes and the diagonals: which side in x, in y, and which axis is nearer.
 BOTTOMUP_HD int32_t octant_of(float dx, float dy) {
@@ -69,20 +96,24 @@ struct VectorLoops {
     // octants that occur anywhere; -1 if a value is greater than kLargestMapped or not finite, so that nothing is sure.
     int32_t (*map_octants)(const LimbPlanes& planes, float lowest, uint8_t* flags, int32_t* map);
 
-    // Writes the numbers of the points whose distance from (x0, y0) is at least `from`, below `to` and at most `reach`;
-    // returns how many there are. `found` has room for `count`.
-    int64_t (*points_within)(const float* x, const float* y, int64_t count, float x0, float y0, float from, float to,
-                             float reach, int32_t* found);
+    // Writes the pairs that is_sought in the ring, as far as one of the given ends looks as far as the ring; those of second
+    // ends without those that first ends have. Goes on with the ends from `place` while there is room for another one's
+    // pairs with all others, and returns how many pairs there are.
+    int64_t (*find_partners)(const Points& ends, const Points& others, bool second, const Ring& ring, const LimbRule& rule,
+                             const PairColumns& found, int64_t room, int64_t* place);
 
-    // Fills in what follows from the ends of the first `count` lanes.
-    void (*measure_pairs)(PairLanes& lanes, int count, const LimbRule& rule);
+    // Keeps those of the first `count` pairs, in order, that the map does not rule out; returns how many are left. Pairs
+    // that are still open after a while are likely to be limbs and are kept.
+    int64_t (*keep_mapped)(const int32_t* map, int64_t height, int64_t width, const LimbRule& rule, const PairColumns& pairs,
+                           int64_t count);
 
-    // Counts samples that fall where the map rules their octant out, until each lane has more of them than it is
-    // allowed, or those that have not are few enough to be left to add_samples.
-    void (*count_mapped)(const int32_t* map, int64_t height, int64_t width, PairLanes& lanes, int count);
+    // The same by the first few samples as score_pair orders them, whatever they hold.
+    int64_t (*keep_supported)(const LimbPlanes& planes, const LimbRule& rule, const PairColumns& pairs, int64_t count);
 
-    // Looks at the first `most` samples, as score_pair orders them, or fewer where all lanes are decided.
-    void (*add_samples)(const LimbPlanes& planes, float sample_threshold, int most, PairLanes& lanes, int count);
+    // Keeps the pairs that pass and writes their scores as score_pair does; returns how many there are. `non_finite`
+    // becomes true if a sample that counts is not finite, or their sum.
+    int64_t (*keep_passing)(const LimbPlanes& planes, const LimbRule& rule, const PairColumns& pairs, int64_t count,
+                            float* scores, bool* non_finite);
 };
 
 const VectorLoops& vector_loops();
