@@ -253,7 +253,6 @@ class EdgeFinder {
     };
 
     void find_held(const State& state, const std::vector<int32_t>& candidates);
-    void unite();
 
     const Rule& rule;
     const Links& links;

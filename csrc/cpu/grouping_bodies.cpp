@@ -58,7 +58,7 @@ class Mergers {
     // It must be small, the other one larger or the earlier of equals, and nothing may bar it.
     bool may_join(int32_t guest, int32_t host) const {
         const int32_t small = groups.joints[size_t(guest)], large = groups.joints[size_t(host)];
-        return small <= most_joints && (large > small || (large == small && host < guest)) &&
+        return (small <= most_joints) & ((large > small) | ((large == small) & (host < guest))) &
                !groups.barred.meet(size_t(guest), groups.types, size_t(host));
     }
 
@@ -116,7 +116,12 @@ class Mergers {
 class Swaps {
    public:
     Swaps(Groups& groups_, Density& density_)
-        : groups(groups_), density(density_), touched(groups_.pieces.size(), true), seen(touched.size(), kNone) {}
+        : groups(groups_), density(density_), touched(groups_.pieces.size(), true), seen(touched.size(), kNone),
+          firm(groups_.pieces.types.like()) {
+        const Pieces& pieces = groups.pieces;
+        for (int32_t piece = 0; piece < int32_t(pieces.size()); ++piece)
+            if (!pieces[piece].small) firm.add(size_t(groups.group[size_t(piece)]), pieces.types, size_t(piece));
+    }
 
     // Whether there were any.
     bool run() {
@@ -143,11 +148,19 @@ class Swaps {
         for (int32_t piece = 0; piece < int32_t(pieces.size()); ++piece) {
             if (!pieces[piece].small) continue;
             const int32_t home = groups.group[size_t(piece)];
+            hosts.resize(pieces.size());
+            size_t count = 0;  // of groups that have something in its stead, mostly none: found without a branch for each
             for (const int32_t one : pieces.near.of(size_t(piece))) {
                 const int32_t host = groups.group[size_t(one)];
-                if (host == home || seen[size_t(host)] == piece) continue;
+                hosts[count] = host;
+                count += (host != home) & (touched[size_t(home)] | touched[size_t(host)]) &
+                         pieces.barred.meet(size_t(piece), groups.types, size_t(host)) &
+                         !pieces.barred.meet(size_t(piece), firm, size_t(host));
+            }
+            for (size_t n = 0; n < count; ++n) {
+                const int32_t host = hosts[n];
+                if (seen[size_t(host)] == piece) continue;
                 seen[size_t(host)] = piece;
-                if (!touched[size_t(home)] && !touched[size_t(host)]) continue;
                 const int32_t other = in_stead(piece, host);
                 // Two who are alone would only change numbers.
                 if (other == kNone || (groups.alone(piece) && groups.alone(other))) continue;
@@ -159,15 +172,14 @@ class Swaps {
         pairs.erase(std::unique(pairs.begin(), pairs.end()), pairs.end());
     }
 
-    // The one piece of a group that keeps another from joining it, if it is small.
+    // The one piece of a group that keeps another from joining it.
     int32_t in_stead(int32_t piece, int32_t host) const {
         const Pieces& pieces = groups.pieces;
-        if (!pieces.barred.meet(size_t(piece), groups.types, size_t(host))) return kNone;
         int32_t found = kNone;
         bool single = true;
         groups.visit(host, [&](int32_t member) {
             if (!pieces.barred.meet(size_t(piece), pieces.types, size_t(member))) return;
-            single &= found == kNone && pieces[member].small;
+            single &= found == kNone;
             found = member;
         });
         return single ? found : kNone;
@@ -222,6 +234,8 @@ class Swaps {
     Density& density;
     std::vector<char> touched;  // groups in the round before; at first all
     std::vector<int32_t> seen;  // of each group the piece that looked at it last
+    std::vector<int32_t> hosts;
+    Sets firm;                  // of each group the joints of pieces that are not small, which stay there
     std::vector<std::pair<int32_t, int32_t>> pairs, places;
     std::vector<double> gains;
     Lists pairs_of;  // of each piece

@@ -7,19 +7,22 @@ namespace bottomup::grouping {
 const std::vector<Edge>& EdgeFinder::find(const State& state, const std::vector<int32_t>& candidates) {
     find_held(state, candidates);
     found.resize(held.size());
-    size_t end = 0;
-    Edge last{0, -1, -1, 0};
+    size_t end = 0, first = 0;  // `first` of the candidate's edges
     for (const auto [link, person] : held) {
         const double gain = rule.limb_gain(link->affinity, link->length, link->limb, state.scales[size_t(person)]);
-        const bool again = last.candidate == link->own && last.person == person;
-        last = {again ? last.weight + gain : gain, person, link->own, again ? last.shown + 1 : 1};
-        end += !again;
-        found[end - 1] = last;
+        first = end > 0 && found[end - 1].candidate == link->own ? first : end;
+        size_t at = end;  // mostly it is a new edge or the last one
+        if (end > first && found[end - 1].person == person) at = end - 1;
+        if (end > first + 1 && at == end)
+            for (size_t one = first; one < end; ++one) at = found[one].person == person ? one : at;
+        const bool fresh = at == end;
+        Edge& edge = found[at];
+        edge = {fresh ? gain : edge.weight + gain, person, link->own, fresh ? 1 : edge.shown + 1};
+        end += fresh;
     }
-    found.resize(end);
-    unite();
     size_t count = 0;
-    for (const Edge& edge : found) {
+    for (size_t n = 0; n < end; ++n) {
+        const Edge edge = found[n];
         const auto type = size_t(links.types[size_t(edge.candidate)]);
         const int expected = state.held.count_common(size_t(edge.person), rule.beside, type);
         const double weight = rule.edge_weight(edge.weight, expected, edge.shown, responses[edge.candidate]);
@@ -30,36 +33,20 @@ const std::vector<Edge>& EdgeFinder::find(const State& state, const std::vector<
     return found;
 }
 
-// The candidates' links to what somebody holds.
+// The candidates' links to what somebody holds. Of candidates that follow each other, the links do, too.
 void EdgeFinder::find_held(const State& state, const std::vector<int32_t>& candidates) {
     size_t count = 0;
-    for (const int32_t candidate : candidates) count += size_t(links.end(candidate) - links.begin(candidate));
-    held.resize(count + 1);
-    count = 0;
-    for (const int32_t candidate : candidates)
-        for (const Link *link = links.begin(candidate), *end = links.end(candidate); link != end; ++link) {
+    for (size_t n = 0, next; n < candidates.size(); n = next) {
+        for (next = n + 1; next < candidates.size() && candidates[next] == candidates[next - 1] + 1; ++next) {}
+        const Link *link = links.begin(candidates[n]), *const end = links.end(candidates[next - 1]);
+        held.resize(count + size_t(end - link) + 1);
+        for (; link != end; ++link) {
             const int32_t person = state.owner[size_t(link->other)];
             held[count] = {link, person};
             count += person >= 0;
         }
-    held.resize(count);
-}
-
-// Edges of a candidate to one person that others came between.
-void EdgeFinder::unite() {
-    size_t count = 0;
-    for (size_t n = 0; n < found.size(); ++n) {
-        const Edge edge = found[n];
-        size_t same = count;
-        if (count >= 2 && found[count - 2].candidate == edge.candidate)
-            for (size_t one = count; one-- > 0 && found[one].candidate == edge.candidate;)
-                if (found[one].person == edge.person) same = one;
-        if (same < count)
-            found[same].weight += edge.weight, found[same].shown += edge.shown;
-        else
-            found[count++] = edge;
     }
-    found.resize(count);
+    held.resize(count);
 }
 
 }  // namespace bottomup::grouping

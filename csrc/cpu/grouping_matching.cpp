@@ -15,11 +15,13 @@ namespace bottomup::grouping {
 const std::vector<int32_t>& Matcher::match(const std::vector<Edge>& some_edges, int64_t people) {
     edges = some_edges.data();
     const size_t count = some_edges.size();
-    start.clear();
-    for (size_t edge = 0; edge < count; ++edge)
-        if (edge == 0 || edges[edge].candidate != edges[edge - 1].candidate) start.push_back(edge);
-    const size_t rows = start.size();
-    start.push_back(count);
+    start.resize(count + 1);
+    size_t rows = 0;
+    for (size_t edge = 0; edge < count; ++edge) {  // no branch: nobody can foretell how many each candidate has
+        start[rows] = edge;
+        rows += edge == 0 || edges[edge].candidate != edges[edge - 1].candidate;
+    }
+    start[rows] = count;
     row_price.assign(rows, 0);
     row_edge.assign(rows, -1);
     if (int64_t(price.size()) < people) {

@@ -28,7 +28,7 @@ class Grid {
 
     size_t squares() const { return size_t(counts[0] * counts[1]); }
 
-    // Calls `visit(square)` for all that a piece's box, wider by a margin to each side, touches.
+    // Calls `visit(first, last)` for each row of those that a piece's box, wider by a margin to each side, touches.
     template <class Visit>
     void visit(const Piece& piece, double margin, Visit visit) const {
         int64_t from[2], to[2];
@@ -39,8 +39,8 @@ class Grid {
             from[axis] = std::max<int64_t>(square(piece.low[axis] - margin), 0);
             to[axis] = std::min(square(piece.high[axis] + margin), counts[axis] - 1);
         }
-        for (int64_t y = from[1]; y <= to[1]; ++y)
-            for (int64_t x = from[0]; x <= to[0]; ++x) visit(size_t(y * counts[0] + x));
+        if (from[0] > to[0]) return;
+        for (int64_t y = from[1]; y <= to[1]; ++y) visit(size_t(y * counts[0] + from[0]), size_t(y * counts[0] + to[0]));
     }
 
    private:
@@ -60,8 +60,9 @@ struct Reach {
     bool is_near(const Piece& other) const {
         double square = 0;
         for (size_t axis = 0; axis < 2; ++axis) {
-            const double gap = std::max(std::max(low[axis] - other.high[axis], other.low[axis] - high[axis]), 0.0);
-            square += gap * gap;
+            const double gap = std::max(low[axis] - other.high[axis], other.low[axis] - high[axis]);
+            const double apart = (gap + std::fabs(gap)) / 2;  // 0 if they overlap, without a branch
+            square += apart * apart;
         }
         const double reach = std::max(height, other.height);
         return square <= reach * reach;
@@ -88,22 +89,20 @@ Pieces::Pieces(const Rule& rule, const WholeBody& body, const State& state, cons
         Piece piece{{kInfinity, kInfinity}, {-kInfinity, -kInfinity}, height, 0, 0, false};
         if (state.scales[set] > height) piece.height = state.scales[set];
         first.push_back(int32_t(seen.size()));
-        for (int32_t joint = 0; joint < rule.joints; ++joint) {
-            const int32_t candidate = state.row(person)[joint];
-            if (candidate < 0) continue;
+        types.add(set, state.held, set), barred.add(set, state.held, set);
+        state.held.visit(set, [&](size_t joint) {
             ++piece.joints;
-            types.add(set, joint), barred.add(set, joint);
-            for (const int32_t beside : rule.neighbours[size_t(joint)]) barred.add(set, beside);
-            const double* place = xy + 2 * candidate;
+            barred.add(set, rule.beside, joint);
+            const double* place = xy + 2 * state.row(person)[joint];
             for (size_t axis = 0; axis < 2; ++axis) {
                 piece.low[axis] = std::min(piece.low[axis], place[axis]);
                 piece.high[axis] = std::max(piece.high[axis], place[axis]);
             }
-            const int32_t number = body.number[size_t(joint)];
-            if (number < 0) continue;
+            const int32_t number = body.number[joint];
+            if (number < 0) return;
             piece.known |= uint64_t(1) << number;
             seen.push_back({number, place[0], place[1]});
-        }
+        });
         if (piece.known == 0) piece.joints = 0;
         piece.small = piece.joints > 0 && piece.joints <= most_joints;
         any_small |= piece.small;
@@ -121,7 +120,10 @@ void Pieces::find_near(double height) {
         // Everybody reaches as far as the typical height; the small ones are where they can be reached by that.
         for (int32_t a = 0; a < count; ++a) {
             const Piece& one = pieces[size_t(a)];
-            if (one.small) grid.visit(one, one.height - height, [&](size_t square) { pairs.emplace_back(square, a); });
+            if (!one.small) continue;
+            grid.visit(one, one.height - height, [&](size_t first, size_t last) {
+                for (size_t square = first; square <= last; ++square) pairs.emplace_back(square, a);
+            });
         }
         Lists inside;
         inside.assign(grid.squares(), pairs);
@@ -136,20 +138,21 @@ void Pieces::find_near(double height) {
             const Piece& other = pieces[size_t(b)];
             if (other.joints == 0) continue;
             size_t near_ones = 0;
-            grid.visit(other, other.height, [&](size_t square) {
-                const auto [from, to] = inside.range(square);
-                for (int32_t n = from; n < to; ++n) {
+            grid.visit(other, other.height, [&](size_t first, size_t last) {
+                for (int32_t n = inside.range(first).first; n < inside.range(last).second; ++n) {
                     found[near_ones] = small[size_t(n)].piece;
                     near_ones += small[size_t(n)].is_near(other);
                 }
             });
+            size_t kept = 0;
             for (size_t n = 0; n < near_ones; ++n) {
                 const int32_t a = found[n];
-                if (last[size_t(a)] == b || (other.small && a >= b)) continue;  // of two small ones once is enough
+                found[kept] = a;
+                // Of two small ones once is enough.
+                kept += (last[size_t(a)] != b) & (other.small ? a < b : !barred.meet(size_t(a), types, size_t(b)));
                 last[size_t(a)] = b;
-                if (!other.small && barred.meet(size_t(a), types, size_t(b))) continue;
-                pairs.emplace_back(a, b), pairs.emplace_back(b, a);
             }
+            for (size_t n = 0; n < kept; ++n) pairs.emplace_back(found[n], b), pairs.emplace_back(b, found[n]);
         }
     }
     near.assign(size(), pairs);

@@ -1,6 +1,7 @@
 // Sets of joint types or limbs.
 #pragma once
 
+#include <algorithm>
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
@@ -22,6 +23,13 @@ inline int lowest_bit(uint64_t bits) {
 class Sets {
    public:
     explicit Sets(int64_t members = 0, int64_t sets = 0) : words(size_t(members + 63) / 64) { resize(sets); }
+
+    // As many empty sets.
+    Sets like() const {
+        Sets empty(*this);
+        std::fill(empty.bits.begin(), empty.bits.end(), 0);
+        return empty;
+    }
 
     void resize(int64_t sets) { bits.resize(words * size_t(sets)); }
     void add(size_t set, int32_t member) { bits[set * words + size_t(member) / 64] |= uint64_t(1) << (member % 64); }

@@ -27,7 +27,6 @@ class Sharing {
 
     std::vector<SharedPeak> share() {
         std::vector<SharedPeak> chosen;
-        if (state.people() == 0) return chosen;
         const std::vector<char> may = who_may_share();
         for (int64_t person = 0; person < state.people(); ++person)
             if (may[size_t(person)]) offer(int32_t(person));
@@ -50,15 +49,23 @@ class Sharing {
    private:
     int32_t* row(int32_t person) { return slots.data() + person * rule.joints; }
 
-    // Whom a limb joins to a joint of somebody else that they lack. All pairs in one go, without a branch for each.
+    // Who might take some peak, by what the limbs to all others' joints of a type would gain at most. All pairs in one go,
+    // without a branch for each.
     std::vector<char> who_may_share() const {
-        std::vector<char> may(size_t(state.people()) + 1);  // the last for nobody
-        const auto look = [&](int32_t held, int32_t other) {
+        const int64_t people = state.people();
+        std::vector<double> most(size_t((people + 1) * rule.joints));  // the last for nobody
+        const auto look = [&](int32_t held, int32_t other, float affinity) {
             const int32_t a = state.owner[size_t(held)], b = state.owner[size_t(other)];
-            const int64_t person = (a >= 0) & (b >= 0) & (a != b) ? a : state.people();
-            may[size_t(person)] |= !state.held.has(size_t(std::max(a, 0)), size_t(links.types[size_t(other)]));
+            const int64_t person = (a >= 0) & (b >= 0) & (a != b) ? a : people;
+            most[size_t(person * rule.joints + links.types[size_t(other)])] += affinity;
         };
-        for (const Pair& pair : links.pairs) look(pair.own, pair.other), look(pair.other, pair.own);
+        for (const Pair& pair : links.pairs)
+            look(pair.own, pair.other, pair.affinity), look(pair.other, pair.own, pair.affinity);
+        std::vector<char> may(static_cast<size_t>(people));
+        const double least = sharing.cost - rule.person_cost - 1e-9;  // a response adds no more than person_cost
+        for (int64_t person = 0; person < people; ++person)
+            for (int64_t joint = 0; joint < rule.joints; ++joint)
+                may[size_t(person)] |= (state.row(person)[joint] < 0) & (most[size_t(person * rule.joints + joint)] > least);
         return may;
     }
 

@@ -26,23 +26,24 @@ const PersonSet& Sweep::run(const PersonSet* changed) {
     return moved;
 }
 
-// Those that an edge, or a chain of edges, joins to somebody who changed.
+// Those that an edge, or a chain of edges, joins to somebody who changed. In waves: the edges of all candidates that the
+// people of one may reach, then the people whom these edges lead to.
 void Sweep::choose_changed(int64_t joint) {
-    found.clear(), seen.clear(), chosen.clear(), people.clear();
+    found.clear(), chosen.clear(), seen.clear(), people.clear();
     people.add(dirty);
-    for (size_t n = 0; n < people.members.size(); ++n) {
-        const int32_t person = people.members[n], own = state.row(person)[joint];
-        if (own >= 0) look_at(own), choose(own);
-        for (const int32_t beside : rule.neighbours[size_t(joint)]) {
-            const int32_t held = state.row(person)[beside];
-            if (held < 0) continue;
-            for (const Link *link = links.begin(held), *end = links.end(held); link != end; ++link) {
-                if (links.types[size_t(link->other)] != joint || where[size_t(link->other)] == kChosen) continue;
-                look_at(link->other);
-                const auto [from, to] = edges_of[size_t(link->other)];
-                for (int32_t edge = from; edge < to; ++edge)
-                    if (found[size_t(edge)].person == person) choose(link->other);
-            }
+    for (size_t wave = 0; wave < people.members.size();) {
+        const size_t before = seen.size();
+        for (const size_t end = people.members.size(); wave < end; ++wave) look_around(people.members[wave], joint);
+        const std::vector<int32_t> fresh(seen.begin() + std::ptrdiff_t(before), seen.end());
+        for (const Edge& edge : finder.find(state, fresh)) {
+            auto& [from, to] = edges_of[size_t(edge.candidate)];
+            if (from == to) from = int32_t(found.size());
+            found.push_back(edge);
+            to = int32_t(found.size());
+        }
+        for (const int32_t candidate : fresh) {
+            where[size_t(candidate)] = kSeen;
+            look_at(candidate);
         }
     }
     std::sort(chosen.begin(), chosen.end());
@@ -54,18 +55,39 @@ void Sweep::choose_changed(int64_t joint) {
     for (const int32_t candidate : seen) where[size_t(candidate)] = kUnseen;
 }
 
+// The candidates of a type that a person holds or may have an edge to.
+void Sweep::look_around(int32_t person, int64_t joint) {
+    const int32_t own = state.row(person)[joint];
+    if (own >= 0) look_at(own);
+    for (const int32_t beside : rule.neighbours[size_t(joint)]) {
+        const int32_t held = state.row(person)[beside];
+        if (held < 0) continue;
+        for (const Link *link = links.begin(held), *end = links.end(held); link != end; ++link)
+            if (rule.limbs_at.has(size_t(joint), size_t(link->limb))) look_at(link->other);
+    }
+}
+
 void Sweep::look_at(int32_t candidate) {
-    if (where[size_t(candidate)] != kUnseen) return;
-    where[size_t(candidate)] = kSeen;
-    seen.push_back(candidate);
-    const auto from = int32_t(found.size());
-    const std::vector<Edge>& mine = finder.find(state, {candidate});
-    found.insert(found.end(), mine.begin(), mine.end());
-    edges_of[size_t(candidate)] = {from, int32_t(found.size())};
+    int8_t& known = where[size_t(candidate)];
+    if (known == kUnseen) {
+        known = kFresh;
+        seen.push_back(candidate);
+        edges_of[size_t(candidate)] = {0, 0};
+    } else if (known == kSeen && is_reached(candidate)) {
+        choose(candidate);
+    }
+}
+
+// Whether somebody of the components holds it or has an edge to it.
+bool Sweep::is_reached(int32_t candidate) const {
+    const int32_t owner = state.owner[size_t(candidate)];
+    const auto [from, to] = edges_of[size_t(candidate)];
+    bool reached = owner >= 0 && people.contains(owner);
+    for (int32_t edge = from; edge < to; ++edge) reached |= people.contains(found[size_t(edge)].person);
+    return reached;
 }
 
 void Sweep::choose(int32_t candidate) {
-    if (where[size_t(candidate)] == kChosen) return;
     where[size_t(candidate)] = kChosen;
     chosen.push_back(candidate);
     const auto [from, to] = edges_of[size_t(candidate)];

@@ -16,10 +16,13 @@ class Sweep {
     const PersonSet& run(const PersonSet* changed);
 
    private:
-    enum : int8_t { kUnseen = 0, kSeen = 1, kChosen = 2 };
+    // Of a candidate: its edges are yet to be found, or are known.
+    enum : int8_t { kUnseen = 0, kFresh, kSeen, kChosen };
 
     void choose_changed(int64_t joint);
+    void look_around(int32_t person, int64_t joint);
     void look_at(int32_t candidate);
+    bool is_reached(int32_t candidate) const;
     void choose(int32_t candidate);
     void solve(int64_t joint, const std::vector<int32_t>& candidates, const std::vector<Edge>& edges);
     void stand_alone(int32_t before, int64_t joint, int32_t candidate);
