@@ -62,13 +62,17 @@ class Settings:
             picture with nothing but noise is not taken for one of faint people.
         doubt: an affinity of this share of the typical one speaks neither for nor against a limb. Most false pairs of
             noisy crowds have less. From 0.45 to 0.6 AP on 500 COCO photos changes by less than 0.001.
+        clear: an affinity above this share of the typical one counts no more than that. Above 1, since of two pairs
+            that both look like limbs the better one more often is a limb; not far above, since beyond that the
+            difference is noise.
         weak_support: what an affinity below that still counts for, as a factor; real networks' true limbs are often
             that faint, and where nothing else claims a joint they are the best that is known.
         faint_response: a joint fainter than this lessens the support of its limbs, in proportion.
         person_cost: what a person costs. A candidate must have more than this response to be one by itself.
         missing_limb_cost: what a limb costs whose joints a person has but which the field does not show.
         length_tolerance: by how much of its greatest length a limb may exceed it before its affinity has fallen to
-            0.6; foreshortening only shortens, so this covers errors in the person's height and in the joints.
+            0.6; foreshortening only shortens, so this covers errors in the joints and in the person's height, which a
+            few joints hardly tell. Half or twice of it costs at most 0.001 AP in CrowdPose's crowds.
         shared_peak_cost: what the limbs to a peak that somebody else holds must be worth to let a person have it as
             well. Below what one good limb is worth with the joint at its end, above what a doubtful one is.
         sharing_joints: how many joints a person must hold before it may share somebody's peak. Fewer are more likely a
@@ -144,15 +148,16 @@ class Settings:
     trace_merge: float = 5.0
     typical_affinity: float = 0.2
     doubt: float = 0.5
+    clear: float = 1.2
     weak_support: float = 0.2
     faint_response: float = 0.4
     person_cost: float = 0.25
     missing_limb_cost: float = 0.3
-    length_tolerance: float = 0.15
-    shared_peak_cost: float = 0.75
-    sharing_joints: int = 4
-    sharing_limit: float = 0.6
-    shared_limb: float = 0.7
+    length_tolerance: float = 0.35
+    shared_peak_cost: float = 0.8
+    sharing_joints: int = 3
+    sharing_limit: float = 0.7
+    shared_limb: float = 0.6
     shared_score: float = 0.4
     orphan_joints: int = 4
     orphan_odds: float = 30.0
@@ -204,6 +209,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "limb_span": (1, math.inf),
     "typical_affinity": (1e-6, math.inf),
     "doubt": (0, 0.99),
+    "clear": (1, math.inf),
     "weak_support": (0, 1),
     "faint_response": (1e-6, math.inf),
     "trace_weak": (0, 1),

@@ -76,10 +76,10 @@ BOTTOMUP_HD Segment make_segment(float x0, float y0, float dx, float dy, float l
             length < 1.0f ? length : 1.0f, sample_count(length, max_samples)};
 }
 
-// The part of a sampled vector along the limb.
-BOTTOMUP_HD float component_along(float vx, float vy, float magnitude, const Segment& limb) {
+// The part of a sampled vector along the limb; `energy` is the square of its magnitude.
+BOTTOMUP_HD float component_along(float vx, float vy, float energy, const Segment& limb) {
     const float along = vx * limb.ux + vy * limb.uy;
-    return limb.directed < 1.0f ? limb.directed * along + (1.0f - limb.directed) * magnitude : along;
+    return limb.directed < 1.0f ? limb.directed * along + (1.0f - limb.directed) * sqrtf(energy) : along;
 }
 
 // Which sample is looked at after so many others: from the middle on, since near its ends there is always a limb of somebody.
@@ -88,33 +88,35 @@ BOTTOMUP_HD int sample_at(int seen, int samples) {
     return place < samples ? place : place - samples;
 }
 
-// The mean component along the limb times the coherence of the samples: that mean as a share of their mean
-// magnitude. It is 1 where the field points along the limb everywhere, and less where it points elsewhere, as under a line
-// that runs over other people's limbs. Where the magnitude overflows or vanishes nothing is known of it.
-BOTTOMUP_HD float coherent_mean(float mean, float magnitude) {
-    if (!(magnitude > 0.0f) || !is_finite(magnitude)) return mean;
-    return mean * fminf(fabsf(mean) / magnitude, 1.0f);
+// The mean component along the limb times the square of the samples' coherence: the square of that mean as a share of
+// their mean energy. It is 1 where the field is the same and along the limb everywhere, and less where it points elsewhere
+// or comes and goes, as under a line that runs over other people's limbs. Where the energy overflows or vanishes nothing is
+// known of it.
+BOTTOMUP_HD float coherent_mean(float mean, float energy) {
+    if (!(energy > 0.0f) || !is_finite(energy)) return mean;
+    const float coherence = fminf(mean * mean / energy, 1.0f);
+    return mean * coherence * coherence;
 }
 
 // Goes over the samples, until the pair has failed or all are seen.
 struct PairTally {
     float sum = 0.0f;
-    float magnitudes = 0.0f;
+    float energies = 0.0f;
     int failed = 0;
 
     // False when the pair is decided, with its result in `result`.
-    BOTTOMUP_HD_MEMBER bool add(float along, float magnitude, const LimbRule& rule, int allowed, PairResult* result) {
+    BOTTOMUP_HD_MEMBER bool add(float along, float energy, const LimbRule& rule, int allowed, PairResult* result) {
         if (!is_finite(along)) return *result = PairResult::non_finite, false;
         if (along < rule.sample_threshold && ++failed > allowed) return *result = PairResult::rejected, false;
         sum += along;
-        magnitudes += magnitude;
+        energies += energy;
         return true;
     }
 
     BOTTOMUP_HD_MEMBER PairResult finish(int samples, const LimbRule& rule, float* score) const {
         if (!is_finite(sum)) return PairResult::non_finite;
         const float mean = sum / float(samples);
-        *score = coherent_mean(mean, magnitudes / float(samples));
+        *score = coherent_mean(mean, energies / float(samples));
         return mean >= rule.threshold ? PairResult::accepted : PairResult::rejected;
     }
 };
@@ -135,8 +137,8 @@ BOTTOMUP_HD PairResult score_pair(ValueX paf_x, ValueY paf_y, int64_t height, in
         const float t = float(sample_at(seen, limb.samples)) / float(limb.samples - 1);
         const BilinearTap tap = bilinear_tap(x0 + t * dx, y0 + t * dy, height, width);
         const float vx = bilinear(paf_x, tap), vy = bilinear(paf_y, tap);
-        const float magnitude = sqrtf(vx * vx + vy * vy);
-        if (!tally.add(component_along(vx, vy, magnitude, limb), magnitude, rule, allowed, &result)) return result;
+        const float energy = vx * vx + vy * vy;
+        if (!tally.add(component_along(vx, vy, energy, limb), energy, rule, allowed, &result)) return result;
     }
     return tally.finish(limb.samples, rule, score);
 }

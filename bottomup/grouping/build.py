@@ -21,9 +21,9 @@ def build_graph(
 ) -> PersonJointGraph:
     """The person-joint graph of one image of a batch, before anybody holds anything.
 
-    An affinity speaks for a limb fully if it is as high as is typical of this picture, and not at all at `doubt` times
-    that. How high a true limb's affinity comes out differs between networks and pictures (blurred fields halve it), but
-    within one picture true limbs resemble each other far more than false ones do.
+    An affinity counts 1 if it is as high as is typical of this picture, nothing at `doubt` times that, and no more than
+    at `clear` times that. How high a true limb's affinity comes out differs between networks and pictures (blurred
+    fields halve it), but within one picture true limbs resemble each other far more than false ones do.
 
     A limb to a faint joint counts for less, as such joints are often ripples that happen to lie on somebody's limb. Not
     so to a traced joint: it has no response of its own, and its limbs are what shows it.
@@ -33,7 +33,7 @@ def build_graph(
     links = _C.GroupingLinks.of_image(
         tables(skeleton, settings).rule, image, candidates.offsets, candidates.xy, candidates.scores,
         pairs.offsets, pairs.first, pairs.second, pairs.scores, settings.typical_affinity,
-        settings.doubt, settings.weak_support, settings.faint_response, settings.peak_threshold,
+        settings.doubt, settings.clear, settings.weak_support, settings.faint_response, settings.peak_threshold,
     )  # fmt: skip
     return PersonJointGraph(
         skeleton,
@@ -57,7 +57,7 @@ def scored_pairs_numpy(
     limb = np.repeat(np.arange(limbs), np.diff(pairs.offsets[image * limbs : (image + 1) * limbs + 1]))
     responses, affinity = candidates.scores[mine].astype(np.float64), pairs.scores[these].astype(np.float64)
     typical = max(typical_affinity_numpy(candidates, pairs, image, skeleton), settings.typical_affinity)
-    share = np.minimum(affinity / typical, 1.0)
+    share = np.minimum(affinity / typical, settings.clear)
     support = np.maximum((share - settings.doubt) / (1 - settings.doubt), settings.weak_support * share)
     traced = responses <= settings.peak_threshold
     sure = np.where(traced, 1.0, np.minimum(responses / settings.faint_response, 1.0))

@@ -33,8 +33,8 @@ class LimbPairs:
     first, second:
         (n,) int32 indices into the candidates: the joint that the limb leaves and the one it reaches.
     scores:
-        (n,) float32, the affinity: mean component of the field along the limb times the coherence of the samples, 1 for
-        a perfect one.
+        (n,) float32, the affinity: mean component of the field along the limb times the squared coherence of the
+        samples, 1 for a perfect one.
     """
 
     offsets: npt.NDArray[np.int64]
@@ -68,9 +68,10 @@ def score_limbs(
     `sample_threshold`, and their mean reaches `threshold` (Cao et al., CVPR 2017, eq. 10, with one bilinear sample
     per cell of length). Pairs that are too long are never sampled and a pair stops at the sample that fails it.
 
-    A pair that passes scores that mean times the coherence of its samples, that mean component over the mean
-    magnitude of the field: 1 if the field points along the limb everywhere, less if it points elsewhere. A line across
-    other people's limbs often has the mean of a true limb, but rarely its coherence.
+    A pair that passes scores that mean times the square of its samples' coherence, which is the square of that mean
+    over the mean square of the field: 1 if the field is the same and along the limb everywhere, less if it points
+    elsewhere or comes and goes. A line across other people's limbs often has the mean of a true limb, but rarely its
+    coherence.
 
     Few pairs of a crowd are looked at. Lengths are gone through in rings, from 0 to 8 cells, to 32, to 128 and so
     on, and a pair of the ring is scored if it is within reach of one of its ends, or both. A candidate reaches
@@ -181,11 +182,11 @@ def score_limbs_numpy(
                         if not (sought and low <= length < high and length <= max_length):
                             continue
                         samples = _samples(paf, candidates.xy[i], candidates.xy[j], length, max(max_samples, 3))
-                        mean, magnitude = _means(*samples, coverage, sample_threshold)
+                        mean, energy = _means(*samples, coverage, sample_threshold)
                         if not np.isfinite(mean):
                             broken += [b * len(limbs) + limb] if np.isnan(mean) else []
                         elif mean >= threshold:
-                            rows.append((b * len(limbs) + limb, i, j, float(_coherent_mean(mean, magnitude))))
+                            rows.append((b * len(limbs) + limb, i, j, float(_coherent_mean(mean, energy))))
             for segment, i, j, affinity in rows:
                 if segment // len(limbs) == b and affinity >= good and candidates.scores[[i, j]].min() >= response:
                     length = max(_length(candidates.xy[j] - candidates.xy[i]), _LEAST_NEAR)
@@ -249,9 +250,9 @@ def _length(vector: npt.NDArray[np.float32]) -> np.float32:
 
 @np.errstate(over="ignore", invalid="ignore")
 def _means(
-    samples: Floats, magnitudes: Floats, coverage: float, sample_threshold: float
+    samples: Floats, energies: Floats, coverage: float, sample_threshold: float
 ) -> tuple[np.float32, np.float32]:
-    """Mean of the components along the limb in the order in which they are looked at, and of the magnitudes.
+    """Mean of the components along the limb in the order in which they are looked at, and of the energies.
     The first is -inf if too many fail, NaN if one that is looked at, or the sum, is not finite."""
     allowed = int(np.floor((1 - coverage) * len(samples) + 1e-4))
     fails = np.flatnonzero(samples < sample_threshold)
@@ -261,15 +262,16 @@ def _means(
     if len(fails) > allowed:
         return np.float32(-np.inf), np.float32(0)
     mean: np.float32 = samples.mean(dtype=np.float32)
-    return mean if np.isfinite(mean) else np.float32(np.nan), magnitudes.mean(dtype=np.float32)
+    return mean if np.isfinite(mean) else np.float32(np.nan), energies.mean(dtype=np.float32)
 
 
 @np.errstate(over="ignore")
-def _coherent_mean(mean: np.float32, magnitude: np.float32) -> np.float32:
+def _coherent_mean(mean: np.float32, energy: np.float32) -> np.float32:
     """See `coherent_mean` in csrc/limbs.h."""
-    if not (magnitude > 0 and np.isfinite(magnitude)):
+    if not (energy > 0 and np.isfinite(energy)):
         return mean
-    return np.float32(mean * min(abs(mean) / magnitude, np.float32(1)))
+    coherence = min(mean * mean / energy, np.float32(1))
+    return np.float32(mean * coherence * coherence)
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -280,18 +282,18 @@ def _samples(
     length: np.float32,
     max_samples: int,
 ) -> tuple[Floats, Floats]:
-    """Component of the field along the limb and its magnitude at each sample, from the middle one on and then
-    from the first."""
+    """Component of the field along the limb and its energy, the square of its magnitude, at each sample, from the
+    middle one on and then from the first."""
     vector = end - start
     unit = vector / length if length > 0 else np.zeros(2, np.float32)
     count = int(min(max(np.ceil(length) + 1, 3), max_samples))
     t = np.roll(np.arange(count, dtype=np.float32), -(count // 2)) / np.float32(count - 1)
     values = _bilinear(paf, start[0] + t * vector[0], start[1] + t * vector[1])
     along = values[0] * unit[0] + values[1] * unit[1]
-    magnitude = np.sqrt(values[0] * values[0] + values[1] * values[1])
+    energy = values[0] * values[0] + values[1] * values[1]
     if length < 1:
-        along = length * along + (1 - length) * magnitude
-    return along.astype(np.float32), magnitude.astype(np.float32)
+        along = length * along + (1 - length) * np.sqrt(energy)
+    return along.astype(np.float32), energy.astype(np.float32)
 
 
 def _bilinear(

@@ -198,7 +198,7 @@ struct Results {
 
 // How far an affinity speaks for a limb; bottomup/grouping/build.py says what each of these is.
 struct SupportRule {
-    double least_typical, doubt, weak_support, faint_response, peak_threshold;
+    double least_typical, doubt, clear, weak_support, faint_response, peak_threshold;
 };
 
 // grouping_build.cpp: the pairs of one image that speak for a limb at all, candidates numbered from the image's first,

@@ -234,8 +234,8 @@ void bind_grouping(py::module_& m) {
         .def_static("of_image", &graph_of, py::arg("rule"), py::arg("image"), py::arg("offsets").noconvert(),
                     py::arg("xy").noconvert(), py::arg("scores").noconvert(), py::arg("pair_offsets").noconvert(),
                     py::arg("first").noconvert(), py::arg("second").noconvert(), py::arg("affinities").noconvert(),
-                    py::arg("least_typical"), py::arg("doubt"), py::arg("weak_support"), py::arg("faint_response"),
-                    py::arg("peak_threshold"))
+                    py::arg("least_typical"), py::arg("doubt"), py::arg("clear"), py::arg("weak_support"),
+                    py::arg("faint_response"), py::arg("peak_threshold"))
         .def("split", &split_graph, py::arg("candidates").noconvert())
         .def("pairs", &pairs_of)
         .def("edges", &edges, py::arg("joint"), owner, slots, scales, responses)

@@ -69,7 +69,7 @@ std::vector<Pair> scored_pairs(const CandidateView& candidates, const PairView& 
         const int64_t* range = pairs.offsets + image * pairs.limbs + limb;
         for (int64_t n = range[0]; n < range[1]; ++n) {
             const int32_t a = pairs.first[n], b = pairs.second[n];
-            const double share = std::min(pairs.scores[n] / typical, 1.0);
+            const double share = std::min(pairs.scores[n] / typical, rule.clear);
             const double support = std::max((share - rule.doubt) / (1 - rule.doubt), rule.weak_support * share) *
                                    std::min(sure(a), sure(b));
             if (!(support > 0)) continue;

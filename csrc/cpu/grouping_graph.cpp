@@ -90,8 +90,8 @@ std::unique_ptr<Graph> make_graph(const std::shared_ptr<Rule>& rule, const Ints&
 std::unique_ptr<Graph> graph_of(const std::shared_ptr<Rule>& rule, int64_t image, const OffsetArray& offsets,
                                 const FloatArray& xy, const FloatArray& scores, const OffsetArray& pair_offsets,
                                 const LimbArray& first, const LimbArray& second, const FloatArray& affinities,
-                                double least_typical, double doubt, double weak_support, double faint_response,
-                                double peak_threshold) {
+                                double least_typical, double doubt, double clear, double weak_support,
+                                double faint_response, double peak_threshold) {
     check(rule != nullptr, "rule must be a GroupingRule");
     FoundCall call(rule->joints, rule->limb_count(), offsets, scores, pair_offsets, first, second, affinities);
     call.check_image(image);
@@ -104,7 +104,7 @@ std::unique_ptr<Graph> graph_of(const std::shared_ptr<Rule>& rule, int64_t image
     for (int64_t joint = 0; joint < rule->joints; ++joint)
         types.insert(types.end(), size_t(range[joint + 1] - range[joint]), int32_t(joint));
     std::vector<Pair> pairs = grouping::scored_pairs(
-        call.candidates, call.pairs, image, {least_typical, doubt, weak_support, faint_response, peak_threshold});
+        call.candidates, call.pairs, image, {least_typical, doubt, clear, weak_support, faint_response, peak_threshold});
     return std::unique_ptr<Graph>(new Graph(rule, Links(*rule, std::move(types), std::move(pairs))));
 }
 

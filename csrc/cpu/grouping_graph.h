@@ -58,8 +58,8 @@ std::unique_ptr<Graph> make_graph(const std::shared_ptr<grouping::Rule>& rule, c
 std::unique_ptr<Graph> graph_of(const std::shared_ptr<grouping::Rule>& rule, int64_t image, const OffsetArray& offsets,
                                 const FloatArray& xy, const FloatArray& scores, const OffsetArray& pair_offsets,
                                 const LimbArray& first, const LimbArray& second, const FloatArray& affinities,
-                                double least_typical, double doubt, double weak_support, double faint_response,
-                                double peak_threshold);
+                                double least_typical, double doubt, double clear, double weak_support,
+                                double faint_response, double peak_threshold);
 std::unique_ptr<Graph> split_graph(const Graph& graph, const Ints& candidates);
 // own, other, limb, affinity, length.
 py::tuple pairs_of(const Graph& graph);

@@ -100,24 +100,24 @@ bool add_samples(const LimbPlanes& planes, float sample_threshold, int seen, con
         const Floats directed = Floats::load(lanes.directed + i);
         const Floats samples = Floats::load(lanes.samples + i), allowed = Floats::load(lanes.allowed + i);
         Floats failed = Floats::load(lanes.failed + i), bad = Floats::load(lanes.bad + i);
-        Floats sum = Floats::load(lanes.sum + i), magnitudes = Floats::load(lanes.magnitudes + i);
+        Floats sum = Floats::load(lanes.sum + i), energies = Floats::load(lanes.energies + i);
         for (int sample = 0; sample < kChunk; ++sample) {
             const int slot = sample * kLanes + i;
             const Mask at_edge = Floats::load(taps.at_edge + slot) > zero;
             const Floats fx = Floats::load(taps.fx + slot), fy = Floats::load(taps.fy + slot);
             const Floats vx = blend(x, slot, at_edge, fx, fy), vy = blend(y, slot, at_edge, fx, fy);
-            const Floats magnitude = sqrt(vx * vx + vy * vy), component = vx * ux + vy * uy;
-            const Floats along = where(one > directed, directed * component + (one - directed) * magnitude, component);
+            const Floats energy = vx * vx + vy * vy, component = vx * ux + vy * uy;
+            const Floats along = where(one > directed, directed * component + (one - directed) * sqrt(energy), component);
             // What comes after a lane is decided does not count any more.
             const Mask counts = (samples > Floats::all(float(seen + sample))) & (allowed >= failed) & (zero >= bad);
             const Mask finite = along * zero >= zero;  // infinity and NaN become NaN
             bad = where(counts, where(finite, zero, one), bad);
             failed = failed + where(counts & finite & (threshold > along), one, zero);
             sum = sum + where(counts, along, zero);
-            magnitudes = magnitudes + where(counts, magnitude, zero);
+            energies = energies + where(counts, energy, zero);
         }
         failed.store(lanes.failed + i), bad.store(lanes.bad + i);
-        sum.store(lanes.sum + i), magnitudes.store(lanes.magnitudes + i);
+        sum.store(lanes.sum + i), energies.store(lanes.energies + i);
         open |= ((samples > Floats::all(float(seen + kChunk))) & (allowed >= failed) & (zero >= bad)).bits();
     }
     return open != 0;
@@ -142,7 +142,7 @@ int64_t keep_supported(const LimbPlanes& planes, const LimbRule& rule, const Pai
 int64_t keep_passing(const LimbPlanes& planes, const LimbRule& rule, const PairColumns& pairs, int64_t count, float* scores,
                      bool* non_finite) {
     alignas(64) int32_t keep[kLanes];
-    alignas(64) float mean[kLanes], magnitude[kLanes];
+    alignas(64) float mean[kLanes], energy[kLanes];
     Lanes lanes;
     int64_t left = 0;
     int32_t broken = 0;
@@ -151,7 +151,7 @@ int64_t keep_passing(const LimbPlanes& planes, const LimbRule& rule, const PairC
         measure(own, rule, lanes);
         for (int seen = 0; add_samples(planes, rule.sample_threshold, seen, own, lanes);) seen += kChunk;
         for (int i = 0; i < kLanes; ++i) {
-            mean[i] = lanes.sum[i] / lanes.samples[i], magnitude[i] = lanes.magnitudes[i] / lanes.samples[i];
+            mean[i] = lanes.sum[i] / lanes.samples[i], energy[i] = lanes.energies[i] / lanes.samples[i];
             const int32_t seen = int32_t(begin + i < count) & int32_t(lanes.failed[i] <= lanes.allowed[i]);  // to the end
             const int32_t finite = int32_t(lanes.sum[i] - lanes.sum[i] == 0.0f) & int32_t(lanes.bad[i] == 0.0f);
             broken |= seen & ~finite;
@@ -159,8 +159,8 @@ int64_t keep_passing(const LimbPlanes& planes, const LimbRule& rule, const PairC
         }
         const Kept kept(keep);
         move(kept, own, from_place(pairs, left));
-        kept.move(mean, mean), kept.move(magnitude, magnitude);
-        for (int k = 0; k < kept.count(); ++k) scores[left + k] = coherent_mean(mean[k], magnitude[k]);
+        kept.move(mean, mean), kept.move(energy, energy);
+        for (int k = 0; k < kept.count(); ++k) scores[left + k] = coherent_mean(mean[k], energy[k]);
         left += kept.count();
     }
     *non_finite = *non_finite || broken != 0;

@@ -56,7 +56,7 @@ struct Lanes {
     alignas(64) float ux[kLanes], uy[kLanes], directed[kLanes];  // as in a Segment
     alignas(64) float samples[kLanes], allowed[kLanes], failed[kLanes];
     alignas(64) float bad[kLanes];  // 1 if a sample that counts is not finite
-    alignas(64) float sum[kLanes], magnitudes[kLanes];  // of the components along the limb, and of the vectors
+    alignas(64) float sum[kLanes], energies[kLanes];  // of the components along the limb, and of the vectors' squares
 };
 
 void measure(const PairColumns& pairs, const LimbRule& limb_rule, Lanes& to) {
@@ -69,7 +69,7 @@ void measure(const PairColumns& pairs, const LimbRule& limb_rule, Lanes& to) {
         lanes->ux[i] = dx / divisor, lanes->uy[i] = dy / divisor;
         lanes->directed[i] = length < 1.0f ? length : 1.0f;
         lanes->samples[i] = float(samples), lanes->allowed[i] = float(allowed_failures(rule.coverage, samples));
-        lanes->failed[i] = 0.0f, lanes->bad[i] = 0.0f, lanes->sum[i] = 0.0f, lanes->magnitudes[i] = 0.0f;
+        lanes->failed[i] = 0.0f, lanes->bad[i] = 0.0f, lanes->sum[i] = 0.0f, lanes->energies[i] = 0.0f;
     }
 }
 

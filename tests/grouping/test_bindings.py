@@ -19,7 +19,8 @@ def test_what_the_kernels_cannot_have_found_is_refused() -> None:
     rule = tables(COCO_17, Settings()).rule
     whole: dict[str, Any] = {"offsets": candidates.offsets, "scores": candidates.scores, "pair_offsets": pairs.offsets}
     whole |= {"first": pairs.first, "second": pairs.second, "affinities": pairs.scores}
-    settings = {"least_typical": 0.2, "doubt": 0.5, "weak_support": 0.2, "faint_response": 0.4, "peak_threshold": 0.1}
+    settings = {"least_typical": 0.2, "doubt": 0.5, "clear": 1.2, "weak_support": 0.2}
+    settings |= {"faint_response": 0.4, "peak_threshold": 0.1}
 
     def build(image: int = 0, **changes: Any) -> None:
         _C.GroupingLinks.of_image(rule, image, **{"xy": candidates.xy, **whole, **changes}, **settings)

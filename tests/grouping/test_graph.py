@@ -95,9 +95,11 @@ def test_a_limb_within_reach_counts_whole_and_a_longer_one_less() -> None:
     reach = elbow_graph().reach[1, 2]
     height = elbow_graph().scales[0]
     assert height == pytest.approx(100)
-    weights = [elbow_graph(far=share * height * reach).edges(2).weight[0] for share in (0.1, 1.0, 1.15, 1.3, 2.0)]
+    tolerance = Settings.length_tolerance
+    shares = (0.1, 1.0, 1 + tolerance, 1 + 2 * tolerance, 2.0)
+    weights = [elbow_graph(far=share * height * reach).edges(2).weight[0] for share in shares]
     alone = 0.75
-    prior = np.array([1, 1, np.exp(-0.5), np.exp(-2), np.exp(-0.5 * (1 / 0.15) ** 2)])
+    prior = np.array([1, 1, np.exp(-0.5), np.exp(-2), np.exp(-0.5 / tolerance**2)])
     assert weights == pytest.approx(1 + prior - alone, abs=1e-4)
 
 
@@ -215,6 +217,13 @@ def test_affinities_speak_relative_to_what_is_typical_of_the_picture() -> None:
     )
     # 1 at the typical 0.8, 0 at `doubt` times that, but never less than `weak_support` of its share.
     assert support == pytest.approx({(0, 2): 1, (1, 3): 1, (0, 3): (0.625 - 0.5) / 0.5, (1, 2): 0.2 * 0.5}, abs=1e-6)
+
+
+def test_an_affinity_far_above_the_typical_one_counts_no_more_than_a_clear_one() -> None:
+    points = [(kind, 9 * place, 9 * kind, 1) for kind in (0, 1) for place in range(5)]
+    affinities = {(0, place, 5 + place): value for place, value in enumerate((0.4, 0.4, 0.4, 0.44, 0.9))}
+    graph = make_graph(SQUARE, points, affinities, doubt=0.5, clear=1.2)
+    assert graph.pairs.affinity == pytest.approx([1, 1, 1, (1.1 - 0.5) / 0.5, (1.2 - 0.5) / 0.5], abs=1e-6)
 
 
 def test_a_limb_counts_for_less_the_fainter_its_joint_unless_that_is_traced() -> None:
