@@ -142,6 +142,7 @@ class GroupingLinks:
         affinities: npt.NDArray[np.float32],
         least_typical: float,
         doubt: float,
+        clear: float,
         weak_support: float,
         faint_response: float,
         peak_threshold: float,

@@ -39,6 +39,8 @@ def read_image(path: str | os.PathLike[str]) -> BgrImage:
         If the file is empty, truncated, no picture, larger than Pillow's limit against decompression
         bombs, or holds floating-point or 32-bit values. The message names the path.
     """
+    if not os.fspath(path):
+        raise ValueError("image must be the path of a picture but is empty")
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"image must be an existing file but {str(path)!r} does not exist")

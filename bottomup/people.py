@@ -292,6 +292,9 @@ def _freeze(argument: str, values: Any, shape: tuple[int | None, ...]) -> FloatA
 
 
 def _index_array(index: Any, length: int) -> npt.NDArray[Any]:
+    if isinstance(index, str):
+        wanted = "index must be a number, a slice, a mask or indices"
+        raise IndexError(f"{wanted} but is {index!r}: a Person has named joints")
     array = np.asarray(index)
     if array.size == 0 and array.dtype != np.bool_:
         array = array.astype(np.int64)

@@ -114,7 +114,7 @@ class Settings:
         nms_radius: within this share of the person's size two joints may be the same; RMPE's tenth of the box.
     Care
         highest_peak: heatmaps with a higher one are an error: they are logits, or 0..255. Where a network's scores are
-            not bounded they go a little above 1, never so far.
+            not bounded they go a little above 1, never so far. So are affinity fields that give a limb more.
         validate: scan all values of fields in CPU memory for NaN and infinity, not only those that the kernels touch.
         threads: CPU threads for the kernels. On a photo of ordinary size they take about a tenth of a millisecond,
             which more threads do not repay.
@@ -217,6 +217,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "trace_support": (0, 1),
     "length_tolerance": (1e-6, math.inf),
     "orphan_odds": (1e-6, math.inf),
+    "person_threshold": (0, 1),
     "sharing_limit": (0, 1),
     "shared_limb": (0, 1),
     "shared_score": (0, 1),

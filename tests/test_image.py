@@ -109,6 +109,8 @@ def test_missing_empty_foreign_and_directory(tmp_path: Path) -> None:
         read_image(tmp_path / "nowhere.jpg")
     with pytest.raises(ValueError, match="is a directory"):
         read_image(tmp_path)
+    with pytest.raises(ValueError, match="image must be the path of a picture but is empty"):
+        read_image("")
     (tmp_path / "empty.jpg").touch()
     with pytest.raises(ValueError, match=r"empty\.jpg' is empty"):
         read_image(tmp_path / "empty.jpg")

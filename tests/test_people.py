@@ -81,6 +81,11 @@ def test_wrong_index(index: Any) -> None:
         make_people(5)[index]
 
 
+def test_a_joint_is_of_one_person() -> None:
+    with pytest.raises(IndexError, match="but is 'nose': a Person has named joints"):
+        make_people(5)["nose"]  # type: ignore[call-overload]
+
+
 def test_a_person_gives_joints_by_name() -> None:
     people = make_people(1, missing=0)
     x, y, score = people[0]["left_wrist"]

@@ -85,6 +85,7 @@ def test_flags_must_be_true_or_false(name: str, value: Any) -> None:
         ("doubt", 0.5, 1.0),
         ("min_joints", 1, 0),
         ("person_threshold", 0.0, -0.1),
+        ("person_threshold", 1.0, 1.1),
         ("joint_threshold", 0.0, -0.1),
         ("threads", 1, 0),
     ],

@@ -62,7 +62,8 @@ def _cpu_array(name: str, field: Any) -> npt.NDArray[Any]:
     if array.dtype.name == "bfloat16":  # a NumPy type that the package ml_dtypes adds
         return array.view(np.uint16)
     if array.dtype not in (np.float32, np.float16):
-        raise TypeError(f"{name} must be float32, float16 or bfloat16 but is {array.dtype}")
+        cast = ": astype(np.float32) makes it so" if array.dtype.kind in "fiu" else ""
+        raise TypeError(f"{name} must be float32, float16 or bfloat16 but is {array.dtype}{cast}")
     return array
 
 

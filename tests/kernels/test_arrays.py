@@ -43,7 +43,8 @@ every_kernel = pytest.mark.parametrize(
 @pytest.mark.parametrize("dtype", ["float64", "int32", "uint8", "bool", "complex64", ">f4", "O"])
 def test_other_dtypes_are_refused(call: Any, name: str, dtype: str) -> None:
     array = np.zeros((4, 5, 5), dtype)
-    with pytest.raises(TypeError, match=f"^{name} must be float32, float16 or bfloat16 but is {array.dtype}$"):
+    wanted = f"^{name} must be float32, float16 or bfloat16"
+    with pytest.raises(TypeError, match=f"{wanted} but is {array.dtype}(: astype|$)"):
         call(array)
 
 
