@@ -145,3 +145,22 @@ def deal(graph: PersonJointGraph, seed: int) -> None:
     graph.scales = np.zeros(people)
     graph.compact()
     graph.measure()
+
+
+# A standing figure 100 cells high in CrowdPose's order.
+FIGURE = 100 * np.array(
+    [[0.13, 0.18], [-0.13, 0.18], [0.17, 0.36], [-0.17, 0.36], [0.19, 0.5], [-0.19, 0.5], [0.095, 0.47], [-0.095, 0.47],
+     [0.1, 0.71], [-0.1, 0.71], [0.1, 0.95], [-0.1, 0.95], [0, 0], [0, 0.17]]
+)  # fmt: skip
+
+
+def figures(*shifts: float) -> np.ndarray:
+    """(N, 14, 2) figures side by side."""
+    return np.array([FIGURE + np.array([200 + shift, 50]) for shift in shifts])
+
+
+def assert_people(graph: PersonJointGraph, poses: np.ndarray) -> None:
+    check_consistent(graph)
+    held = np.where((graph.slots >= 0)[..., None], graph.xy[graph.slots], np.nan)
+    held = held[np.argsort(np.nanmean(held[..., 0], axis=1))]
+    np.testing.assert_allclose(held, poses[np.argsort(np.nanmean(poses[..., 0], axis=1))], atol=1e-3)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +11,10 @@ from graph_makers import (
     LOOSE,
     POINT,
     SQUARE,
+    assert_people,
     check_consistent,
     deal,
+    figures,
     make_graph,
     people_graph,
     random_graphs,
@@ -27,7 +28,7 @@ from bottomup.grouping.assignment import assign
 from bottomup.grouping.body import reach, sweep_order
 from bottomup.grouping.exchange import branches, exchange_branches
 from bottomup.grouping.merging import attach_orphans, merge_fragments
-from bottomup.grouping.sweep import settle, share_peaks
+from bottomup.grouping.sweep import settle
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import (
     COCO_17,
@@ -36,25 +37,7 @@ from bottomup.skeletons import (
 
 NOBODY = np.zeros(0, np.int64)
 SEEDS = st.integers(0, 2**32 - 1)
-
-# A standing figure 100 cells high in CrowdPose's order.
-FIGURE = 100 * np.array(
-    [[0.13, 0.18], [-0.13, 0.18], [0.17, 0.36], [-0.17, 0.36], [0.19, 0.5], [-0.19, 0.5], [0.095, 0.47], [-0.095, 0.47],
-     [0.1, 0.71], [-0.1, 0.71], [0.1, 0.95], [-0.1, 0.95], [0, 0], [0, 0.17]]
-)  # fmt: skip
 WRIST, NECK, LEFT_LEG = 4, 13, (6, 8, 10)
-
-
-def figures(*shifts: float) -> np.ndarray:
-    """(N, 14, 2) figures side by side."""
-    return np.array([FIGURE + np.array([200 + shift, 50]) for shift in shifts])
-
-
-def assert_people(graph: PersonJointGraph, poses: np.ndarray) -> None:
-    check_consistent(graph)
-    held = np.where((graph.slots >= 0)[..., None], graph.xy[graph.slots], np.nan)
-    held = held[np.argsort(np.nanmean(held[..., 0], axis=1))]
-    np.testing.assert_allclose(held, poses[np.argsort(np.nanmean(poses[..., 0], axis=1))], atol=1e-3)
 
 
 # -- what holds of every grouping ------------------------------------------------------------------------------------
@@ -252,100 +235,6 @@ def test_an_orphan_whose_limb_should_show_joins_nobody() -> None:
     graph = people_graph(CROWDPOSE_14, poses)
     group(graph)
     assert graph.num_people == 2
-
-
-def test_two_people_share_one_peak() -> None:
-    poses = figures(0, 6)
-    only = poses.copy()
-    only[1, 13] = np.nan  # both necks lie in the first one's peak
-    necks = {
-        (limb, *((0, 1) if a == 13 else (1, 0))): 1.0 for limb, (a, b) in enumerate(CROWDPOSE_14.limbs) if 13 in (a, b)
-    }
-    graph = people_graph(CROWDPOSE_14, only, necks)
-    group(graph)
-    poses[1, 13] = poses[0, 13]
-    assert_people(graph, poses)
-    single = people_graph(CROWDPOSE_14, only, necks, shared_peak_cost=10.0)
-    group(single)
-    assert (single.slots[:, 13] >= 0).sum() == 1
-
-
-def test_a_small_fragment_shares_nobodys_peak() -> None:
-    """A second guess at a head must not become a person by borrowing the neck of the first."""
-    poses = figures(0, 6)
-    poses[1, :12] = poses[1, 13] = np.nan  # of the second only the head is there
-    graph = people_graph(CROWDPOSE_14, poses, {(0, 0, 1): 1.0})
-    group(graph)
-    assert (graph.slots[:, 13] >= 0).sum() == 1
-    sharing = people_graph(CROWDPOSE_14, poses, {(0, 0, 1): 1.0}, sharing_joints=1)
-    group(sharing)
-    assert (sharing.slots[:, 13] >= 0).sum() == 2
-
-
-def shared_arm(**settings: float) -> PersonJointGraph:
-    """Two figures, of whom the second one's left arm lies within the first one's and shows no peaks of its own."""
-    poses = figures(0, 6)
-    poses[1, [0, 2, 4]] = np.nan
-    shoulder = [(limb, a == 0) for limb, (a, b) in enumerate(CROWDPOSE_14.limbs) if 0 in (a, b) and 2 not in (a, b)]
-    to_shoulder = {(limb, *((0, 1) if leaves else (1, 0))): 1.0 for limb, leaves in shoulder}
-    graph = people_graph(CROWDPOSE_14, poses, to_shoulder, **settings)
-    group(graph)
-    check_consistent(graph)
-    return graph
-
-
-def test_one_shared_joint_leads_to_the_next() -> None:
-    graph = shared_arm()
-    assert (graph.slots >= 0).all()
-    for joint in (0, 2, 4):
-        first, second = graph.slots[:, joint]
-        np.testing.assert_array_equal(graph.xy[first], graph.xy[second])
-
-
-def test_a_limb_that_the_other_person_has_counts_less() -> None:
-    graph = shared_arm(shared_limb=0.5, shared_peak_cost=0.8)
-    assert (graph.slots[:, 0] >= 0).all()  # to the shoulder lead the second one's own limbs
-    assert sorted((graph.slots[:, [2, 4]] >= 0).all(axis=1)) == [False, True]
-
-
-def test_nobody_is_made_of_others_joints() -> None:
-    """Of two joints in twelve another one makes more than a fifth, after which there is no way to the wrist."""
-    graph = shared_arm(sharing_limit=0.2)
-    assert (graph.slots[:, [0, 2]] >= 0).all()
-    assert (graph.slots[:, 4] >= 0).sum() == 1
-
-
-def test_a_shared_joint_scores_less_than_its_peak() -> None:
-    graph = shared_arm(shared_score=0.25)
-    assert sorted(graph.scores[graph.slots[:, 0]]) == [0.25, 1.0]
-
-
-def test_a_third_person_does_not_share_a_peak() -> None:
-    poses = figures(0, 6, 12)
-    poses[1:, 13] = np.nan  # three necks lie in the first one's peak
-    necks = {(limb, *((0, n) if a == 13 else (n, 0))): 1.0
-             for limb, (a, b) in enumerate(CROWDPOSE_14.limbs) if 13 in (a, b) for n in (1, 2)}  # fmt: skip
-    graph = people_graph(CROWDPOSE_14, poses, necks)
-    group(graph)
-    assert (graph.slots[:, 13] >= 0).sum() == 2
-
-
-@given(random_graphs())
-def test_sharing_gives_only_what_somebody_else_holds_and_takes_nothing(graph: PersonJointGraph) -> None:
-    graph.settings = replace(graph.settings, sharing_joints=1, shared_peak_cost=0.3)
-    settle(graph)
-    before, number = graph.copy(), len(graph.types)
-    changed = share_peaks(graph)
-    assert changed == (len(graph.types) > number)
-    check_consistent(graph)
-    np.testing.assert_array_equal(graph.slots[before.slots >= 0], before.slots[before.slots >= 0])
-    kept = graph.slots[graph.slots >= number]
-    assert sorted(kept.tolist()) == list(range(number, len(graph.types)))
-    of_others = {(int(t), *xy) for t, xy in zip(before.types[before.owner >= 0], before.xy[before.owner >= 0].tolist(),
-                                                strict=True)}  # fmt: skip
-    assert {(int(t), *xy) for t, xy in zip(graph.types[number:], graph.xy[number:].tolist(), strict=True)} <= of_others
-    graph.scales = before.scales
-    assert graph.objective() >= before.objective()
 
 
 # -- few candidates, few limbs, odd skeletons ------------------------------------------------------------------------
