@@ -140,7 +140,7 @@ class Settings:
     limb_span: float = 10.0
     trace: bool = True
     trace_response: float = 0.2
-    trace_weak: float = 0.7
+    trace_weak: float = 0.6
     trace_sample: float = 0.1
     trace_support: float = 0.2
     trace_length: float = 2.0
