@@ -41,7 +41,7 @@ def assert_same(one: People, other: People) -> None:
         {},
         optional={
             "joint_threshold": st.sampled_from([0.3, 0.9]),
-            "person_threshold": st.sampled_from([0.0, 0.3, 2.0]),
+            "person_threshold": st.sampled_from([0.0, 0.3, 1.0]),
             "core_threshold": st.sampled_from([0.0, 0.8]),
             "min_joints": st.integers(1, 4),
             "size_weight": st.sampled_from([0.0, 1.0]),
