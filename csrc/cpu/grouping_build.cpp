@@ -35,7 +35,8 @@ double typical_affinity(const CandidateView& candidates, const PairView& pairs, 
     const int64_t base = candidates.offsets[image * candidates.joints];
     const auto count = size_t(candidates.offsets[(image + 1) * candidates.joints] - base);
     std::vector<float> best_first(count), best_second(count);
-    std::vector<Weighed> mutual;
+    std::vector<Weighed> mutual(size_t(pairs.offsets[(image + 1) * pairs.limbs] - pairs.offsets[image * pairs.limbs] + 1));
+    size_t found = 0;
     for (int64_t limb = image * pairs.limbs; limb < (image + 1) * pairs.limbs; ++limb) {
         const int64_t from = pairs.offsets[limb], to = pairs.offsets[limb + 1];
         for (int64_t n = from; n < to; ++n)
@@ -47,10 +48,11 @@ double typical_affinity(const CandidateView& candidates, const PairView& pairs, 
         }
         for (int64_t n = from; n < to; ++n) {
             const int32_t a = pairs.first[n], b = pairs.second[n];
-            if (pairs.scores[n] >= best_first[size_t(a - base)] && pairs.scores[n] >= best_second[size_t(b - base)])
-                mutual.push_back({pairs.scores[n], std::min(candidates.scores[a], candidates.scores[b])});
+            mutual[found] = {pairs.scores[n], std::min(candidates.scores[a], candidates.scores[b])};
+            found += (pairs.scores[n] >= best_first[size_t(a - base)]) & (pairs.scores[n] >= best_second[size_t(b - base)]);
         }
     }
+    mutual.resize(found);
     return weighted_median(mutual);
 }
 
@@ -59,10 +61,11 @@ std::vector<Pair> scored_pairs(const CandidateView& candidates, const PairView& 
     const int64_t base = candidates.offsets[image * candidates.joints];
     const double typical = std::max(typical_affinity(candidates, pairs, image), rule.least_typical);
     // How far a joint's limbs count. A traced joint has no response of its own: its limbs are what shows it.
-    const auto sure = [&](int64_t candidate) {
-        const double response = candidates.scores[candidate];
-        return response <= rule.peak_threshold ? 1.0 : std::min(response / rule.faint_response, 1.0);
-    };
+    std::vector<double> sure(size_t(candidates.offsets[(image + 1) * candidates.joints] - base));
+    for (size_t n = 0; n < sure.size(); ++n) {
+        const double response = candidates.scores[size_t(base) + n];
+        sure[n] = response <= rule.peak_threshold ? 1.0 : std::min(response / rule.faint_response, 1.0);
+    }
     std::vector<Pair> found;
     found.reserve(size_t(pairs.offsets[(image + 1) * pairs.limbs] - pairs.offsets[image * pairs.limbs]));
     for (int32_t limb = 0; limb < pairs.limbs; ++limb) {
@@ -71,7 +74,7 @@ std::vector<Pair> scored_pairs(const CandidateView& candidates, const PairView& 
             const int32_t a = pairs.first[n], b = pairs.second[n];
             const double share = std::min(pairs.scores[n] / typical, rule.clear);
             const double support = std::max((share - rule.doubt) / (1 - rule.doubt), rule.weak_support * share) *
-                                   std::min(sure(a), sure(b));
+                                   std::min(sure[size_t(a - base)], sure[size_t(b - base)]);
             if (!(support > 0)) continue;
             const double dx = double(candidates.xy[2 * a]) - double(candidates.xy[2 * b]);
             const double dy = double(candidates.xy[2 * a + 1]) - double(candidates.xy[2 * b + 1]);

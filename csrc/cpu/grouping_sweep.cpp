@@ -11,12 +11,11 @@ Sweep::Sweep(const Rule& rule_, const Links& links_, const double* responses_, S
       where(size_t(links_.candidates()), kUnseen), edges_of(where.size()) {}
 
 const PersonSet& Sweep::run(const PersonSet* changed) {
-    moved.clear(), dirty.clear();
-    if (changed) dirty.add(*changed);
+    moved.clear();
     for (const int32_t joint : rule.order) {
         // Looking for what many people have to do with costs more than assigning everything anew.
-        if (changed && 8 * int64_t(dirty.members.size()) <= state.people()) {
-            choose_changed(joint);
+        if (changed && 8 * (changed->members.size() + moved.members.size()) <= size_t(state.people())) {
+            choose_changed(joint, *changed);
             solve(joint, chosen, edges);
         } else {
             const std::vector<int32_t>& everybody = links.members[size_t(joint)];
@@ -28,9 +27,9 @@ const PersonSet& Sweep::run(const PersonSet* changed) {
 
 // Those that an edge, or a chain of edges, joins to somebody who changed. In waves: the edges of all candidates that the
 // people of one may reach, then the people whom these edges lead to.
-void Sweep::choose_changed(int64_t joint) {
+void Sweep::choose_changed(int64_t joint, const PersonSet& changed) {
     found.clear(), chosen.clear(), seen.clear(), people.clear();
-    people.add(dirty);
+    people.add(changed), people.add(moved);
     for (size_t wave = 0; wave < people.members.size();) {
         const size_t before = seen.size();
         for (const size_t end = people.members.size(); wave < end; ++wave) look_around(people.members[wave], joint);
@@ -113,7 +112,7 @@ void Sweep::solve(int64_t joint, const std::vector<int32_t>& candidates, const s
         const int32_t owner = state.owner[size_t(candidate)];
         if (owner == before) continue;
         for (const int32_t person : {owner, before})
-            if (person >= 0) moved.add(person), dirty.add(person);
+            if (person >= 0) moved.add(person);
     }
 }
 

@@ -19,7 +19,7 @@ class Sweep {
     // Of a candidate: its edges are yet to be found, or are known.
     enum : int8_t { kUnseen = 0, kFresh, kSeen, kChosen };
 
-    void choose_changed(int64_t joint);
+    void choose_changed(int64_t joint, const PersonSet& changed);
     void look_around(int32_t person, int64_t joint);
     void look_at(int32_t candidate);
     bool is_reached(int32_t candidate) const;
@@ -33,8 +33,8 @@ class Sweep {
     State& state;
     EdgeFinder finder;
     Matcher matcher;
-    PersonSet moved, dirty, people;  // hold anything else than before; that, or changed already; of the components
-    std::vector<int8_t> where;       // of each candidate, kUnseen between types
+    PersonSet moved, people;    // hold anything else than before; of the components that are solved
+    std::vector<int8_t> where;  // of each candidate, kUnseen between types
     std::vector<std::pair<int32_t, int32_t>> edges_of;  // of each candidate seen, in `found`
     std::vector<int32_t> chosen, seen, previous;        // candidates; holders of those that are assigned
     std::vector<Edge> found, edges;
