@@ -11,51 +11,53 @@ constexpr int64_t kCellsPerMappedPair = 24;
 // Converting the channels takes about as long as scoring a pair value by value for every 256 cells.
 constexpr int64_t kCellsPerPair = 256;
 constexpr int kMostMappedSamples = 4096;
-constexpr int64_t kFirstRoom = 1024;  // for pairs
+// They are few enough to stay in a near cache. Their columns must not lie at the same places of memory pages.
+constexpr int64_t kPairsAtOnce = 8192 + 160;
 
 }  // namespace
 
-void PairList::reserve(int64_t more) {
-    if (count + more <= room()) return;
-    PairList grown;
-    grown.room_ = 2 * (count + more) + kFirstRoom;
-    grown.places_.resize(size_t(2 * grown.room_)), grown.positions_.resize(size_t(4 * grown.room_));
-    for (int64_t column = 0; column < 2; ++column)
-        std::copy_n(places_.data() + column * room_, count, grown.places_.data() + column * grown.room_);
-    for (int64_t column = 0; column < 4; ++column)
-        std::copy_n(positions_.data() + column * room_, count, grown.positions_.data() + column * grown.room_);
-    room_ = grown.room_;
-    places_.swap(grown.places_), positions_.swap(grown.positions_);
+PairColumns PairList::columns() const {
+    const auto column = [&](int64_t number) { return values_.get() + number * (room_ + kLanes); };
+    return {places_.get(), places_.get() + room_ + kLanes, column(0), column(1), column(2), column(3), column(4)};
 }
 
+void PairList::make_room(int64_t pairs) {
+    if (pairs <= room_) return;
+    room_ = pairs;
+    places_.reset(new int32_t[size_t(2 * (room_ + kLanes))]);
+    values_.reset(new float[size_t(5 * (room_ + kLanes))]);
+}
+
+// Lists the pairs that is_sought in the ring, and looks at them whenever the list is full.
 template <class T>
 void LimbScan<T>::run(const Ring& ring) {
-    seek(ring);
-    if (scratch_.pairs.count == 0) return;
-    take_planes();
-    scratch_.pairs.scores.resize(size_t(scratch_.pairs.count + kLanes));
-    if (planes_.x)
-        score(ring);
-    else
-        score_one_by_one();
-    accept();
-}
-
-// Lists the pairs that is_sought in the ring.
-template <class T>
-void LimbScan<T>::seek(const Ring& ring) {
     PairList& pairs = scratch_.pairs;
-    pairs.count = 0;
+    pairs.make_room(std::max({kPairsAtOnce, limb_.from->size(), limb_.to->size()}));
     for (const bool second : {false, true}) {
         const Points ends = limb_.points(second, crowd_.reach), others = limb_.points(!second, crowd_.reach);
         const auto looks_far = [&](float reach) { return reach >= ring.from; };
         if (second && std::all_of(others.reach, others.reach + others.count, looks_far)) break;  // and have found all
         for (int64_t place = 0; place < ends.count;) {
-            pairs.reserve(others.count);
+            if (pairs.room() - pairs.count < others.count) look_at(ring);
             pairs.count += loops_.find_partners(ends, others, second, ring, crowd_.rule, from_place(pairs.columns(), pairs.count),
                                                 pairs.room() - pairs.count, &place);
         }
     }
+    look_at(ring);
+}
+
+// Adds those pairs of the list that pass to the limb's, and empties it.
+template <class T>
+void LimbScan<T>::look_at(const Ring& ring) {
+    if (scratch_.pairs.count == 0) return;
+    sought_ += scratch_.pairs.count;
+    take_planes();
+    if (planes_.x)
+        score(ring);
+    else
+        score_one_by_one();
+    accept();
+    scratch_.pairs.count = 0;
 }
 
 // The channels as floats: as they are where possible, converted where that pays.
@@ -71,7 +73,7 @@ void LimbScan<T>::take_planes() {
         return;
     }
     if (limb_.x.empty()) {
-        if (scratch_.pairs.count * kCellsPerPair < height_ * width_) return;
+        if (sought_ * kCellsPerPair < height_ * width_) return;
         widen(plane_x_, limb_.x), widen(plane_y_, limb_.y);
     }
     planes_ = {limb_.x.data(), limb_.y.data(), width_, height_, width_};
@@ -96,13 +98,13 @@ void LimbScan<T>::widen(const Plane<T>& plane, std::vector<float>& to) const {
 template <class T>
 bool LimbScan<T>::make_map() {
     if (limb_.tried) return limb_.mapped;
-    if (scratch_.pairs.count * kCellsPerMappedPair < height_ * width_) return false;
+    if (sought_ * kCellsPerMappedPair < height_ * width_) return false;
     limb_.tried = true;
     const float lowest = crowd_.rule.sample_threshold - kMapSlack;
     if (!(lowest > 0.0f)) return false;  // then an empty field supports every limb
     limb_.map.resize(size_t((height_ + 1) / 2 * ((width_ + 1) / 2)));
     scratch_.flags.resize(4 * (size_t(width_) + 64));
-    return limb_.mapped = loops_.map_octants(planes_, lowest, scratch_.flags.data(), limb_.map.data()) >= 0;
+    return limb_.mapped = loops_.map_octants(planes_, lowest, scratch_.flags.data(), limb_.map.data());
 }
 
 template <class T>
@@ -116,7 +118,7 @@ void LimbScan<T>::score(const Ring& ring) {
     } else {
         pairs.count = loops_.keep_supported(planes_, crowd_.rule, columns, pairs.count);
     }
-    pairs.count = loops_.keep_passing(planes_, crowd_.rule, columns, pairs.count, pairs.scores.data(), &limb_.non_finite);
+    pairs.count = loops_.keep_passing(planes_, crowd_.rule, columns, pairs.count, &limb_.non_finite);
 }
 
 template <class T>
@@ -128,7 +130,7 @@ void LimbScan<T>::score_one_by_one() {
         const Neighbours &from = *limb_.from, &to = *limb_.to;
         const int32_t i = all.first[k], j = all.second[k];
         const PairResult result = score_pair(plane_x_, plane_y_, height_, width_, from.x(i), from.y(i), to.x(j), to.y(j),
-                                             crowd_.rule, &pairs.scores[size_t(left)]);
+                                             crowd_.rule, &all.score[left]);
         limb_.non_finite = limb_.non_finite || result == PairResult::non_finite;
         if (result != PairResult::accepted) continue;
         all.first[left] = i, all.second[left] = j, all.dx[left] = all.dx[k], all.dy[left] = all.dy[k];
@@ -143,7 +145,7 @@ void LimbScan<T>::accept() {
     const PairColumns pairs = scratch_.pairs.columns();
     for (int64_t k = 0; k < scratch_.pairs.count; ++k) {
         const int32_t first = limb_.from->number(pairs.first[k]), second = limb_.to->number(pairs.second[k]);
-        const float score = scratch_.pairs.scores[size_t(k)];
+        const float score = pairs.score[k];
         limb_.first.push_back(first), limb_.second.push_back(second), limb_.score.push_back(score);
         if (!is_good(score, crowd_.scores[first], crowd_.scores[second], crowd_.rule)) continue;
         const float length = nearness(std::sqrt(pairs.dx[k] * pairs.dx[k] + pairs.dy[k] * pairs.dy[k]));

@@ -1,6 +1,8 @@
 // The candidate pairs of one limb in one image: which of them are scored in a ring, and their scores.
 #pragma once
 
+#include <memory>
+
 #include "../kernels.h"
 #include "../reach.h"
 #include "neighbours.h"
@@ -17,7 +19,7 @@ struct Limb {
     std::vector<float> score{};
     bool non_finite = false;
     std::vector<float> x{}, y{};  // its channels, where they do not lie in memory as rows of floats
-    std::vector<int32_t> map{};   // of the directions that its field shows
+    std::vector<uint8_t> map{};   // of the directions that its field shows
     bool mapped = false, tried = false;
 
     const Neighbours& side(bool second) const { return second ? *to : *from; }
@@ -35,24 +37,21 @@ struct Crowd {
     std::vector<float> near{}, reach{};  // of each end; see reach.h. `reach` has room for kLanes more
 };
 
-// The pairs that are looked at in a ring; later only those that pass.
+// The pairs that are looked at together; later only those that pass.
 class PairList {
 public:
     int64_t count = 0;
-    std::vector<float> scores{};
 
-    PairColumns columns() {
-        return {places_.data(), places_.data() + room_, positions_.data(), positions_.data() + room_,
-                positions_.data() + 2 * room_, positions_.data() + 3 * room_};
-    }
+    int64_t room() const { return room_; }
+    PairColumns columns() const;
 
-    int64_t room() const { return room_ - kLanes; }
-    void reserve(int64_t more);
+    // Makes room for at least so many. What was in the list is lost.
+    void make_room(int64_t pairs);
 
 private:
-    int64_t room_ = kLanes;
-    std::vector<int32_t> places_{};
-    std::vector<float> positions_{};
+    int64_t room_ = 0;
+    std::unique_ptr<int32_t[]> places_{};  // not all of which may ever be written
+    std::unique_ptr<float[]> values_{};
 };
 
 struct Scratch {
@@ -70,7 +69,7 @@ public:
     void run(const Ring& ring);
 
 private:
-    void seek(const Ring& ring);
+    void look_at(const Ring& ring);
     void take_planes();
     void widen(const Plane<T>& plane, std::vector<float>& to) const;
     bool make_map();
@@ -84,6 +83,7 @@ private:
     const Plane<T> plane_x_, plane_y_;
     const int64_t height_, width_;
     LimbPlanes planes_{};
+    int64_t sought_ = 0;  // pairs of the ring, so far
     const VectorLoops& loops_ = vector_loops();
 };
 

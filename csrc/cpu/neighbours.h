@@ -15,7 +15,8 @@ class Neighbours {
 public:
     // The candidates of these numbers, `end` left out, on a field of that size.
     Neighbours(const float* xy, int64_t first, int64_t end, int64_t height, int64_t width)
-        : first_(int32_t(first)), size_(end - first), bands_(std::max<int64_t>(std::min(height / kFewestRows, size_ / kFewestPoints), 1)),
+        : first_(int32_t(first)), size_(end - first),
+          bands_(std::max<int64_t>(std::min(height / kFewestRows, size_ / kFewestPoints), 1)),
           columns_(width / kColumns + 1), band_(float(bands_) / float(std::max<int64_t>(height, 1))),
           ends_(size_t(bands_ * columns_)), x_(size_t(size_ + kLanes)), y_(x_.size()), numbers_(size_t(size_)) {
         const Cells grid = cells();
@@ -40,7 +41,7 @@ public:
 
 private:
     // A band holds about as many points as are looked at together, or more. Narrower ones would only be more in number.
-    static constexpr int64_t kFewestRows = 32, kFewestPoints = 32, kColumns = 16;
+    static constexpr int64_t kFewestRows = 32, kFewestPoints = 32, kColumns = 8;
 
     Cells cells() const { return {ends_.data(), int32_t(bands_), int32_t(columns_), band_, 1.0f / float(kColumns)}; }
 

@@ -38,6 +38,7 @@ struct Mask {  // a truth value for each
 };
 inline Mask operator&(Mask a, Mask b) { return {__mmask16(a.mask & b.mask)}; }
 inline Floats operator*(Floats a, Floats b) { return {_mm512_mul_ps(a.values, b.values)}; }
+inline Floats operator/(Floats a, Floats b) { return {_mm512_div_ps(a.values, b.values)}; }
 inline Mask operator>=(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.values, b.values, _CMP_GE_OQ)}; }
 inline Mask operator>(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.values, b.values, _CMP_GT_OQ)}; }
 inline Mask operator|(Mask a, Mask b) { return {__mmask16(a.mask | b.mask)}; }
@@ -59,6 +60,7 @@ struct Mask {
 };
 inline Mask operator&(Mask a, Mask b) { return {_mm256_and_ps(a.mask, b.mask)}; }
 inline Floats operator*(Floats a, Floats b) { return {_mm256_mul_ps(a.values, b.values)}; }
+inline Floats operator/(Floats a, Floats b) { return {_mm256_div_ps(a.values, b.values)}; }
 inline Mask operator>=(Floats a, Floats b) { return {_mm256_cmp_ps(a.values, b.values, _CMP_GE_OQ)}; }
 inline Mask operator>(Floats a, Floats b) { return {_mm256_cmp_ps(a.values, b.values, _CMP_GT_OQ)}; }
 inline Mask operator|(Mask a, Mask b) { return {_mm256_or_ps(a.mask, b.mask)}; }
@@ -80,6 +82,7 @@ struct Mask {
 };
 inline Mask operator&(Mask a, Mask b) { return {_mm_and_ps(a.mask, b.mask)}; }
 inline Floats operator*(Floats a, Floats b) { return {_mm_mul_ps(a.values, b.values)}; }
+inline Floats operator/(Floats a, Floats b) { return {_mm_div_ps(a.values, b.values)}; }
 inline Mask operator>=(Floats a, Floats b) { return {_mm_cmpge_ps(a.values, b.values)}; }
 inline Mask operator>(Floats a, Floats b) { return {_mm_cmpgt_ps(a.values, b.values)}; }
 inline Mask operator|(Mask a, Mask b) { return {_mm_or_ps(a.mask, b.mask)}; }
@@ -106,6 +109,7 @@ struct Mask {
 };
 inline Mask operator&(Mask a, Mask b) { return {vandq_u32(a.mask, b.mask)}; }
 inline Floats operator*(Floats a, Floats b) { return {vmulq_f32(a.values, b.values)}; }
+inline Floats operator/(Floats a, Floats b) { return {vdivq_f32(a.values, b.values)}; }
 inline Mask operator>=(Floats a, Floats b) { return {vcgeq_f32(a.values, b.values)}; }
 inline Mask operator>(Floats a, Floats b) { return {vcgtq_f32(a.values, b.values)}; }
 inline Mask operator|(Mask a, Mask b) { return {vorrq_u32(a.mask, b.mask)}; }
@@ -127,6 +131,7 @@ struct Mask {
 };
 inline Mask operator&(Mask a, Mask b) { return {a.mask && b.mask}; }
 inline Floats operator*(Floats a, Floats b) { return {a.values * b.values}; }
+inline Floats operator/(Floats a, Floats b) { return {a.values / b.values}; }
 inline Mask operator>=(Floats a, Floats b) { return {a.values >= b.values}; }
 inline Mask operator>(Floats a, Floats b) { return {a.values > b.values}; }
 inline Mask operator|(Mask a, Mask b) { return {a.mask || b.mask}; }

@@ -8,9 +8,6 @@
 namespace bottomup::cpu {
 namespace {
 
-// So many samples of kLanes pairs are looked at together, so that there is always something to do while others are loaded.
-constexpr int kChunk = 4, kSlots = kChunk * kLanes;
-
 // Two cells side by side at places of a channel. Gathering them is slow on most processors.
 void load_two(const float* plane, const int32_t* at, float* BOTTOMUP_RESTRICT left, float* BOTTOMUP_RESTRICT right) {
 #if defined(__AVX2__) || defined(__SSE2__) || defined(_M_X64)
@@ -86,15 +83,14 @@ void place_taps(const LimbPlanes& planes, int seen, const PairColumns& pairs, co
     }
 }
 
-// Looks at kChunk samples after those that were seen, as score_pair orders them; false if then all lanes are decided.
-bool add_samples(const LimbPlanes& planes, float sample_threshold, int seen, const PairColumns& pairs, Lanes& lanes) {
+// Looks at kChunk samples after those that were seen, as score_pair orders them.
+void add_samples(const LimbPlanes& planes, float sample_threshold, int seen, const PairColumns& pairs, Lanes& lanes) {
     Taps taps;
     Corners x, y;
     place_taps(planes, seen, pairs, lanes, taps);
     load_two(planes.x, taps.above, x.top_left, x.top_right), load_two(planes.x, taps.below, x.bottom_left, x.bottom_right);
     load_two(planes.y, taps.above, y.top_left, y.top_right), load_two(planes.y, taps.below, y.bottom_left, y.bottom_right);
     const Floats zero = Floats::all(0.0f), one = Floats::all(1.0f), threshold = Floats::all(sample_threshold);
-    uint32_t open = 0;
     for (int i = 0; i < kLanes; i += Floats::kCount) {
         const Floats ux = Floats::load(lanes.ux + i), uy = Floats::load(lanes.uy + i);
         const Floats directed = Floats::load(lanes.directed + i);
@@ -118,52 +114,81 @@ bool add_samples(const LimbPlanes& planes, float sample_threshold, int seen, con
         }
         failed.store(lanes.failed + i), bad.store(lanes.bad + i);
         sum.store(lanes.sum + i), energies.store(lanes.energies + i);
-        open |= ((samples > Floats::all(float(seen + kChunk))) & (allowed >= failed) & (zero >= bad)).bits();
     }
-    return open != 0;
 }
 
+// Reads rows in the order in which pairs come that are sorted by bands, so that their samples need not be waited for. Fields
+// of many people do not fit into the nearer caches.
+class RowReader {
+public:
+    RowReader(const LimbPlanes& planes, int64_t pairs)
+        : planes_(planes), next_(pairs * kCellsPerPair < planes.height * planes.width ? planes.height : 0) {}
+
+    // Those that the next kLanes pairs need, and what lies above.
+    void read(const PairColumns& pairs) {
+        float lowest = 0.0f;
+        for (int i = 0; i < kLanes; ++i) {
+            const float end = pairs.y0[i] + pairs.dy[i], lower = end > pairs.y0[i] ? end : pairs.y0[i];
+            lowest = lower > lowest ? lower : lowest;
+        }
+        const auto until = int64_t(clamped(lowest + 2.0f, float(planes_.height)));
+        for (; next_ < until; ++next_) {
+            const volatile float *x = planes_.x + next_ * planes_.stride, *y = planes_.y + next_ * planes_.stride;
+            for (int64_t column = 0; column < planes_.width; column += kLine) (void)x[column], (void)y[column];
+        }
+    }
+
+private:
+    static constexpr int64_t kCellsPerPair = 100;  // with more pairs most lines are needed
+    static constexpr int64_t kLine = 16;           // floats
+
+    const LimbPlanes planes_;
+    int64_t next_;
+};
+
 int64_t keep_supported(const LimbPlanes& planes, const LimbRule& rule, const PairColumns& pairs, int64_t count) {
-    alignas(64) int32_t keep[kLanes];
     Lanes lanes;
     int64_t left = 0;
+    fill_lanes(pairs, count);
     for (int64_t begin = 0; begin < count; begin += kLanes) {
         const PairColumns own = from_place(pairs, begin);
         measure(own, rule, lanes);
         add_samples(planes, rule.sample_threshold, 0, own, lanes);
-        for (int i = 0; i < kLanes; ++i) keep[i] = int32_t(begin + i < count) & int32_t(lanes.failed[i] <= lanes.allowed[i]);
-        const Kept kept(keep);
+        const Kept kept(unfailed(lanes) & first_bits(count - begin));
         move(kept, own, from_place(pairs, left));
         left += kept.count();
     }
     return left;
 }
 
-int64_t keep_passing(const LimbPlanes& planes, const LimbRule& rule, const PairColumns& pairs, int64_t count, float* scores,
+int64_t keep_passing(const LimbPlanes& planes, const LimbRule& rule, const PairColumns& pairs, int64_t count,
                      bool* non_finite) {
-    alignas(64) int32_t keep[kLanes];
-    alignas(64) float mean[kLanes], energy[kLanes];
+    const Floats zero = Floats::all(0.0f);
+    alignas(64) float means[kLanes], energies[kLanes];
     Lanes lanes;
+    RowReader rows(planes, count);
+    fill_lanes(pairs, count);
     int64_t left = 0;
-    int32_t broken = 0;
     for (int64_t begin = 0; begin < count; begin += kLanes) {
         const PairColumns own = from_place(pairs, begin);
         measure(own, rule, lanes);
-        for (int seen = 0; add_samples(planes, rule.sample_threshold, seen, own, lanes);) seen += kChunk;
-        for (int i = 0; i < kLanes; ++i) {
-            mean[i] = lanes.sum[i] / lanes.samples[i], energy[i] = lanes.energies[i] / lanes.samples[i];
-            const int32_t seen = int32_t(begin + i < count) & int32_t(lanes.failed[i] <= lanes.allowed[i]);  // to the end
-            const int32_t finite = int32_t(lanes.sum[i] - lanes.sum[i] == 0.0f) & int32_t(lanes.bad[i] == 0.0f);
-            broken |= seen & ~finite;
-            keep[i] = seen & finite & int32_t(mean[i] >= rule.threshold);
+        rows.read(own);
+        for (int seen = 0; any_open(lanes, seen); seen += kChunk) add_samples(planes, rule.sample_threshold, seen, own, lanes);
+        uint32_t finite = 0, passing = 0;
+        for (int i = 0; i < kLanes; i += Floats::kCount) {
+            const Floats samples = Floats::load(lanes.samples + i), sum = Floats::load(lanes.sum + i), mean = sum / samples;
+            mean.store(means + i), (Floats::load(lanes.energies + i) / samples).store(energies + i);
+            finite |= ((sum * zero >= zero) & (zero >= Floats::load(lanes.bad + i))).bits() << i;
+            passing |= (mean >= Floats::all(rule.threshold)).bits() << i;
         }
-        const Kept kept(keep);
+        const uint32_t seen = unfailed(lanes) & first_bits(count - begin);  // to the end
+        *non_finite = *non_finite || (seen & ~finite) != 0;
+        const Kept kept(seen & finite & passing);
         move(kept, own, from_place(pairs, left));
-        kept.move(mean, mean), kept.move(energy, energy);
-        for (int k = 0; k < kept.count(); ++k) scores[left + k] = coherent_mean(mean[k], energy[k]);
+        kept.move(means, means), kept.move(energies, energies);
+        for (int k = 0; k < kept.count(); ++k) pairs.score[left + k] = coherent_mean(means[k], energies[k]);
         left += kept.count();
     }
-    *non_finite = *non_finite || broken != 0;
     return left;
 }
 

@@ -56,65 +56,64 @@ bool flag_row(const float* x, const float* y, int64_t width, float lowest, uint8
     return true;
 }
 
-int32_t map_octants(const LimbPlanes& planes, float lowest, uint8_t* flags, int32_t* map) {
+bool map_octants(const LimbPlanes& planes, float lowest, uint8_t* flags, uint8_t* map) {
     const int64_t width = planes.width, blocks = (width + 1) / 2, pitch = width + 64;
     int64_t flagged = 0;  // rows so far; the last three are kept
-    int32_t any = 0;
     for (int64_t top = 0; top < planes.height; top += 2) {
         // A block's samples lie between its own rows and columns and the next ones.
         const int64_t bottom = top + 2 < planes.height ? top + 2 : planes.height - 1;
         for (; flagged <= bottom; ++flagged) {
             const int64_t begin = flagged * planes.stride;
-            if (!flag_row(planes.x + begin, planes.y + begin, width, lowest, flags + flagged % 3 * pitch)) return -1;
+            if (!flag_row(planes.x + begin, planes.y + begin, width, lowest, flags + flagged % 3 * pitch)) return false;
         }
         const uint8_t* BOTTOMUP_RESTRICT first = flags + top % 3 * pitch;
         const uint8_t* BOTTOMUP_RESTRICT middle = flags + (top + 1 < bottom ? top + 1 : bottom) % 3 * pitch;
         const uint8_t* BOTTOMUP_RESTRICT last = flags + bottom % 3 * pitch;
         uint8_t* BOTTOMUP_RESTRICT joined = flags + 3 * pitch;
         for (int64_t i = 0; i < width + 2; ++i) joined[i] = first[i] | middle[i] | last[i];
-        int32_t* BOTTOMUP_RESTRICT block = map + top / 2 * blocks;
-        for (int64_t i = 0; i < blocks; ++i) {
-            block[i] = joined[2 * i] | joined[2 * i + 1] | joined[2 * i + 2];
-            any |= block[i];
-        }
+        uint8_t* BOTTOMUP_RESTRICT block = map + top / 2 * blocks;
+        for (int64_t i = 0; i < blocks; ++i) block[i] = joined[2 * i] | joined[2 * i + 1] | joined[2 * i + 2];
     }
-    return any;
+    return true;
 }
 
-int64_t keep_mapped(const int32_t* BOTTOMUP_RESTRICT map, int64_t height, int64_t width, const LimbRule& rule,
-                    const PairColumns& pairs, int64_t count) {
+int64_t keep_mapped(const uint8_t* map, int64_t height, int64_t width, const LimbRule& rule, const PairColumns& pairs,
+                    int64_t count) {
     // What is open after that many is likely to be a limb, which is not worth keeping the other lanes waiting for.
     constexpr int kMostSeen = 24;
     const float last_column = float(width - 1), last_row = float(height - 1);
     const int32_t stride = int32_t((width + 1) / 2);
-    alignas(64) float step_x[kLanes], step_y[kLanes];
-    alignas(64) int32_t place[kLanes], octant[kLanes], samples[kLanes], open[kLanes], keep[kLanes];
+    alignas(64) float length[kLanes], step_x[kLanes], step_y[kLanes];
+    alignas(64) int32_t octant[kLanes], at[kSlots], shown[kSlots];
     Lanes lanes;
     int64_t left = 0;
+    fill_lanes(pairs, count);
     for (int64_t begin = 0; begin < count; begin += kLanes) {
         const PairColumns own = from_place(pairs, begin);
-        measure(own, rule, lanes);
+        count_samples(own, rule, lanes, length);
         for (int i = 0; i < kLanes; ++i) {
             const float steps = lanes.samples[i] - 1.0f;  // at least 2
             step_x[i] = own.dx[i] / steps, step_y[i] = own.dy[i] / steps;
-            samples[i] = int32_t(lanes.samples[i]), place[i] = samples[i] / 2;
             octant[i] = octant_of(own.dx[i], own.dy[i]);
-            open[i] = int32_t(lanes.allowed[i]);  // failures until it is less than 0
         }
-        for (int seen = 0; seen < kMostSeen; ++seen) {
-            int32_t any = 0;
-            for (int i = 0; i < kLanes; ++i) {
-                const float x = clamped(own.x0[i] + float(place[i]) * step_x[i], last_column);
-                const float y = clamped(own.y0[i] + float(place[i]) * step_y[i], last_row);
-                const int32_t octants = map[(int32_t(y) >> 1) * stride + (int32_t(x) >> 1)];
-                open[i] -= int32_t(seen < samples[i]) & ~(octants >> octant[i]) & 1;
-                place[i] = place[i] + 1 < samples[i] ? place[i] + 1 : 0;
-                any |= int32_t(open[i] >= 0) & int32_t(seen + 1 < samples[i]);
+        for (int seen = 0; seen < kMostSeen && any_open(lanes, seen); seen += kChunk) {
+            for (int sample = 0; sample < kChunk; ++sample) {
+                for (int i = 0; i < kLanes; ++i) {
+                    const float place = float(sample_at(seen + sample, int32_t(lanes.samples[i])));
+                    const float x = clamped(own.x0[i] + place * step_x[i], last_column);
+                    const float y = clamped(own.y0[i] + place * step_y[i], last_row);
+                    at[sample * kLanes + i] = (int32_t(y) >> 1) * stride + (int32_t(x) >> 1);
+                }
             }
-            if (!any) break;
+            for (int slot = 0; slot < kSlots; ++slot) shown[slot] = map[at[slot]];
+            for (int sample = 0; sample < kChunk; ++sample) {
+                for (int i = 0; i < kLanes; ++i) {
+                    const int32_t counts = int32_t(float(seen + sample) < lanes.samples[i]);
+                    lanes.failed[i] += float(counts & ~(shown[sample * kLanes + i] >> octant[i]) & 1);
+                }
+            }
         }
-        for (int i = 0; i < kLanes; ++i) keep[i] = int32_t(begin + i < count) & int32_t(open[i] >= 0);
-        const Kept kept(keep);
+        const Kept kept(unfailed(lanes) & first_bits(count - begin));
         move(kept, own, from_place(pairs, left));
         left += kept.count();
     }

@@ -7,19 +7,14 @@
 namespace bottomup::cpu {
 namespace {
 
-// Which of kLanes values are kept, from a flag for each.
+// Those of kLanes values that are kept, from a bit for each.
 class Kept {
 public:
-    explicit Kept(const int32_t* flags) {
+    explicit Kept(uint32_t bits) {
 #if defined(__AVX512F__)
-        const __m512i all = _mm512_load_si512(flags);
-        mask_ = _mm512_test_epi32_mask(all, all);
-        count_ = __builtin_popcount(mask_);
+        mask_ = __mmask16(bits), count_ = __builtin_popcount(bits);
 #else
-        for (int i = 0; i < kLanes; ++i) {
-            lanes_[count_] = i;
-            count_ += flags[i];
-        }
+        for (; bits != 0; bits &= bits - 1) lanes_[count_++] = lowest_bit(bits);
 #endif
     }
 
@@ -40,7 +35,7 @@ private:
 #if defined(__AVX512F__)
     __mmask16 mask_;
 #else
-    int32_t lanes_[kLanes];
+    int lanes_[kLanes];
 #endif
     int count_ = 0;
 };
@@ -51,6 +46,14 @@ void move(const Kept& kept, const PairColumns& from, const PairColumns& to) {
     kept.move(from.dx, to.dx), kept.move(from.dy, to.dy);
 }
 
+// Makes the lanes beyond the last pair short ones, which are soon done.
+void fill_lanes(const PairColumns& pairs, int64_t count) {
+    for (int64_t i = count; i < count + kLanes; ++i) pairs.x0[i] = pairs.y0[i] = pairs.dx[i] = pairs.dy[i] = 0.0f;
+}
+
+// So many samples of kLanes pairs are looked at together, so that there is always something to do while others are loaded.
+constexpr int kChunk = 4, kSlots = kChunk * kLanes;
+
 // Samples of kLanes pairs, as they are counted (which floats do exactly) and weighed.
 struct Lanes {
     alignas(64) float ux[kLanes], uy[kLanes], directed[kLanes];  // as in a Segment
@@ -59,18 +62,50 @@ struct Lanes {
     alignas(64) float sum[kLanes], energies[kLanes];  // of the components along the limb, and of the vectors' squares
 };
 
-void measure(const PairColumns& pairs, const LimbRule& limb_rule, Lanes& to) {
+// How many samples each pair has, and how many of them may fail. Returns the lengths in `length`.
+void count_samples(const PairColumns& pairs, const LimbRule& limb_rule, Lanes& to, float* BOTTOMUP_RESTRICT length) {
     const LimbRule rule = limb_rule;
     Lanes* BOTTOMUP_RESTRICT lanes = &to;
     for (int i = 0; i < kLanes; ++i) {
-        const float dx = pairs.dx[i], dy = pairs.dy[i];
-        const float length = sqrtf(dx * dx + dy * dy), divisor = length > 0.0f ? length : 1.0f;
-        const int32_t samples = sample_count(length, rule.max_samples);
-        lanes->ux[i] = dx / divisor, lanes->uy[i] = dy / divisor;
-        lanes->directed[i] = length < 1.0f ? length : 1.0f;
+        length[i] = sqrtf(pairs.dx[i] * pairs.dx[i] + pairs.dy[i] * pairs.dy[i]);
+        const int32_t samples = sample_count(length[i], rule.max_samples);
         lanes->samples[i] = float(samples), lanes->allowed[i] = float(allowed_failures(rule.coverage, samples));
-        lanes->failed[i] = 0.0f, lanes->bad[i] = 0.0f, lanes->sum[i] = 0.0f, lanes->energies[i] = 0.0f;
+        lanes->failed[i] = 0.0f, lanes->bad[i] = 0.0f;
     }
+}
+
+// What add_samples needs to begin with.
+void measure(const PairColumns& pairs, const LimbRule& rule, Lanes& to) {
+    alignas(64) float length[kLanes];
+    count_samples(pairs, rule, to, length);
+    Lanes* BOTTOMUP_RESTRICT lanes = &to;
+    for (int i = 0; i < kLanes; ++i) {
+        const float divisor = length[i] > 0.0f ? length[i] : 1.0f;
+        lanes->ux[i] = pairs.dx[i] / divisor, lanes->uy[i] = pairs.dy[i] / divisor;
+        lanes->directed[i] = length[i] < 1.0f ? length[i] : 1.0f;
+        lanes->sum[i] = 0.0f, lanes->energies[i] = 0.0f;
+    }
+}
+
+uint32_t first_bits(int64_t count) { return count < kLanes ? (1u << count) - 1 : (1u << kLanes) - 1; }
+
+// Which lanes have not failed, a bit for each.
+uint32_t unfailed(const Lanes& lanes) {
+    uint32_t bits = 0;
+    for (int i = 0; i < kLanes; i += Floats::kCount)
+        bits |= (Floats::load(lanes.allowed + i) >= Floats::load(lanes.failed + i)).bits() << i;
+    return bits;
+}
+
+// Whether a lane is undecided after so many samples.
+bool any_open(const Lanes& lanes, int seen) {
+    uint32_t open = 0;
+    for (int i = 0; i < kLanes; i += Floats::kCount) {
+        const Mask unfailed = Floats::load(lanes.allowed + i) >= Floats::load(lanes.failed + i);
+        const Mask more = Floats::load(lanes.samples + i) > Floats::all(float(seen));
+        open |= (unfailed & more & (Floats::all(0.0f) >= Floats::load(lanes.bad + i))).bits();
+    }
+    return open != 0;
 }
 
 }  // namespace

@@ -37,7 +37,9 @@ BOTTOMUP_HD float clamped(float value, float highest) {
 }
 
 // Positions beyond the field belong to its edge.
-BOTTOMUP_HD int64_t band_of(const Cells& cells, float y) { return int64_t(clamped(y * cells.bands_per_row, float(cells.bands - 1))); }
+BOTTOMUP_HD int64_t band_of(const Cells& cells, float y) {
+    return int64_t(clamped(y * cells.bands_per_row, float(cells.bands - 1)));
+}
 BOTTOMUP_HD int64_t column_of(const Cells& cells, float x) {
     return int64_t(clamped(x * cells.columns_per_cell, float(cells.columns - 1)));
 }
@@ -53,10 +55,12 @@ struct Points {
 struct PairColumns {
     int32_t *first, *second;   // places of the candidates among those of their joints
     float *x0, *y0, *dx, *dy;  // where a pair begins and where it leads, in cells
+    float* score;              // of those that pass
 };
 
 BOTTOMUP_HD PairColumns from_place(const PairColumns& pairs, int64_t place) {
-    return {pairs.first + place, pairs.second + place, pairs.x0 + place, pairs.y0 + place, pairs.dx + place, pairs.dy + place};
+    return {pairs.first + place, pairs.second + place, pairs.x0 + place,   pairs.y0 + place,
+            pairs.dx + place,    pairs.dy + place,     pairs.score + place};
 }
 
 // The eight directions between the axes and the diagonals: which side in x, in y, and which axis is nearer.
@@ -92,9 +96,9 @@ struct VectorLoops {
     void (*rank_falling)(const float* values, int32_t* rank, int64_t count);
 
     // For each block of two by two cells the octants (as bits) in which a sample in one of them might have a component
-    // of `lowest` or more: (height + 1) / 2 rows of (width + 1) / 2. `flags` takes 4 (width + 64) bytes. Returns the
-    // octants that occur anywhere; -1 if a value is greater than kLargestMapped or not finite, so that nothing is sure.
-    int32_t (*map_octants)(const LimbPlanes& planes, float lowest, uint8_t* flags, int32_t* map);
+    // of `lowest` or more: (height + 1) / 2 rows of (width + 1) / 2. `flags` takes 4 (width + 64) bytes. Returns false if a
+    // value is greater than kLargestMapped or not finite, so that nothing is sure.
+    bool (*map_octants)(const LimbPlanes& planes, float lowest, uint8_t* flags, uint8_t* map);
 
     // Writes the pairs that is_sought in the ring, as far as one of the given ends looks as far as the ring; those of second
     // ends without those that first ends have. Goes on with the ends from `place` while there is room for another one's
@@ -104,7 +108,7 @@ struct VectorLoops {
 
     // Keeps those of the first `count` pairs, in order, that the map does not rule out; returns how many are left. Pairs
     // that are still open after a while are likely to be limbs and are kept.
-    int64_t (*keep_mapped)(const int32_t* map, int64_t height, int64_t width, const LimbRule& rule, const PairColumns& pairs,
+    int64_t (*keep_mapped)(const uint8_t* map, int64_t height, int64_t width, const LimbRule& rule, const PairColumns& pairs,
                            int64_t count);
 
     // The same by the first few samples as score_pair orders them, whatever they hold.
@@ -113,7 +117,7 @@ struct VectorLoops {
     // Keeps the pairs that pass and writes their scores as score_pair does; returns how many there are. `non_finite`
     // becomes true if a sample that counts is not finite, or their sum.
     int64_t (*keep_passing)(const LimbPlanes& planes, const LimbRule& rule, const PairColumns& pairs, int64_t count,
-                            float* scores, bool* non_finite);
+                            bool* non_finite);
 };
 
 const VectorLoops& vector_loops();
