@@ -1,4 +1,4 @@
-"""score_limbs: the compiled kernel against its NumPy twin and against pairs whose integral is known."""
+"""score_limbs: the compiled kernel against its NumPy twin, and what it does with bad input."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from field_makers import (
     DEVICES,
@@ -27,37 +26,11 @@ from field_makers import (
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from limb_makers import STICK, as_dict, assert_agree, constant_paf
 
 from bottomup.fields import draw_fields
-from bottomup.kernels import Candidates, LimbPairs, find_peaks, find_peaks_numpy, score_limbs, score_limbs_numpy
-from bottomup.skeleton import Skeleton
+from bottomup.kernels import find_peaks, find_peaks_numpy, score_limbs, score_limbs_numpy
 from bottomup.skeletons import COCO_17
-
-STICK = Skeleton("stick", ("from", "to"), ((0, 1),), (0.1, 0.1))
-
-
-def as_dict(pairs: LimbPairs) -> dict[tuple[int, int, int], float]:
-    limb = np.repeat(np.arange(len(pairs.offsets) - 1), np.diff(pairs.offsets))
-    return dict(zip(zip(limb, pairs.first, pairs.second, strict=True), pairs.scores, strict=True))
-
-
-def assert_agree(actual: LimbPairs, pafs: Field, candidates: Candidates, skeleton: Skeleton, **rule: float) -> None:
-    """The kernel's pairs lie between the twin's at thresholds a ten-thousandth higher and lower."""
-    bounds = []
-    for shift in (1e-4, -1e-4):
-        shifted = {name: rule.get(name, 0.05) + shift for name in ("threshold", "sample_threshold")}
-        bounds.append(as_dict(score_limbs_numpy(pafs, candidates, skeleton, **{**rule, **shifted})))
-    strict, loose = bounds
-    found = as_dict(actual)
-    assert len(found) == len(actual)
-    assert strict.keys() <= found.keys() <= loose.keys()
-    for pair, score in found.items():
-        assert abs(score - loose[pair]) <= 1e-4 * max(1, abs(score))
-    assert list(found) == sorted(found)
-    assert actual.offsets.dtype == np.int64
-    assert actual.first.dtype == actual.second.dtype == np.int32
-    assert actual.scores.dtype == np.float32
-
 
 rules = st.fixed_dictionaries(
     {
@@ -159,163 +132,6 @@ def test_directions_far_from_the_axes_are_not_pruned() -> None:
             pafs = constant_paf(float(vx), float(vy), 60, 60)
             candidates = candidates_at([(30, 30)] + [(30 + r * ux, 30 + r * uy) for r in range(2, 28)], [1, 26], 1, 2)
             assert len(score_limbs(pafs, candidates, STICK, coverage=1.0)) == 26
-
-
-def crowd_of_limbs(seed: int, height: int, width: int, images: int = 2) -> tuple[npt.NDArray[np.float32], Candidates]:
-    """Joints of three types all over a field that is noise, but for some limbs; half of the joints are faint."""
-    rng = np.random.default_rng(seed)
-    candidates = make_candidates(seed, images, 3, height, width, most=12)
-    scores = np.where(rng.random(len(candidates)) < 0.5, 0.2, 0.9).astype(np.float32)
-    pafs = make_field("signed noise", seed, (images, 4, height, width)) * rng.choice([0.05, 0.3])
-    pafs[:, :, :, : width // 2] += rng.choice([0.3, -0.3], (images, 4, 1, 1)).astype(np.float32)
-    return pafs.astype(np.float32), replace(candidates, scores=scores)
-
-
-@pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("rule", [{}, {"reach": 1.5}, {"span": np.inf}, {"max_length": 40.0}])
-def test_reach_is_the_twin_s(device: str, rule: dict[str, float]) -> None:
-    """On fields so large that lengths fall into several rings."""
-    left_out = 0
-    for seed in range(12):
-        pafs, candidates = crowd_of_limbs(seed, 40, 150)
-        chosen = {"coverage": 0.4, "reach": 2.0, "span": 3.0, **rule}
-        found = score_limbs(on(device, pafs), candidates, THREE, **chosen)
-        expected = score_limbs_numpy(pafs, candidates, THREE, **chosen)
-        assert as_dict(found).keys() == as_dict(expected).keys()
-        np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
-        everything = score_limbs(pafs, candidates, THREE, **{**chosen, "reach": np.inf, "span": np.inf})
-        assert as_dict(found).keys() <= as_dict(everything).keys()
-        left_out += len(everything) - len(found)
-    assert left_out > 0
-
-
-def test_a_good_partner_near_by_limits_how_far_others_are_sought() -> None:
-    """On a field that supports every limb along x, from one joint to others at 4, 10, 20, 30 and 60 cells."""
-    pafs = constant_paf(1, 0, 9, 160)
-
-    def sought(lengths: list[float], score: float = 0.9, **rule: float) -> list[float]:
-        candidates = candidates_at([(5, 4), *((5 + length, 4) for length in lengths)], [1, len(lengths)], 1, 2)
-        candidates = replace(candidates, scores=np.full(len(candidates), score, np.float32))
-        found = score_limbs(pafs, candidates, STICK, **{"reach": 2.0, "span": 2.0, **rule})
-        return [lengths[second - 1] for second in found.second]
-
-    everything = [4.0, 10.0, 20.0, 30.0, 60.0]
-    # Twice four cells; joints that know of no limit may be twice as far away.
-    assert sought(everything) == [4.0, 10.0]
-    assert sought(everything, reach=3.0) == [4.0, 10.0, 20.0, 30.0]
-    assert sought(everything, reach=np.inf, span=np.inf) == everything
-    assert sought(everything, good=1.5) == everything
-    assert sought(everything, score=0.2) == everything  # faint joints limit nothing
-    assert sought(everything, score=0.2, response=0.1) == [4.0, 10.0]
-    assert sought([1.0, 11.0, 13.0], reach=2.5) == [1.0, 11.0]  # as if the nearest were at two cells
-    # What is found in a ring counts from the next one on: that at 10 limits neither 30 nor, being long, 60.
-    assert sought([10.0, 30.0, 60.0], reach=1.0) == [10.0, 30.0]
-
-
-def test_a_joint_heeds_its_other_limbs() -> None:
-    """The middle joint has a good pair of two cells on its first limb and looks twelve times as far on its second."""
-    pafs = np.concatenate([constant_paf(1, 0, 9, 160)] * 2)
-
-    def sought(length: float) -> int:
-        candidates = candidates_at([(5, 4), (7, 4), (7 + length, 4)], [1, 1, 1], 1, 3)
-        candidates = replace(candidates, scores=np.full(3, 0.9, np.float32))
-        return len(score_limbs(pafs, candidates, THREE, reach=1.0, span=12.0))
-
-    assert [sought(length) for length in (7.0, 20.0, 24.0, 25.0, 100.0)] == [2, 2, 2, 1, 1]
-
-
-def constant_paf(x: float, y: float, height: int = 9, width: int = 40) -> npt.NDArray[np.float32]:
-    return np.stack([np.full((height, width), value, np.float32) for value in (x, y)])
-
-
-@pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize(
-    ("end", "mean"),
-    [
-        ((25, 4), 0.6),  # along x
-        ((5, 8), 0.8),  # along y
-        ((8, 8), 1.0),  # along the field's own direction
-        ((2, 0), -1.0),  # against it
-        ((5, 4), 1.0),  # no length, so no direction: the magnitude
-        ((5.5, 4), 0.5 * 0.6 + 0.5 * 1.0),  # half a cell: half of each
-        ((5, 3.75), -0.25 * 0.8 + 0.75 * 1.0),
-        ((39, 4), 0.6),  # on the border
-        ((0, 4), -0.6),
-    ],
-)
-def test_integral_of_a_constant_field(device: str, end: tuple[float, float], mean: float) -> None:
-    """The field is 1 long, so that the coherence is the square of the mean component."""
-    candidates = candidates_at([(5, 4), end], [1, 1], 1, 2)
-    rule = {"threshold": -2.0, "sample_threshold": -2.0}
-    pairs = score_limbs(on(device, constant_paf(0.6, 0.8)), candidates, STICK, **rule)
-    np.testing.assert_allclose(pairs.scores, [mean**5], atol=1e-5)
-    np.testing.assert_array_equal(pairs.first, [0])
-    np.testing.assert_array_equal(pairs.second, [1])
-
-
-@pytest.mark.parametrize("device", DEVICES)
-def test_prunes_by_length(device: str) -> None:
-    ends = [(5 + length, 4) for length in (0, 1, 9.5, 10, 10.5, 30)]
-    candidates = candidates_at([(5, 4), *ends], [1, 6], 1, 2)
-    pairs = score_limbs(on(device, constant_paf(1, 0)), candidates, STICK, max_length=10)
-    np.testing.assert_array_equal(pairs.second, [1, 2, 3, 4])
-
-
-@pytest.mark.parametrize(("coverage", "passes"), [(0.0, True), (0.5, True), (0.54, True), (0.55, False), (1.0, False)])
-def test_coverage_is_the_share_of_samples(coverage: float, passes: bool) -> None:
-    """Eleven samples, one per cell; six of them lie where the field is."""
-    pafs = constant_paf(1, 0)
-    pafs[:, :, 11:] = 0
-    candidates = candidates_at([(5, 4), (15, 4)], [1, 1], 1, 2)
-    pairs = score_limbs(pafs, candidates, STICK, coverage=coverage)
-    assert len(pairs) == passes
-    if passes:
-        np.testing.assert_allclose(pairs.scores, (6 / 11) ** 3, rtol=1e-5)
-
-
-@pytest.mark.parametrize("device", DEVICES)
-def test_of_two_limbs_with_one_mean_the_even_one_scores_more(device: str) -> None:
-    """Along one line the field is half as strong everywhere; along the other every second vector points elsewhere."""
-    candidates = candidates_at([(4, 1), (4, 7), (34, 1), (34, 7)], [2, 2], 1, 2)
-    pafs = constant_paf(0, 0)
-    pafs[0, :4] = 0.5
-    pafs[0, 4:, ::2] = 1
-    pafs[1, 4:, 1::2] = 1
-    pairs = score_limbs(on(device, pafs), candidates, STICK, coverage=0.3, max_samples=1000)
-    straight = pairs.scores[pairs.second - pairs.first == 2]
-    np.testing.assert_allclose(straight, [0.5, (16 / 31) ** 5], rtol=1e-5)
-
-
-def test_the_threshold_is_of_the_mean() -> None:
-    candidates = candidates_at([(5, 4), (15, 4)], [1, 1], 1, 2)
-    pairs = score_limbs(constant_paf(0.5, 2), candidates, STICK, threshold=0.5)
-    np.testing.assert_allclose(pairs.scores, [0.5 * (0.5**2 / 4.25) ** 2], rtol=1e-5)
-
-
-@pytest.mark.parametrize("value", [1e-30, 1e30])
-def test_where_the_energy_has_no_value_the_mean_counts(value: float) -> None:
-    candidates = candidates_at([(5, 4), (15, 4)], [1, 1], 1, 2)
-    for score in (score_limbs, score_limbs_numpy):
-        pairs = score(constant_paf(value, 0), candidates, STICK, threshold=0.0, sample_threshold=0.0)
-        np.testing.assert_allclose(pairs.scores, [value], rtol=1e-5)
-
-
-def test_thresholds_are_inclusive() -> None:
-    candidates = candidates_at([(5, 4), (15, 4)], [1, 1], 1, 2)
-    pafs = constant_paf(0.5, 0)
-    assert len(score_limbs(pafs, candidates, STICK, threshold=0.5, sample_threshold=0.5)) == 1
-    above = float(np.nextafter(np.float32(0.5), np.float32(1)))
-    assert len(score_limbs(pafs, candidates, STICK, threshold=above)) == 0
-    assert len(score_limbs(pafs, candidates, STICK, sample_threshold=above)) == 0
-
-
-def test_long_limbs_take_no_more_than_max_samples() -> None:
-    """Of 33 cells three samples are taken: both ends and the middle, the only ones that may be set."""
-    pafs = constant_paf(0, 0)
-    pafs[0, 4, [3, 19, 35]] = 1
-    candidates = candidates_at([(3, 4), (35, 4)], [1, 1], 1, 2)
-    np.testing.assert_array_equal(score_limbs(pafs, candidates, STICK, max_samples=3, coverage=1).scores, [1])
-    assert len(score_limbs(pafs, candidates, STICK, max_samples=4, coverage=1)) == 0
 
 
 @pytest.mark.parametrize("device", DEVICES)
