@@ -31,10 +31,12 @@ struct BilinearTap {
 
 // Positions outside the field read its border.
 BOTTOMUP_HD BilinearTap bilinear_tap(float x, float y, int64_t height, int64_t width) {
-    x = fminf(fmaxf(x, 0.0f), float(width - 1));
-    y = fminf(fmaxf(y, 0.0f), float(height - 1));
-    const float column = floorf(x), row = floorf(y);
-    return {int64_t(row), int64_t(column), x - column, y - row, int64_t(column) + 1 < width, int64_t(row) + 1 < height};
+    // No fminf, fmaxf and floorf, which are calls on processors of the plainest kind.
+    const float edge_x = float(width - 1), edge_y = float(height - 1);
+    x = x > 0.0f ? x : 0.0f, y = y > 0.0f ? y : 0.0f;  // so does NaN
+    x = x < edge_x ? x : edge_x, y = y < edge_y ? y : edge_y;
+    const auto column = int64_t(x), row = int64_t(y);
+    return {row, column, x - float(column), y - float(row), column + 1 < width, row + 1 < height};
 }
 
 template <class Value>

@@ -1,6 +1,7 @@
 // trace_limbs: limbs whose far joint no peak shows are followed through their field, and where they end is a joint.
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "../kernels.h"
 #include "../traces.h"
@@ -130,13 +131,31 @@ template <class T>
 void follow(const FieldView& pafs, int64_t image, const CandidateView& candidates,
             const std::vector<TraceStart>& starts, const TraceRule& rule, std::vector<Trace>& traces) {
     const float threshold = std::max(rule.sample * rule.typical[image], rule.sample_threshold);
-    for (size_t n = 0; n < starts.size(); ++n) {
+    // Side by side, a step of each at a time: a step has to wait for the one before it, but not for those of others.
+    std::vector<Walk> walks(starts.size());
+    std::vector<int32_t> going(starts.size());
+    std::iota(going.begin(), going.end(), 0);
+    const auto walk_along = [&](size_t n, auto step) {
         const TraceStart& start = starts[n];
         const Plane<T> paf_x(pafs, image, 2 * start.limb), paf_y(pafs, image, 2 * start.limb + 1);
-        const float* from = candidates.xy + 2 * start.candidate;
-        traces[n] = trace_limb(paf_x, paf_y, pafs.height, pafs.width, from[0], from[1], start.end == 0 ? 1.0f : -1.0f,
-                               threshold, rule.max_steps);
+        return step(paf_x, paf_y, candidates.xy + 2 * start.candidate, start.end == 0 ? 1.0f : -1.0f, walks[n]);
+    };
+    for (size_t n = 0; n < starts.size(); ++n) {
+        walk_along(n, [&](const auto& paf_x, const auto& paf_y, const float* from, float sign, Walk& walk) {
+            walk = start_walk(paf_x, paf_y, pafs.height, pafs.width, from[0], from[1], sign);
+        });
     }
+    while (!going.empty()) {
+        size_t left = 0;
+        for (const int32_t n : going) {
+            going[left] = n;
+            left += walk_along(size_t(n), [&](const auto& paf_x, const auto& paf_y, const float*, float sign, Walk& walk) {
+                return walk_on(paf_x, paf_y, pafs.height, pafs.width, sign, threshold, rule.max_steps, &walk);
+            });
+        }
+        going.resize(left);
+    }
+    for (size_t n = 0; n < starts.size(); ++n) traces[n] = finish_walk(walks[n]);
 }
 
 }  // namespace
