@@ -83,7 +83,8 @@ class Settings:
             since the field shows it because of that person. One alone still has to be near perfect to suffice.
         shared_score: a shared joint scores this share of its peak. The peak shows at least one of two joints, so the
             second one is less sure than any other; people ranked that way have more AP on CrowdPose and on COCO.
-        orphan_joints: largest fragment that may join a body without any limb to it.
+        orphan_joints: largest fragment that may join a body without any limb to it. A face of five joints whose neck is
+            hidden may; more than that is rarely only a part.
         orphan_odds: how many times likelier it is, before anything is seen of where it lies, that such a fragment is
             somebody's than that it is a person of its own. High, as a fragment given to a body that lacks those joints
             does little harm, and a whole person is rarely so small; above 50 a few lone people are lost.
@@ -159,7 +160,7 @@ class Settings:
     sharing_limit: float = 0.7
     shared_limb: float = 0.6
     shared_score: float = 0.4
-    orphan_joints: int = 4
+    orphan_joints: int = 6
     orphan_odds: float = 30.0
     height_spread: float = 0.5
     assignment: str = "sweep"
