@@ -39,6 +39,7 @@ class Sets {
     void add(size_t set, const Sets& others, size_t other) {
         for (size_t word = 0; word < words; ++word) bits[set * words + word] |= others.bits[other * words + word];
     }
+    void clear() { std::fill(bits.begin(), bits.end(), 0); }
     void clear(size_t set) {
         for (size_t word = 0; word < words; ++word) bits[set * words + word] = 0;
     }

@@ -2,34 +2,76 @@
 #include "grouping_sweep.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace bottomup::grouping {
+namespace {
+
+constexpr size_t kFew = 8;  // so many times as many people are there when few have changed
+
+}  // namespace
 
 Sweep::Sweep(const Rule& rule_, const Links& links_, const double* responses_, State& state_)
     : rule(rule_), links(links_), responses(responses_), state(state_), finder(rule_, links_, responses_),
-      where(size_t(links_.candidates()), kUnseen), edges_of(where.size()) {}
+      stale(rule_.joints), where(size_t(links_.candidates()), kUnseen), edges_of(where.size()) {}
 
 const PersonSet& Sweep::run(const PersonSet* changed) {
     moved.clear();
+    stale.resize(state.people());
+    // Looking for what many people have to do with costs more than assigning everything anew.
+    const bool few = changed && kFew * changed->members.size() <= size_t(state.people());
+    if (few)
+        for (const int32_t person : changed->members) compare(person);
+    else
+        stale.clear();
     for (const int32_t joint : rule.order) {
-        // Looking for what many people have to do with costs more than assigning everything anew.
-        if (changed && 8 * (changed->members.size() + moved.members.size()) <= size_t(state.people())) {
-            choose_changed(joint, *changed);
+        people.clear();
+        if (few) take_stale(joint, *changed);
+        if (changed) take_stale(joint, moved);
+        if (few && kFew * people.members.size() <= size_t(state.people())) {
+            choose_changed(joint);
             solve(joint, chosen, edges);
         } else {
             const std::vector<int32_t>& everybody = links.members[size_t(joint)];
             solve(joint, everybody, finder.find(state, everybody));
         }
     }
+    slots = state.slots, scales = state.scales;
     return moved;
 }
 
-// Those that an edge, or a chain of edges, joins to somebody who changed. In waves: the edges of all candidates that the
-// people of one may reach, then the people whom these edges lead to.
-void Sweep::choose_changed(int64_t joint, const PersonSet& changed) {
-    found.clear(), chosen.clear(), seen.clear(), people.clear();
-    people.add(changed), people.add(moved);
+// What became stale since the last sweep: a person's edges of a type come from the joints beside it and the height.
+void Sweep::compare(int32_t person) {
+    const auto set = size_t(person);
+    if (set >= scales.size()) {  // no sweep came before, so that nobody knows
+        for (const int32_t joint : rule.order) stale.add(set, joint);
+        return;
+    }
+    const double before = scales[set], height = state.scales[set];
+    const bool same_height = before == height || (std::isnan(before) && std::isnan(height));
+    for (int64_t joint = 0; joint < rule.joints; ++joint) {
+        const int32_t now = state.row(person)[joint];
+        const bool same = now == slots[set * size_t(rule.joints) + size_t(joint)];
+        if (!same || (now >= 0 && !same_height)) stale.add(set, rule.beside, size_t(joint));
+        // Without any joint beside it no edge keeps it with this person.
+        if (!same || (now >= 0 && !state.held.meet(set, rule.beside, size_t(joint)))) stale.add(set, int32_t(joint));
+    }
+}
+
+// Those for whom a type is stale are the first of `people`: from now on it is not.
+void Sweep::take_stale(int32_t joint, const PersonSet& among) {
+    for (const int32_t person : among.members) {
+        if (!stale.has(size_t(person), size_t(joint))) continue;
+        stale.remove(size_t(person), joint);
+        people.add(person);
+    }
+}
+
+// Those that an edge, or a chain of edges, joins to `people`. In waves: the edges of all candidates that the people of
+// one may reach, then the people whom these edges lead to.
+void Sweep::choose_changed(int64_t joint) {
+    found.clear(), chosen.clear(), seen.clear();
     for (size_t wave = 0; wave < people.members.size();) {
         const size_t before = seen.size();
         for (const size_t end = people.members.size(); wave < end; ++wave) look_around(people.members[wave], joint);
@@ -112,14 +154,18 @@ void Sweep::solve(int64_t joint, const std::vector<int32_t>& candidates, const s
         const int32_t owner = state.owner[size_t(candidate)];
         if (owner == before) continue;
         for (const int32_t person : {owner, before})
-            if (person >= 0) moved.add(person);
+            if (person >= 0) moved.add(person), stale.add(size_t(person), rule.beside, size_t(joint));
     }
 }
 
 // As a new person, or as the one that had nothing else before.
 void Sweep::stand_alone(int32_t before, int64_t joint, int32_t candidate) {
-    if (before < 0 || !state.held.empty(size_t(before))) return state.hold(state.add_person(), joint, candidate);
+    if (before < 0 || !state.held.empty(size_t(before))) {
+        state.hold(state.add_person(), joint, candidate);
+        return stale.resize(state.people());
+    }
     state.scales[size_t(before)] = std::numeric_limits<double>::quiet_NaN();
+    stale.add(size_t(before), rule.beside, size_t(joint));
     state.hold(before, joint, candidate);
 }
 

@@ -5,8 +5,8 @@
 
 namespace bottomup::grouping {
 
-// A type's assignment falls into components that share no edge, and one without anybody who changed since it was solved
-// would be solved the same again: so only the others are.
+// A type's assignment falls into components that share no edge, and one all of whose edges are as they were when it was
+// solved would be solved the same again: so only the others are.
 class Sweep {
    public:
     Sweep(const Rule& rule, const Links& links, const double* responses, State& state);
@@ -19,7 +19,9 @@ class Sweep {
     // Of a candidate: its edges are yet to be found, or are known.
     enum : int8_t { kUnseen = 0, kFresh, kSeen, kChosen };
 
-    void choose_changed(int64_t joint, const PersonSet& changed);
+    void compare(int32_t person);
+    void take_stale(int32_t joint, const PersonSet& among);
+    void choose_changed(int64_t joint);
     void look_around(int32_t person, int64_t joint);
     void look_at(int32_t candidate);
     bool is_reached(int32_t candidate) const;
@@ -33,7 +35,10 @@ class Sweep {
     State& state;
     EdgeFinder finder;
     Matcher matcher;
-    PersonSet moved, people;    // hold anything else than before; of the components that are solved
+    PersonSet moved, people;     // hold anything else than before; of the components that are solved
+    Sets stale;                  // of each person the types whose edges may have changed since they were assigned
+    std::vector<int32_t> slots;  // of everybody as the last sweep left them
+    std::vector<double> scales;  // likewise
     std::vector<int8_t> where;  // of each candidate, kUnseen between types
     std::vector<std::pair<int32_t, int32_t>> edges_of;  // of each candidate seen, in `found`
     std::vector<int32_t> chosen, seen, previous;        // candidates; holders of those that are assigned
