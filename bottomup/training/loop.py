@@ -221,6 +221,6 @@ def _export(state: TrainState, out: Path) -> Path:
         "recipe": recipe.to_toml(),
     }
     unfinished = path.with_name(path.name + ".part")
-    save_network(state.average, unfinished, metadata=facts)
+    save_network(state.result(), unfinished, metadata=facts)
     unfinished.replace(path)
     return path

@@ -99,6 +99,20 @@ class TrainState:
         for count, counted in self._counts:
             count.copy_(counted)
 
+    def result(self) -> FieldNetwork:
+        """The network of the averaged weights, and of the initial ones as far as the recipe keeps those."""
+        share = self.config.keep_start
+        if share == 0:
+            return self.average
+        start = FieldNetwork(self.config.network)
+        load_initial(start, self.config.initial_weights)
+        network = copy.deepcopy(self.average).cpu()
+        with torch.no_grad():
+            for mean, first in zip(network.state_dict().values(), start.state_dict().values(), strict=True):
+                if mean.is_floating_point():
+                    mean.lerp_(first, share)
+        return network
+
     def save(self, path: Path) -> None:
         """Write the state; a run that is killed meanwhile keeps the file it had."""
         unfinished = path.with_name(path.name + ".part")

@@ -60,6 +60,11 @@ def test_crops_grow_along_the_schedule() -> None:
         ("joint_weights = [['wrist', -1]]\n[[sources]]\nfolder = 'a'", "joint_weights must be positive"),
         ("hard_joints = -1\n[[sources]]\nfolder = 'a'", "hard_joints must be at least 0 but is -1"),
         ("frozen_parts = 1\n[[sources]]\nfolder = 'a'", "frozen_parts must be 0 without initial_weights but is 1"),
+        ("keep_start = 1.0\n[[sources]]\nfolder = 'a'", "keep_start must be from 0 to below 1 but is 1.0"),
+        (
+            "initial_weights = 'efficientnet_lite0'\nkeep_start = 0.5\n[[sources]]\nfolder = 'a'",
+            "keep_start must be 0 without a network in initial_weights but is 0.5",
+        ),
         ("pretrained_rate = 0\n[[sources]]\nfolder = 'a'", "pretrained_rate must be above 0 and at most 1"),
         ("[network]\nstride = 7\n[[sources]]\nfolder = 'a'", "stride must be 4 or 8 but is 7"),
     ],

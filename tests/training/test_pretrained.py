@@ -112,6 +112,21 @@ def test_a_checkpoint_from_before_there_were_shares_can_be_resumed(config: Train
     assert resumed.set_learning_rate() == resumed.optimizer.param_groups[0]["lr"]
 
 
+def test_what_is_written_may_keep_some_of_the_start(config: TrainConfig, tmp_path: Path) -> None:
+    start = FieldNetwork(config.network)
+    save_network(start, tmp_path / "given.safetensors")
+    config = dataclasses.replace(config, initial_weights=str(tmp_path / "given.safetensors"), keep_start=0.25)
+    state = TrainState(config)
+    with torch.no_grad():
+        for parameter in state.average.parameters():
+            parameter.add_(1.0)
+    given, written = start.state_dict(), state.result().state_dict()
+    for name, parameter in state.average.named_parameters():
+        torch.testing.assert_close(written[name], given[name] + 0.75, atol=2e-3, rtol=0)
+        torch.testing.assert_close(parameter, given[name] + 1, atol=2e-3, rtol=0)  # what is averaged goes on as it was
+    assert TrainState(dataclasses.replace(config, keep_start=0.0)).result().state_dict().keys() == given.keys()
+
+
 def test_a_run_can_start_from_a_whole_network(config: TrainConfig, tmp_path: Path) -> None:
     network = FieldNetwork(dataclasses.replace(config.network, person_threshold=0.4))
     save_network(network, tmp_path / "given.safetensors")
