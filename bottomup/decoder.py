@@ -77,8 +77,8 @@ def decode_fields(
         If a field is not float32, float16 or bfloat16.
     ValueError
         If a shape does not fit the skeleton, a heatmap value is not finite, or a paf value that was sampled is not
-        finite (`Settings(validate=True)` looks at all of them); or if a peak or a limb is above the settings'
-        `highest_peak`, as in fields that were not scaled to 0..1.
+        finite (`Settings(validate=True)` looks at all of them); or if a peak is above the settings'
+        `highest_peak`, as in heatmaps that were not scaled to 0..1.
     """
     settings = Settings() if settings is None else settings
     _check(heatmaps, pafs, skeleton, stride, settings)
@@ -112,7 +112,7 @@ def decode_steps(
         candidates = find_candidates(heatmaps, settings) if candidates is None else candidates
         done("peaks", candidates)
         pairs = find_pairs(pafs, candidates, skeleton, settings)
-    _check_scale(candidates, pairs, settings)
+    _check_scale(candidates, settings)
     done("limbs", pairs)
     if settings.trace:
         candidates, pairs = add_limb_ends(pafs, candidates, pairs, skeleton, settings)
@@ -188,7 +188,7 @@ def group_image(
 
 def _check(heatmaps: Any, pafs: Any, skeleton: Skeleton, stride: float, settings: Settings) -> None:
     if not isinstance(skeleton, Skeleton):
-        by_name = f": get_skeleton({skeleton!r}) finds a built-in one" if isinstance(skeleton, str) else ""
+        by_name = ": get_skeleton finds a built-in one by its name" if isinstance(skeleton, str) else ""
         raise TypeError(f"skeleton must be a Skeleton but is a {type(skeleton).__name__}{by_name}")
     if not isinstance(settings, Settings):
         raise TypeError(f"settings must be a Settings but is a {type(settings).__name__}")
@@ -211,17 +211,14 @@ def _check(heatmaps: Any, pafs: Any, skeleton: Skeleton, stride: float, settings
         check_finite("pafs", find_non_finite(second))
 
 
-def _check_scale(candidates: Candidates, pairs: LimbPairs, settings: Settings) -> None:
-    """ValueError if the peaks or limbs show that the fields are on another scale than scores and unit vectors."""
-    limit = f"(Settings.highest_peak is {settings.highest_peak:g})"
+def _check_scale(candidates: Candidates, settings: Settings) -> None:
+    """ValueError if the peaks show that the heatmaps are on another scale than scores."""
     highest = float(candidates.scores.max(initial=0.0))
     if highest > settings.highest_peak:
         raise ValueError(
-            f"heatmaps must be scores in 0..1, so neither logits nor 0..255, but have a peak of {highest:g} {limit}"
+            f"heatmaps must be scores in 0..1, so neither logits nor 0..255, but have a peak of {highest:g} "
+            f"(Settings.highest_peak is {settings.highest_peak:g})"
         )
-    strongest = float(pairs.scores.max(initial=0.0))
-    if strongest > settings.highest_peak:
-        raise ValueError(f"pafs must be vectors of length 0..1 but a limb of them scores {strongest:g} {limit}")
 
 
 def _check_candidates(candidates: Candidates | None, skeleton: Skeleton, images: int) -> None:

@@ -115,7 +115,7 @@ class Settings:
         nms_radius: within this share of the person's size two joints may be the same; RMPE's tenth of the box.
     Care
         highest_peak: heatmaps with a higher one are an error: they are logits, or 0..255. Where a network's scores are
-            not bounded they go a little above 1, never so far. So are affinity fields that give a limb more.
+            not bounded they go a little above 1, never so far.
         validate: scan all values of fields in CPU memory for NaN and infinity, not only those that the kernels touch.
         threads: CPU threads for the kernels. On a photo of ordinary size they take about a tenth of a millisecond,
             which more threads do not repay.

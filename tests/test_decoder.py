@@ -201,7 +201,7 @@ def test_min_joints_leaves_out_fragments() -> None:
         ({"heatmaps": np.zeros((3, 0, 8), "f4")}, ValueError, "heatmaps must not be empty"),
         ({"heatmaps": None}, TypeError, "heatmaps must be float32, float16 or bfloat16"),
         ({"pafs": [[[0.0]]]}, TypeError, "pafs must be float32, float16 or bfloat16 but is float64"),
-        ({"skeleton": "trio"}, TypeError, r"skeleton must be a Skeleton but is a str: get_skeleton\('trio'\)"),
+        ({"skeleton": "trio"}, TypeError, "skeleton must be a Skeleton but is a str: get_skeleton finds"),
         ({"settings": {"flip": True}}, TypeError, "settings must be a Settings but is a dict"),
         ({"settings": {}}, TypeError, "settings must be a Settings but is a dict"),
         ({"stride": "8"}, TypeError, "stride must be a positive number of pixels but is '8'"),
@@ -321,14 +321,6 @@ def test_heatmaps_that_were_not_scaled_are_refused() -> None:
     assert [len(decode_fields(factor * heatmaps, pafs, COCO_17, stride=4)) for factor in (1.5, 0.5, 0.0)] == [2, 2, 0]
     allowed = Settings(highest_peak=300)
     assert len(decode_fields(255 * heatmaps, pafs, COCO_17, stride=4, settings=allowed)) == 2
-
-
-def test_affinity_fields_that_were_not_scaled_are_refused() -> None:
-    fields = draw([standing(60, 10), standing(300, 15)])
-    with pytest.raises(ValueError, match=r"pafs must be vectors of length 0\.\.1 but a limb of them scores 2\d\d"):
-        decode_fields(fields.heatmaps, 255 * fields.pafs, COCO_17, stride=4)
-    allowed = Settings(highest_peak=300)
-    assert len(decode_fields(fields.heatmaps, 255 * fields.pafs, COCO_17, stride=4, settings=allowed)) == 2
 
 
 def test_candidates_from_elsewhere_take_the_place_of_the_peaks() -> None:

@@ -118,6 +118,9 @@ def read_labels(path: str | Path, *, joints: Skeleton | None = None, area_from_b
     Raises FileNotFoundError if there is no such file, ValueError naming it and what is wrong with it.
     """
     file = annotation_file(path)
+    if not file.exists():
+        wanted = "labels must be an annotation file, or a folder with one"
+        raise FileNotFoundError(f"{wanted}, but there is no {str(file)!r}")
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         category, skeleton = _person_category(content["categories"], joints)
