@@ -72,7 +72,7 @@ class Settings:
         missing_limb_cost: what a limb costs whose joints a person has but which the field does not show.
         length_tolerance: by how much of its greatest length a limb may exceed it before its affinity has fallen to
             0.6; foreshortening only shortens, so this covers errors in the joints and in the person's height, which a
-            few joints hardly tell. Half or twice of it costs at most 0.001 AP in CrowdPose's crowds.
+            few joints hardly tell. Half or twice of it changes AP by less than 0.003 in crowds drawn from CrowdPose.
         shared_peak_cost: what the limbs to a peak that somebody else holds must be worth to let a person have it as
             well. Below what one good limb is worth with the joint at its end, above what a doubtful one is.
         sharing_joints: how many joints a person must hold before it may share somebody's peak. Fewer are more likely a
