@@ -168,12 +168,11 @@ def run_file(
 def run_photos(annotations: Path, folder: Path, model: str, limit: int | None, threads: int, files: Files) -> None:
     """`bottomup bench crowd --annotations --photos`."""
     from bottomup.detector import Detector
-    from bottomup.evaluation.results import unscorable_joints
 
     files.check()
     detector = Detector(model, settings=Settings(threads=threads))
     labels = _labels(annotations, limit)
-    labels = labels.without(unscorable_joints(detector.skeleton, labels.skeleton))
+    labels = labels.without(detector.skeleton.lacks(labels.skeleton))
     with _cli_report.progress(len(labels.images), "detecting") as advance:
         rows = sweep_photos(labels, folder, detector, done=advance)
     _finish_groups(rows, detector.settings, files)

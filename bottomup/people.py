@@ -150,7 +150,8 @@ class People:
     def convert(self, skeleton: Skeleton | str) -> People:
         """The same people in another skeleton, or that of a built-in one's name; see `Skeleton.convert`.
 
-        Nobody is left out, even without a joint. ValueError lists the names there are, TypeError says what it got.
+        Nobody is left out, even without a joint. ValueError lists the names there are, or says that the skeletons have
+        no joint in common; TypeError says what it got.
         """
         if isinstance(skeleton, str):
             skeleton = get_skeleton(skeleton)
@@ -158,6 +159,11 @@ class People:
             raise TypeError(f"skeleton must be a Skeleton or a name but is a {type(skeleton).__name__}")
         if skeleton == self.skeleton:
             return self
+        if len(self.skeleton.lacks(skeleton)) == skeleton.num_joints:
+            raise ValueError(
+                f"skeleton must share joints with {self.skeleton.name!r} but {skeleton.name!r} has only "
+                f"{', '.join(skeleton.joints)}"
+            )
         return People(skeleton, *self.skeleton.convert(self.keypoints, self.keypoint_scores, skeleton), self.scores)
 
     def draw(self, image: Any, **options: Any) -> npt.NDArray[np.uint8]:

@@ -164,6 +164,7 @@ class Skeleton:
         Returns
         -------
         (N, K', 2) float32 and (N, K') float32 for the K' joints of `target`.
+
         """
         if not isinstance(target, Skeleton):
             raise TypeError(f"target must be a Skeleton but is a {type(target).__name__}")
@@ -175,15 +176,23 @@ class Skeleton:
         out_xy = np.full((len(keypoints), target.num_joints, 2), np.nan, np.float32)
         out_score = np.zeros((len(keypoints), target.num_joints), np.float32)
         for k, joint in enumerate(target.joints):
-            same = next((name for name in (joint, *_SYNONYMS.get(joint, ())) if name in self.joints), None)
-            ends = [same] if same else list(_MIDPOINTS.get(joint, ()))
-            if not ends or not set(ends) <= set(self.joints):
+            which = self._source_of(joint)
+            if not which:
                 continue
-            which = [self.joints.index(name) for name in ends]
             seen = (scores[:, which] > 0).all(axis=1)
             out_xy[seen, k] = keypoints[seen][:, which].mean(axis=1)
             out_score[seen, k] = scores[seen][:, which].min(axis=1)
         return out_xy, out_score
+
+    def lacks(self, target: Skeleton) -> tuple[str, ...]:
+        """The joints of another skeleton that `convert` always leaves missing, whatever this one's joints are."""
+        return tuple(joint for joint in target.joints if not self._source_of(joint))
+
+    def _source_of(self, joint: str) -> list[int]:
+        """The joints whose midpoint is a joint of another skeleton; none if it cannot be had."""
+        same = next((name for name in (joint, *_SYNONYMS.get(joint, ())) if name in self.joints), None)
+        ends = [same] if same else list(_MIDPOINTS.get(joint, ()))
+        return [self.joints.index(name) for name in ends] if set(ends) <= set(self.joints) else []
 
 
 def _index_pairs(argument: str, pairs: Iterable[Sequence[int]], joints: tuple[str, ...]) -> tuple[tuple[int, int], ...]:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bottomup.people import People, Person
+from bottomup.skeleton import Skeleton
 from bottomup.skeletons import BODY_25, COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18
 
 
@@ -238,3 +239,10 @@ def test_draw_hands_over_to_drawing() -> None:
     assert drawn.shape == picture.shape
     assert drawn.any()
     assert not picture.any()
+
+
+def test_conversion_to_a_skeleton_without_a_common_joint_is_an_error() -> None:
+    horse = Skeleton("horse", ("withers", "croup"), ((0, 1),), (0.1, 0.1))
+    message = "skeleton must share joints with 'coco17' but 'horse' has only withers, croup"
+    with pytest.raises(ValueError, match=message):
+        People.empty(COCO_17).convert(horse)

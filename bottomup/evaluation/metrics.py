@@ -16,7 +16,7 @@ from bottomup.evaluation.joints import REFERENCES, joint_rates, reference_length
 from bottomup.evaluation.labels import FloatArray, LabelledPeople, Labels
 from bottomup.evaluation.matching import FoundPeople, oks, pair
 from bottomup.evaluation.parts import PARTS, part_rates
-from bottomup.evaluation.results import Entry, convert_results, group, unscorable_joints
+from bottomup.evaluation.results import Entry, convert_results, group
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, CROWDPOSE_14
 
@@ -125,7 +125,7 @@ def evaluate_metric(
     chosen = _thresholds(metric, way, thresholds)
     if reference is not None and (way.kind != "joints" or reference not in REFERENCES):
         raise ValueError(f"reference must be one of {list(REFERENCES)}, for pck, pckh and pdj, but is {reference!r}")
-    unscorable = unscorable_joints(skeleton, labels.skeleton)
+    unscorable = skeleton.lacks(labels.skeleton)
     if len(unscorable) == labels.skeleton.num_joints:
         raise ValueError(f"results must share joints with the labels but {skeleton.name} has none of them")
     complete = labels.people()  # whose joints tell how large they are, also those that are not scored

@@ -59,13 +59,6 @@ def check_results(content: Any) -> None:
             raise ValueError(f"entry {number} must be of category {category} but is of {entry.get('category_id')}")
 
 
-def unscorable_joints(source: Skeleton, target: Skeleton) -> tuple[str, ...]:
-    """The joints of `target` that people of `source` never have, however well they are found."""
-    everything = np.zeros((1, source.num_joints, 2)), np.ones((1, source.num_joints))
-    _, scores = source.convert(*everything, target)
-    return tuple(joint for joint, score in zip(target.joints, scores[0], strict=True) if score == 0)
-
-
 def convert_results(entries: Sequence[Entry], source: Skeleton, target: Skeleton) -> list[Entry]:
     """The same people in the joints of `target` (`Skeleton.convert`); untouched if they are the same joints.
 

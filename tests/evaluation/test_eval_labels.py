@@ -12,7 +12,7 @@ from evaluation_makers import entry, pose, write_labels
 
 from bottomup.evaluation import evaluate_metric, read_labels, read_results
 from bottomup.evaluation.metrics import crowd_groups
-from bottomup.evaluation.results import convert_results, group, unscorable_joints
+from bottomup.evaluation.results import convert_results, group
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import AI_CHALLENGER_14, COCO_17, CROWDPOSE_14, MPII_16, OPENPOSE_COCO_18
 
@@ -157,9 +157,9 @@ def test_results_are_read_as_they_are(tmp_path: Path) -> None:
 
 def test_results_of_another_skeleton_are_converted(tmp_path: Path) -> None:
     """OpenPose's 18 joints hold all of COCO's; CrowdPose's hold no face."""
-    assert unscorable_joints(OPENPOSE_COCO_18, COCO_17) == ()
-    assert unscorable_joints(CROWDPOSE_14, COCO_17) == ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
-    assert unscorable_joints(COCO_17, CROWDPOSE_14) == ("head",)
+    assert OPENPOSE_COCO_18.lacks(COCO_17) == ()
+    assert CROWDPOSE_14.lacks(COCO_17) == ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
+    assert COCO_17.lacks(CROWDPOSE_14) == ("head",)
     half = pose(OPENPOSE_COCO_18)
     half[4:8] = np.nan
     (converted,) = convert_results([entry(3, half, 0.25)], OPENPOSE_COCO_18, COCO_17)
