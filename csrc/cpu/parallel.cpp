@@ -1,6 +1,7 @@
 // The threads that help, kept from call to call.
 #include "parallel.h"
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <system_error>
@@ -14,12 +15,22 @@
 namespace bottomup::cpu {
 namespace {
 
+// Waking a thread takes about as long as a small loop. One that has nothing to do looks out for so long before it sleeps,
+// since a decode's loops follow close on each other; where there are more threads than cores it lets others go first.
+constexpr std::chrono::microseconds kLookOut{300};
+
+template <class Condition>
+void look_out(Condition met) {
+    const auto end = std::chrono::steady_clock::now() + kLookOut;
+    while (!met() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+}
+
 // One call's work, and who is at it.
 struct Job {
     const std::function<void(int)>* work;
     int first_free;  // the number of the next helper
     int wanted;      // helpers that may still come
-    int running = 0;
+    std::atomic<int> running{0};
 };
 
 class Helpers {
@@ -30,11 +41,17 @@ class Helpers {
             const std::lock_guard<std::mutex> lock(mutex);
             start(count);
             waiting.push_back(&job);
+            ++jobs;
         }
         wake.notify_all();
         work(0);
         std::unique_lock<std::mutex> lock(mutex);
-        if (job.wanted > 0) waiting.erase(std::find(waiting.begin(), waiting.end(), &job));  // too late to help
+        if (job.wanted > 0) remove(&job);  // too late to help
+        if (job.running > 0) {
+            lock.unlock();
+            look_out([&] { return job.running == 0; });
+            lock.lock();
+        }
         done.wait(lock, [&] { return job.running == 0; });
     }
 
@@ -47,13 +64,19 @@ class Helpers {
         }
     }
 
+    void remove(Job* job) {
+        waiting.erase(std::find(waiting.begin(), waiting.end(), job));
+        --jobs;
+    }
+
     [[noreturn]] void help() {
-        std::unique_lock<std::mutex> lock(mutex);
         while (true) {
+            look_out([&] { return jobs > 0; });
+            std::unique_lock<std::mutex> lock(mutex);
             wake.wait(lock, [&] { return !waiting.empty(); });
             Job& job = *waiting.front();
             const int number = job.first_free++;
-            if (--job.wanted == 0) waiting.pop_front();
+            if (--job.wanted == 0) remove(&job);
             ++job.running;
             lock.unlock();
             (*job.work)(number);
@@ -65,6 +88,7 @@ class Helpers {
     std::mutex mutex;
     std::condition_variable wake, done;
     std::deque<Job*> waiting;
+    std::atomic<int> jobs{0};  // as many as are waiting
     int threads = 0;
 };
 
