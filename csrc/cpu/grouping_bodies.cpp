@@ -4,18 +4,18 @@
 #include <cmath>
 #include <limits>
 
-#include "grouping_groups.h"
+#include "grouping_swaps.h"
 
 namespace bottomup::grouping {
 namespace {
 
-constexpr double kLeastGain = 1e-9;  // rounding alone is no reason
-constexpr int kMostRounds = 3;       // of swaps; hardly any are left for the third
+constexpr int kMostRounds = 3;  // of swaps; hardly any are left for the third
 
 struct Offer {
     double gain;
     int32_t guest, host;
-    int32_t time;  // how many mergers there had been
+    int32_t time;   // how many mergers there had been
+    int32_t older;  // the guest's one before it, or kNone
 };
 
 // The greater gain first, ties by number.
@@ -32,7 +32,7 @@ class Mergers {
    public:
     Mergers(Groups& groups_, Density& density_, int64_t most_joints_, double bonus_)
         : groups(groups_), density(density_), most_joints(most_joints_), bonus(bonus_), changed(groups_.pieces.size()),
-          seen(changed.size(), kNone) {}
+          seen(changed.size(), kNone), latest(changed.size(), kNone) {}
 
     void run() {
         for (size_t host = 0; host < changed.size(); ++host) {
@@ -40,17 +40,23 @@ class Mergers {
                 if (may_join(other, int32_t(host))) guests.push_back(other);
             take_offers(int32_t(host));
         }
-        std::make_heap(offers.begin(), offers.end(), worse);
-        while (!offers.empty()) {
-            const Offer best = offers.front();
-            std::pop_heap(offers.begin(), offers.end(), worse);
-            offers.pop_back();
-            if (best.time < changed[size_t(best.guest)] || best.time < changed[size_t(best.host)]) continue;
+        for (const int32_t offer : latest)
+            if (offer != kNone) heap.push_back(best_of(offer));
+        std::make_heap(heap.begin(), heap.end(), worse);
+        while (!heap.empty()) {
+            const Offer best = heap.front();
+            std::pop_heap(heap.begin(), heap.end(), worse);
+            heap.pop_back();
+            if (best.time < changed[size_t(best.guest)]) continue;
+            if (best.time < changed[size_t(best.host)]) {  // what it was the best of is asked for the next
+                if (const Offer next = best_of(latest[size_t(best.guest)]); next.gain > 0) push(next);
+                continue;
+            }
             groups.join(best.guest, best.host);
             changed[size_t(best.guest)] = changed[size_t(best.host)] = ++time;
-            const auto before = std::ptrdiff_t(offers.size());
+            const size_t before = offers.size();
             look_around(best.host);
-            for (auto end = offers.begin() + before; end != offers.end();) std::push_heap(offers.begin(), ++end, worse);
+            for (size_t offer = before; offer < offers.size(); ++offer) push(offers[offer]);
         }
     }
 
@@ -94,9 +100,28 @@ class Mergers {
             joints.clear();
             groups.add_joints(guest, kNone, joints);
             const double gain = density.with(joints) - groups.value_of(guest, density) - value + bonus;
-            if (gain > kLeastGain) offers.push_back({gain, guest, host, time});
+            if (!(gain > kLeastGain)) continue;
+            int32_t& last = latest[size_t(guest)];
+            offers.push_back({gain, guest, host, time, last});
+            last = int32_t(offers.size()) - 1;
         }
         guests.clear();
+    }
+
+    // The guest's best that still stands, of this one and its older ones; without any, one that gains nothing.
+    Offer best_of(int32_t offer) const {
+        Offer best{0, 0, 0, 0, kNone};
+        for (; offer != kNone; offer = offers[size_t(offer)].older) {
+            const Offer& one = offers[size_t(offer)];
+            const bool stands = one.time >= changed[size_t(one.guest)] && one.time >= changed[size_t(one.host)];
+            if (stands && better(one, best)) best = one;
+        }
+        return best;
+    }
+
+    void push(const Offer& offer) {
+        heap.push_back(offer);
+        std::push_heap(heap.begin(), heap.end(), worse);
     }
 
     Groups& groups;
@@ -107,140 +132,10 @@ class Mergers {
     std::vector<int32_t> changed;  // of each group the time when it did last
     std::vector<int32_t> seen;     // of each group the time when somebody looked at it last
     std::vector<int32_t> guests, hosts;
-    std::vector<Offer> offers;     // a heap, with some that are outdated
+    std::vector<Offer> offers;     // all that were ever made
+    std::vector<int32_t> latest;   // of each guest in `offers`
+    std::vector<Offer> heap;       // of each guest the best, and later ones; some no longer stand
     std::vector<Seen> joints;
-};
-
-// Small pieces change places with those that other groups have in their stead, the greatest gain first, in each group
-// once.
-class Swaps {
-   public:
-    Swaps(Groups& groups_, Density& density_)
-        : groups(groups_), density(density_), touched(groups_.pieces.size(), true), seen(touched.size(), kNone),
-          firm(groups_.pieces.types.like()) {
-        const Pieces& pieces = groups.pieces;
-        for (int32_t piece = 0; piece < int32_t(pieces.size()); ++piece)
-            if (!pieces[piece].small) firm.add(size_t(groups.group[size_t(piece)]), pieces.types, size_t(piece));
-    }
-
-    // Whether there were any.
-    bool run() {
-        find_pairs();
-        evaluate();
-        std::sort(offers.begin(), offers.end(), better);
-        std::fill(touched.begin(), touched.end(), false);
-        for (const Offer& swap : offers) {
-            const auto home = size_t(groups.group[size_t(swap.guest)]), host = size_t(groups.group[size_t(swap.host)]);
-            if (touched[home] || touched[host]) continue;
-            touched[home] = touched[host] = true;
-            groups.exchange(swap.guest, swap.host);
-        }
-        return !offers.empty();
-    }
-
-   private:
-    // Pieces that may change places. Of two groups that nobody touched in the round before no pair gains: it would have
-    // been taken.
-    void find_pairs() {
-        const Pieces& pieces = groups.pieces;
-        pairs.clear();
-        std::fill(seen.begin(), seen.end(), kNone);
-        for (int32_t piece = 0; piece < int32_t(pieces.size()); ++piece) {
-            if (!pieces[piece].small) continue;
-            const int32_t home = groups.group[size_t(piece)];
-            hosts.resize(pieces.size());
-            size_t count = 0;  // of groups that have something in its stead, mostly none: found without a branch for each
-            for (const int32_t one : pieces.near.of(size_t(piece))) {
-                const int32_t host = groups.group[size_t(one)];
-                hosts[count] = host;
-                count += (host != home) & (touched[size_t(home)] | touched[size_t(host)]) &
-                         pieces.barred.meet(size_t(piece), groups.types, size_t(host)) &
-                         !pieces.barred.meet(size_t(piece), firm, size_t(host));
-            }
-            for (size_t n = 0; n < count; ++n) {
-                const int32_t host = hosts[n];
-                if (seen[size_t(host)] == piece) continue;
-                seen[size_t(host)] = piece;
-                const int32_t other = in_stead(piece, host);
-                // Two who are alone would only change numbers.
-                if (other == kNone || (groups.alone(piece) && groups.alone(other))) continue;
-                if (!fits(other, home, piece)) continue;
-                pairs.emplace_back(std::min(piece, other), std::max(piece, other));
-            }
-        }
-        std::sort(pairs.begin(), pairs.end());
-        pairs.erase(std::unique(pairs.begin(), pairs.end()), pairs.end());
-    }
-
-    // The one piece of a group that keeps another from joining it.
-    int32_t in_stead(int32_t piece, int32_t host) const {
-        const Pieces& pieces = groups.pieces;
-        int32_t found = kNone;
-        bool single = true;
-        groups.visit(host, [&](int32_t member) {
-            if (!pieces.barred.meet(size_t(piece), pieces.types, size_t(member))) return;
-            single &= found == kNone;
-            found = member;
-        });
-        return single ? found : kNone;
-    }
-
-    // Whether nothing bars a piece from a group without one of its pieces.
-    bool fits(int32_t piece, int32_t number, int32_t without) const {
-        bool fit = true;
-        groups.visit(number, [&](int32_t member) {
-            fit &= member == without || !groups.pieces.barred.meet(size_t(piece), groups.pieces.types, size_t(member));
-        });
-        return fit;
-    }
-
-    // What each pair gains. All that may come in a piece's stead are looked at together.
-    void evaluate() {
-        const Pieces& pieces = groups.pieces;
-        gains.clear(), places.clear();
-        for (size_t n = 0; n < pairs.size(); ++n) {
-            const auto [one, other] = pairs[n];
-            gains.push_back(-groups.value_of(groups.group[size_t(one)], density) -
-                            groups.value_of(groups.group[size_t(other)], density));
-            places.emplace_back(one, n), places.emplace_back(other, n);
-        }
-        pairs_of.assign(pieces.size(), places);
-        for (int32_t piece = 0; piece < int32_t(pieces.size()); ++piece) {
-            const auto mine = pairs_of.of(size_t(piece));
-            if (mine.first == mine.last) continue;
-            const auto other = [&](int32_t n) {
-                return pairs[size_t(n)].first == piece ? pairs[size_t(n)].second : pairs[size_t(n)].first;
-            };
-            uint64_t wanted = 0;
-            for (const int32_t n : mine) wanted |= pieces[other(n)].known;
-            rest.clear();
-            groups.add_joints(groups.group[size_t(piece)], piece, rest);
-            if (!rest.empty()) density.give(rest, wanted);
-            for (const int32_t n : mine) {
-                joints.clear();
-                pieces.add_joints(other(n), joints);
-                gains[size_t(n)] += rest.empty() ? density.of(joints) : density.with(joints);
-            }
-        }
-        offers.clear();
-        for (size_t n = 0; n < pairs.size(); ++n) {
-            // Rounded, so that swaps that lead to the same bodies stay equal in whatever order the sums are taken.
-            const double gain = std::nearbyint(gains[n] * 1e9) / 1e9;
-            if (gain > kLeastGain) offers.push_back({gain, pairs[n].first, pairs[n].second, 0});
-        }
-    }
-
-    Groups& groups;
-    Density& density;
-    std::vector<char> touched;  // groups in the round before; at first all
-    std::vector<int32_t> seen;  // of each group the piece that looked at it last
-    std::vector<int32_t> hosts;
-    Sets firm;                  // of each group the joints of pieces that are not small, which stay there
-    std::vector<std::pair<int32_t, int32_t>> pairs, places;
-    std::vector<double> gains;
-    Lists pairs_of;  // of each piece
-    std::vector<Offer> offers;
-    std::vector<Seen> rest, joints;
 };
 
 // The median of the heights that are known, the lower one of two in the middle; 0 if none is.

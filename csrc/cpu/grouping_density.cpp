@@ -59,6 +59,14 @@ void Density::fill(const std::vector<Seen>& seen, uint64_t wanted, Table& into) 
     }
 }
 
+inline double Density::Sums::add(double variance, double w, double y) {
+    const double inverse = 1 / variance;
+    a += y * y * inverse, b += y * w * inverse, c += w * w * inverse;
+    det *= variance;
+    if (det < kSmall) log_det += std::log(det), det = 1;
+    return inverse;
+}
+
 // The first steps of a factorisation C = L D L', on the upper triangle; each takes what one row says out of those below.
 // The rows come in pairs, x and y of a joint, and every other row takes out what both of a pair say at once.
 void Density::eliminate(Table& of, size_t rows, size_t steps, Sums& sums) const {
@@ -66,24 +74,15 @@ void Density::eliminate(Table& of, size_t rows, size_t steps, Sums& sums) const 
     for (size_t step = 0; step < steps; step += 2) {
         const double* __restrict one = of.row(step);
         double* __restrict other = of.row(step + 1);
-        const double first = add(one, step, rows, sums), share = one[step + 1] * first;
+        const double first = sums.add(one[step], one[rows], one[rows + 1]), share = one[step + 1] * first;
         for (size_t s = step + 1; s < width; ++s) other[s] -= share * one[s];
-        const double second = add(other, step + 1, rows, sums);
+        const double second = sums.add(other[step + 1], other[rows], other[rows + 1]);
         for (size_t r = step + 2; r < rows; ++r) {
             const double mine = one[r] * first, theirs = other[r] * second;
             double* __restrict below = of.row(r);
             for (size_t s = r; s < width; ++s) below[s] = (below[s] - mine * one[s]) - theirs * other[s];
         }
     }
-}
-
-// What a row says that has nothing more to do with those above. Returns the inverse of its variance.
-double Density::add(const double* row, size_t number, size_t rows, Sums& sums) const {
-    const double variance = row[number], inverse = 1 / variance, w = row[rows], y = row[rows + 1];
-    sums.a += y * y * inverse, sums.b += y * w * inverse, sums.c += w * w * inverse;
-    sums.det *= variance;
-    if (sums.det < kSmall) sums.log_det += std::log(sums.det), sums.det = 1;
-    return inverse;
 }
 
 // Of one joint and so many others.
@@ -112,6 +111,7 @@ void Density::give(const std::vector<Seen>& seen, uint64_t wanted) {
 }
 
 double Density::with(const std::vector<Seen>& seen) {
+    if (seen.size() == 1) return with_one(seen[0]);
     rows.clear();
     for (const Seen& one : seen) rows.push_back(place[size_t(one.joint)]), rows.push_back(rows.back() + 1);
     const size_t count = rows.size(), mean = table.width - 2;
@@ -130,6 +130,18 @@ double Density::with(const std::vector<Seen>& seen) {
     Sums sums = given;
     eliminate(corner, count, count, sums);
     return value_of(sums, (pivots + count) / 2);
+}
+
+// `with` and `eliminate` of two rows.
+double Density::with_one(const Seen& one) const {
+    const size_t x = place[size_t(one.joint)], y = x + 1, mean = table.width - 2;
+    const double *above = table.row(x), *below = table.row(y);
+    Sums sums = given;
+    const double w = above[mean], place_x = above[mean + 1] + (one.x - origin.x) / height;
+    const double place_y = below[mean + 1] + (one.y - origin.y) / height;
+    const double share = above[y] * sums.add(above[x], w, place_x);
+    sums.add(below[y] - share * above[y], below[mean] - share * w, place_y - share * place_x);
+    return value_of(sums, pivots / 2 + 1);
 }
 
 }  // namespace bottomup::grouping

@@ -30,6 +30,9 @@ class Density {
     // What the joints so far say: the sums of y y, y w and w w that whole_body.py calls a, b and c, and det C.
     struct Sums {
         double a, b, c, det, log_det;  // of the determinant a factor and the logarithm of the rest
+
+        // What a row says that has nothing more to do with those above. Returns the inverse of its variance.
+        double add(double variance, double w, double y);
     };
 
     // Rows and columns: x and y of each joint, relative to the first; then a column of means and one of places.
@@ -38,6 +41,7 @@ class Density {
         size_t width = 0;
 
         double* row(size_t number) { return cells.data() + number * width; }
+        const double* row(size_t number) const { return cells.data() + number * width; }
         void reshape(size_t rows) {
             width = rows + 2;
             if (cells.size() < rows * width) cells.resize(rows * width);
@@ -46,7 +50,7 @@ class Density {
 
     void fill(const std::vector<Seen>& seen, uint64_t wanted, Table& table);
     void eliminate(Table& table, size_t rows, size_t steps, Sums& sums) const;
-    double add(const double* row, size_t number, size_t rows, Sums& sums) const;
+    double with_one(const Seen& one) const;
     double value_of(const Sums& sums, size_t others) const;
 
     const WholeBody& body;

@@ -8,6 +8,7 @@
 namespace bottomup::grouping {
 
 constexpr int32_t kNone = -1;
+constexpr double kLeastGain = 1e-9;  // rounding alone is no reason
 
 // At first every piece is a group of its own, of the same number.
 class Groups {

@@ -37,11 +37,11 @@ class Sets {
         bits[set * words + size_t(member) / 64] &= ~(uint64_t(1) << (member % 64));
     }
     void add(size_t set, const Sets& others, size_t other) {
-        for (size_t word = 0; word < words; ++word) bits[set * words + word] |= others.bits[other * words + word];
+        pair_words(set, other, [&](size_t mine, size_t theirs) { bits[mine] |= others.bits[theirs]; });
     }
     void clear() { std::fill(bits.begin(), bits.end(), 0); }
     void clear(size_t set) {
-        for (size_t word = 0; word < words; ++word) bits[set * words + word] = 0;
+        pair_words(set, set, [&](size_t mine, size_t) { bits[mine] = 0; });
     }
     bool has(size_t set, size_t member) const { return bits[set * words + member / 64] >> (member % 64) & 1; }
     // What two other sets have in common.
@@ -50,7 +50,7 @@ class Sets {
             bits[set * words + word] |= ones.bits[one * words + word] & others.bits[other * words + word];
     }
     void remove(size_t set, const Sets& others, size_t other) {
-        for (size_t word = 0; word < words; ++word) bits[set * words + word] &= ~others.bits[other * words + word];
+        pair_words(set, other, [&](size_t mine, size_t theirs) { bits[mine] &= ~others.bits[theirs]; });
     }
     // Calls `visit(member)`, rising.
     template <class Visit>
@@ -61,30 +61,36 @@ class Sets {
     }
     bool empty(size_t set) const {
         uint64_t any = 0;
-        for (size_t word = 0; word < words; ++word) any |= bits[set * words + word];
+        pair_words(set, set, [&](size_t mine, size_t) { any |= bits[mine]; });
         return any == 0;
     }
     int count_common(size_t set, const Sets& others, size_t other) const {
         int count = 0;
-        for (size_t word = 0; word < words; ++word)
-            count += int(std::bitset<64>(bits[set * words + word] & others.bits[other * words + word]).count());
+        pair_words(set, other, [&](size_t mine, size_t theirs) {
+            count += int(std::bitset<64>(bits[mine] & others.bits[theirs]).count());
+        });
         return count;
     }
     // Whether two sets have a member in common, and whether one has any that the other lacks.
     bool meet(size_t set, const Sets& others, size_t other) const {
         uint64_t both = 0;
-        for (size_t word = 0; word < words; ++word)
-            both |= bits[set * words + word] & others.bits[other * words + word];
+        pair_words(set, other, [&](size_t mine, size_t theirs) { both |= bits[mine] & others.bits[theirs]; });
         return both != 0;
     }
     bool exceed(size_t set, const Sets& others, size_t other) const {
         uint64_t more = 0;
-        for (size_t word = 0; word < words; ++word)
-            more |= bits[set * words + word] & ~others.bits[other * words + word];
+        pair_words(set, other, [&](size_t mine, size_t theirs) { more |= bits[mine] & ~others.bits[theirs]; });
         return more != 0;
     }
 
    private:
+    // Calls `visit` for the places of the words of two sets. Hardly any skeleton needs more than one word.
+    template <class Visit>
+    void pair_words(size_t set, size_t other, Visit visit) const {
+        if (words == 1) return visit(set, other);
+        for (size_t word = 0; word < words; ++word) visit(set * words + word, other * words + word);
+    }
+
     size_t words;
     std::vector<uint64_t> bits;
 };
