@@ -250,14 +250,20 @@ class EdgeFinder {
     struct Held {
         const Link* link;
         int32_t person;
+        double gain;
     };
 
+    void weigh_held(const State& state);
     void find_held(const State& state, const std::vector<int32_t>& candidates);
 
     const Rule& rule;
     const Links& links;
     const double* responses;
-    std::vector<Held> held;  // links to what people hold
+    std::vector<Held> held;         // links to what people hold, and what they gain
+    std::vector<int32_t> too_long;  // which of these are
+    // Of each person the edge that was found last, and of which candidate it is, counted as they were looked at.
+    std::vector<std::pair<uint64_t, int32_t>> last_edge;
+    uint64_t looked_at = 0;
     std::vector<Edge> found;
 };
 

@@ -19,7 +19,8 @@ int64_t limbs_between(const Rule& rule, const State& state, int64_t a, int64_t b
 }  // namespace
 
 CoupleFinder::CoupleFinder(const Rule& rule_, const Links& links_, const State& state_, const Within& within_)
-    : rule(rule_), links(links_), state(state_), within(within_), change(rule_.limbs.size()),
+    : rule(rule_), links(links_), state(state_), within(within_), surplus(size_t(rule_.joints)),
+      change(rule_.limbs.size()),
       chosen((rule_.patterns.size() + 63) / 64) {}
 
 // The larger body decides how long a limb may be: a fragment of few joints does not know its scale.
@@ -36,24 +37,20 @@ void CoupleFinder::find_contacts(const PersonSet& touched) {
 
 // All pairs in one go, without a branch for each: few join two people.
 void CoupleFinder::find_among_all(const PersonSet& touched) {
-    contacts.resize(links.pairs.size() + 1);
-    size_t count = 0;
+    flags.assign(size_t(state.people()) + 1, false);  // whether each is touched; the first for nobody, -1
+    for (const int32_t person : touched.members) flags[size_t(person) + 1] = true;
+    if (found.size() <= links.pairs.size()) found.resize(links.pairs.size() + 1);
+    count = 0;
     for (const Pair& pair : links.pairs) {
         const int32_t a = state.owner[size_t(pair.own)], b = state.owner[size_t(pair.other)];
-        contacts[count] = {std::min(a, b), std::max(a, b), pair.limb, pair.affinity, pair.length};
-        count += (a >= 0) & (b >= 0) & (a != b);
+        found[count] = {std::min(a, b), std::max(a, b), pair.limb, pair.affinity, pair.length};
+        count += (a >= 0) & (b >= 0) & (a != b) & (flags[size_t(a + 1)] | flags[size_t(b + 1)]);
     }
-    contacts.resize(count), count = 0;
-    for (const Contact& contact : contacts) {
-        contacts[count] = contact;
-        count += touched.contains(contact.first) | touched.contains(contact.second);
-    }
-    contacts.resize(count);
 }
 
 // The same by the joints of those who are touched.
 void CoupleFinder::find_around(const PersonSet& touched) {
-    contacts.clear();
+    found.clear();
     for (const int32_t a : touched.members)
         for (int64_t joint = 0; joint < rule.joints; ++joint) {
             const int32_t candidate = state.row(a)[joint];
@@ -61,22 +58,23 @@ void CoupleFinder::find_around(const PersonSet& touched) {
             for (const Link *link = links.begin(candidate), *end = links.end(candidate); link != end; ++link) {
                 const int32_t b = state.owner[size_t(link->other)];
                 if (b < 0 || b == a || (b < a && touched.contains(b))) continue;  // that pair has been found by b
-                contacts.push_back({std::min(a, b), std::max(a, b), link->limb, link->affinity, link->length});
+                found.push_back({std::min(a, b), std::max(a, b), link->limb, link->affinity, link->length});
             }
         }
+    count = found.size();
 }
 
 // Those of the same two people side by side, otherwise in their order.
 void CoupleFinder::sort_contacts() {
     start.assign(size_t(state.people()) + 1, 0);
-    for (const Contact& contact : contacts) ++start[size_t(contact.first) + 1];
+    for (size_t n = 0; n < count; ++n) ++start[size_t(found[n].first) + 1];
     for (size_t person = 1; person < start.size(); ++person) start[person] += start[person - 1];
-    sorted.resize(contacts.size());
-    for (const Contact& contact : contacts) sorted[size_t(start[size_t(contact.first)]++)] = contact;
+    contacts.resize(count);
+    for (size_t n = 0; n < count; ++n) contacts[size_t(start[size_t(found[n].first)]++)] = found[n];
     // By now each person's end where they should begin; few have more than some.
-    auto from = sorted.begin();
+    auto from = contacts.begin();
     for (int64_t person = 0; person < state.people(); ++person) {
-        const auto to = sorted.begin() + start[size_t(person)];
+        const auto to = contacts.begin() + start[size_t(person)];
         for (auto next = from; next < to; ++next) {
             auto place = next;
             const Contact one = *next;
@@ -85,19 +83,19 @@ void CoupleFinder::sort_contacts() {
         }
         from = to;
     }
-    contacts.swap(sorted);
 }
 
 std::vector<Couple> CoupleFinder::mergers(const PersonSet& touched) {
     find_contacts(touched);
-    size_t count = 0;
-    for (const Contact& contact : contacts) {
-        contacts[count] = contact;
-        count += !state.held.meet(size_t(contact.first), state.held, size_t(contact.second));
+    size_t apart = 0;  // without a joint type that both have
+    for (size_t n = 0; n < count; ++n) {
+        const Contact contact = found[n];
+        found[apart] = contact;
+        apart += !state.held.meet(size_t(contact.first), state.held, size_t(contact.second));
     }
-    contacts.resize(count);
+    count = apart;
     sort_contacts();
-    std::vector<Couple> found;
+    std::vector<Couple> couples;
     for (size_t n = 0, next; n < count; n = next) {
         const int32_t a = contacts[n].first, b = contacts[n].second;
         double gain = 0;
@@ -107,9 +105,9 @@ std::vector<Couple> CoupleFinder::mergers(const PersonSet& touched) {
         }
         const int64_t expected = limbs_between(rule, state, a, b);
         gain += rule.person_cost - rule.missing_limb_cost * double(expected - int64_t(next - n));
-        if (gain > 0) found.push_back({a, b, -1, gain});
+        if (gain > 0) couples.push_back({a, b, -1, gain});
     }
-    return each_once(std::move(found), state.people());
+    return each_once(std::move(couples), state.people());
 }
 
 // The best first, ties by index; of those whom a better couple has, none.

@@ -6,17 +6,18 @@ namespace bottomup::grouping {
 // In steps with few branches, since nobody can foretell what the next link leads to.
 const std::vector<Edge>& EdgeFinder::find(const State& state, const std::vector<int32_t>& candidates) {
     find_held(state, candidates);
+    weigh_held(state);
     found.resize(held.size());
-    size_t end = 0, first = 0;  // `first` of the candidate's edges
-    for (const auto [link, person] : held) {
-        const double gain = rule.limb_gain(link->affinity, link->length, link->limb, state.scales[size_t(person)]);
-        first = end > 0 && found[end - 1].candidate == link->own ? first : end;
-        size_t at = end;  // mostly it is a new edge or the last one
-        if (end > first && found[end - 1].person == person) at = end - 1;
-        if (end > first + 1 && at == end)
-            for (size_t one = first; one < end; ++one) at = found[one].person == person ? one : at;
-        const bool fresh = at == end;
-        Edge& edge = found[at];
+    if (last_edge.size() < state.scales.size()) last_edge.resize(state.scales.size());
+    size_t end = 0;
+    int32_t before = -1;
+    for (const auto [link, person, gain] : held) {
+        looked_at += link->own != before;
+        before = link->own;
+        auto& [of, at] = last_edge[size_t(person)];
+        const bool fresh = of != looked_at;
+        of = looked_at, at = fresh ? int32_t(end) : at;
+        Edge& edge = found[size_t(at)];
         edge = {fresh ? gain : edge.weight + gain, person, link->own, fresh ? 1 : edge.shown + 1};
         end += fresh;
     }
@@ -42,11 +43,26 @@ void EdgeFinder::find_held(const State& state, const std::vector<int32_t>& candi
         held.resize(count + size_t(end - link) + 1);
         for (; link != end; ++link) {
             const int32_t person = state.owner[size_t(link->other)];
-            held[count] = {link, person};
+            held[count] = {link, person, link->affinity};
             count += person >= 0;
         }
     }
     held.resize(count);
+}
+
+// What the links gain: those that are too long for the person less than their affinity.
+void EdgeFinder::weigh_held(const State& state) {
+    too_long.resize(held.size() + 1);
+    size_t count = 0;
+    for (size_t n = 0; n < held.size(); ++n) {
+        const Link& link = *held[n].link;
+        too_long[count] = int32_t(n);
+        count += rule.is_long(link.length, link.limb, state.scales[size_t(held[n].person)]);
+    }
+    for (size_t n = 0; n < count; ++n) {
+        auto& [link, person, gain] = held[size_t(too_long[n])];
+        gain = rule.limb_gain(link->affinity, link->length, link->limb, state.scales[size_t(person)]);
+    }
 }
 
 }  // namespace bottomup::grouping

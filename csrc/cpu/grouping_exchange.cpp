@@ -9,7 +9,7 @@ namespace bottomup::grouping {
 std::vector<Couple> CoupleFinder::exchanges(const PersonSet& touched) {
     find_contacts(touched);
     sort_contacts();
-    std::vector<Couple> found;
+    std::vector<Couple> couples;
     for (const Contact *from = contacts.data(), *end = from + contacts.size(), *to; from != end; from = to) {
         bool may = false;
         for (to = from; to != end && to->first == from->first && to->second == from->second; ++to) may |= may_pay(*to);
@@ -17,9 +17,9 @@ std::vector<Couple> CoupleFinder::exchanges(const PersonSet& touched) {
         measure(from, to);
         Couple best{from->first, from->second, -1, 0};
         choose_pattern(best);
-        if (best.gain > 0) found.push_back(best);
+        if (best.gain > 0) couples.push_back(best);
     }
-    return each_once(std::move(found), state.people());
+    return each_once(std::move(couples), state.people());
 }
 
 // Whether F might grow by a limb that comes to show, or by one of either person that is missing: most people in contact
@@ -49,11 +49,11 @@ void CoupleFinder::measure(const Contact* from, const Contact* to) {
     };
     std::fill(change.begin(), change.end(), 0);
     for (; from != to; ++from) change[size_t(from->limb)] += worth(from->affinity, from->length, size_t(from->limb));
-    for (size_t limb = 0; limb < change.size(); ++limb) {  // as if no limb showed now
+    for (int64_t joint = 0; joint < rule.joints; ++joint) surplus[size_t(joint)] = (one[joint] >= 0) - (other[joint] >= 0);
+    for (size_t limb = 0; limb < change.size(); ++limb) {
+        // How many limbs there are now more than afterwards, as if none showed now.
         const auto [start, end] = rule.limbs[limb];
-        const bool a_start = one[start] >= 0, a_end = one[end] >= 0, b_start = other[start] >= 0, b_end = other[end] >= 0;
-        const int now = (a_start & a_end) + (b_start & b_end), then = (a_start & b_end) + (b_start & a_end);
-        change[limb] += rule.missing_limb_cost * double(now - then);
+        change[limb] += rule.missing_limb_cost * double(surplus[size_t(start)] * surplus[size_t(end)]);
     }
     for (const int64_t person : {a, b})
         within.shown.visit(size_t(person), [&](size_t limb) {

@@ -39,7 +39,7 @@ PersonSet exchange_touched(const Rule& rule, CoupleFinder& finder, State& state,
         within.look(state, touched);
         exchanged.add(touched);
     }
-    within.measure(state, exchanged);
+    within.tell_heights(state, exchanged);
     return exchanged;
 }
 

@@ -50,6 +50,10 @@ void Within::look(const State& state, const PersonSet& people) {
 
 void Within::measure(State& state, const PersonSet& people) {
     find(state, people);
+    tell_heights(state, people);
+}
+
+void Within::tell_heights(State& state, const PersonSet& people) {
     for (const int32_t person : people.members) {
         Height height;
         shown.visit(size_t(person),

@@ -13,6 +13,8 @@ class Within {
     // After some people's joints changed; `measure` tells their heights anew as well.
     void look(const State& state, const PersonSet& people);
     void measure(State& state, const PersonSet& people);
+    // Those of people who were looked at.
+    void tell_heights(State& state, const PersonSet& people);
 
     // What a person adds to F.
     double worth(const State& state, const double* responses, int64_t person) const;
