@@ -20,8 +20,7 @@ int64_t limbs_between(const Rule& rule, const State& state, int64_t a, int64_t b
 
 CoupleFinder::CoupleFinder(const Rule& rule_, const Links& links_, const State& state_, const Within& within_)
     : rule(rule_), links(links_), state(state_), within(within_), surplus(size_t(rule_.joints)),
-      change(rule_.limbs.size()),
-      chosen((rule_.patterns.size() + 63) / 64) {}
+      change(rule_.limbs.size()), chosen((rule_.patterns.size() + 63) / 64) {}
 
 // The larger body decides how long a limb may be: a fragment of few joints does not know its scale.
 double CoupleFinder::scale_of(int64_t a, int64_t b) const {
@@ -50,18 +49,20 @@ void CoupleFinder::find_among_all(const PersonSet& touched) {
 
 // The same by the joints of those who are touched.
 void CoupleFinder::find_around(const PersonSet& touched) {
-    found.clear();
+    count = 0;
     for (const int32_t a : touched.members)
         for (int64_t joint = 0; joint < rule.joints; ++joint) {
             const int32_t candidate = state.row(a)[joint];
             if (candidate < 0) continue;
-            for (const Link *link = links.begin(candidate), *end = links.end(candidate); link != end; ++link) {
+            const Link *link = links.begin(candidate), *const end = links.end(candidate);
+            if (found.size() <= count + size_t(end - link)) found.resize(2 * (count + size_t(end - link)) + 1);
+            for (; link != end; ++link) {
                 const int32_t b = state.owner[size_t(link->other)];
-                if (b < 0 || b == a || (b < a && touched.contains(b))) continue;  // that pair has been found by b
-                found.push_back({std::min(a, b), std::max(a, b), link->limb, link->affinity, link->length});
+                found[count] = {std::min(a, b), std::max(a, b), link->limb, link->affinity, link->length};
+                // Of two who are touched the one with the lower number finds it.
+                count += (b >= 0) & (b != a) && !(b < a && touched.contains(b));
             }
         }
-    count = found.size();
 }
 
 // Those of the same two people side by side, otherwise in their order.
