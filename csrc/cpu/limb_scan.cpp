@@ -6,8 +6,8 @@
 namespace bottomup::cpu {
 namespace {
 
-// Making the map takes about as long as ruling out a pair without it for every 24 cells.
-constexpr int64_t kCellsPerMappedPair = 24;
+// Making the map takes about as long as ruling out a pair without it for every 32 cells.
+constexpr int64_t kCellsPerMappedPair = 32;
 // Converting the channels takes about as long as scoring a pair value by value for every 256 cells.
 constexpr int64_t kCellsPerPair = 256;
 constexpr int kMostMappedSamples = 4096;
@@ -28,13 +28,24 @@ void PairList::make_room(int64_t pairs) {
     values_.reset(new float[size_t(5 * (room_ + kLanes))]);
 }
 
+template <class T>
+Points LimbScan<T>::points(bool second) {
+    const float* const reach = crowd_.reach.data() + limb_.end(second, 0);
+    std::vector<float>(&squares)[2] = scratch_.squares[second];
+    const int64_t count = limb_.side(second).size();
+    for (std::vector<float>& values : squares) values.resize(std::max(values.size(), size_t(count + kLanes)));
+    loops_.square_reaches(reach, crowd_.rule.reach, count, squares[0].data(), squares[1].data());
+    return limb_.side(second).points(reach, squares[0].data(), squares[1].data());
+}
+
 // Lists the pairs that is_sought in the ring, and looks at them whenever the list is full.
 template <class T>
 void LimbScan<T>::run(const Ring& ring) {
     PairList& pairs = scratch_.pairs;
     pairs.make_room(std::max({kPairsAtOnce, limb_.from->size(), limb_.to->size()}));
+    const Points sides[2] = {points(false), points(true)};
     for (const bool second : {false, true}) {
-        const Points ends = limb_.points(second, crowd_.reach), others = limb_.points(!second, crowd_.reach);
+        const Points &ends = sides[second], &others = sides[!second];
         const auto looks_far = [&](float reach) { return reach >= ring.from; };
         if (second && std::all_of(others.reach, others.reach + others.count, looks_far)) break;  // and have found all
         for (int64_t place = 0; place < ends.count;) {
@@ -100,24 +111,20 @@ bool LimbScan<T>::make_map() {
     if (limb_.tried) return limb_.mapped;
     if (sought_ * kCellsPerMappedPair < height_ * width_) return false;
     limb_.tried = true;
-    const float lowest = crowd_.rule.sample_threshold - kMapSlack;
+    const float lowest = crowd_.rule.sample_threshold - map_slack(height_, width_);
     if (!(lowest > 0.0f)) return false;  // then an empty field supports every limb
-    limb_.map.resize(size_t((height_ + 1) / 2 * ((width_ + 1) / 2)));
-    scratch_.flags.resize(4 * (size_t(width_) + 64));
-    return limb_.mapped = loops_.map_octants(planes_, lowest, scratch_.flags.data(), limb_.map.data());
+    scratch_.flags.resize(2 * (size_t(width_) + 64));
+    return limb_.mapped = loops_.map_octants(planes_, lowest, scratch_.flags.data(), map());
 }
 
 template <class T>
 void LimbScan<T>::score(const Ring& ring) {
     PairList& pairs = scratch_.pairs;
     const PairColumns columns = pairs.columns();
-    if (ring.from == 0.0f) {
-        // Of the short ones most pass.
-    } else if (make_map()) {
-        pairs.count = loops_.keep_mapped(limb_.map.data(), height_, width_, crowd_.rule, columns, pairs.count);
-    } else {
+    if (make_map())
+        pairs.count = loops_.keep_mapped(map(), planes_, crowd_.rule, columns, pairs.count);
+    else if (ring.from > 0.0f)  // of the short ones many pass
         pairs.count = loops_.keep_supported(planes_, crowd_.rule, columns, pairs.count);
-    }
     pairs.count = loops_.keep_passing(planes_, crowd_.rule, columns, pairs.count, &limb_.non_finite);
 }
 

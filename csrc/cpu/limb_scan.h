@@ -19,14 +19,10 @@ struct Limb {
     std::vector<float> score{};
     bool non_finite = false;
     std::vector<float> x{}, y{};  // its channels, where they do not lie in memory as rows of floats
-    std::vector<uint8_t> map{};   // of the directions that its field shows
     bool mapped = false, tried = false;
 
     const Neighbours& side(bool second) const { return second ? *to : *from; }
     size_t end(bool second, int64_t place) const { return ends + size_t(second ? from->size() + place : place); }
-    Points points(bool second, const std::vector<float>& reach) const {
-        return side(second).points(reach.data() + end(second, 0));
-    }
 };
 
 // What the limbs of all images share.
@@ -35,6 +31,8 @@ struct Crowd {
     const float* scores;
     LimbRule rule;
     std::vector<float> near{}, reach{};  // of each end; see reach.h. `reach` has room for kLanes more
+    // Of the directions that the limbs' fields show, one after another. Not all of it may ever be written.
+    std::unique_ptr<uint8_t[]> maps{};
 };
 
 // The pairs that are looked at together; later only those that pass.
@@ -57,6 +55,7 @@ private:
 struct Scratch {
     PairList pairs;
     std::vector<uint8_t> flags;
+    std::vector<float> squares[2][2];  // of the reaches of the ends that a limb leaves and of those that it reaches
 };
 
 template <class T>
@@ -69,10 +68,14 @@ public:
     void run(const Ring& ring);
 
 private:
+    Points points(bool second);
     void look_at(const Ring& ring);
     void take_planes();
     void widen(const Plane<T>& plane, std::vector<float>& to) const;
     bool make_map();
+    uint8_t* map() const {
+        return crowd_.maps.get() + (limb_.image * crowd_.pafs.channels / 2 + limb_.limb) * height_ * width_;
+    }
     void score(const Ring& ring);
     void score_one_by_one();
     void accept();

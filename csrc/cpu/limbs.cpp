@@ -16,7 +16,7 @@ void set_reach(Crowd& crowd, const std::vector<Limb>& limbs, size_t begin, size_
             for (const bool second : {false, true}) {
                 const Neighbours& side = limbs[n].side(second);
                 const size_t ends = limbs[n].end(second, 0);
-                for (int64_t i = 0; i < side.size(); ++i) visit(ends + size_t(i), size_t(side.number(i) - first));
+                for (int64_t i = 0; i < side.size(); ++i) visit(ends + size_t(i), size_t(side.first() - first + i));
             }
         }
     };
@@ -79,6 +79,8 @@ Pairs score_limbs(const FieldView& pafs, const CandidateView& candidates, const 
         limbs.push_back({image, limb, of_image + limb_ends[2 * limb], of_image + limb_ends[2 * limb + 1], ends});
         ends += size_t(limbs.back().from->size() + limbs.back().to->size());
     }
+    if (std::max(pafs.height, pafs.width) <= kMappedSide)
+        crowd.maps.reset(new uint8_t[size_t(pafs.batch * limb_count * pafs.height * pafs.width)]);
     crowd.near.assign(ends, kUnlimited), crowd.reach.assign(ends + kLanes, kUnlimited);
     std::vector<Scratch> scratch{size_t(worker_count(int64_t(limbs.size()), threads))};
     std::vector<float> farthest;

@@ -36,8 +36,10 @@ public:
     float y(int64_t place) const { return y_[size_t(place)]; }
     int32_t number(int64_t place) const { return numbers_[size_t(place)]; }
 
-    // `reach` has room for kLanes more.
-    Points points(const float* reach) const { return {x_.data(), y_.data(), reach, size_, cells()}; }
+    // The reaches and their squares have room for kLanes more.
+    Points points(const float* reach, const float* squares, const float* loose_squares) const {
+        return {x_.data(), y_.data(), reach, squares, loose_squares, size_, cells()};
+    }
 
 private:
     // A band holds about as many points as are looked at together, or more. Narrower ones would only be more in number.

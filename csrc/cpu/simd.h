@@ -141,6 +141,63 @@ inline Floats sqrt(Floats a) { return {sqrtf(a.values)}; }
 inline Floats where(Mask mask, Floats a, Floats b) { return {mask.mask ? a.values : b.values}; }
 #endif
 
+// Sixteen small counts or flags side by side; what is true is 0xff, which is also -1.
+#if defined(__SSE2__) || defined(_M_X64)
+struct Bytes {
+    __m128i values;
+    uint32_t bits() const { return uint32_t(_mm_movemask_epi8(values)); }
+    static Bytes all(int value) { return {_mm_set1_epi8(char(value))}; }
+    static Bytes of(const float* from) {  // whole numbers up to 255, or 127 where they are compared
+        const auto four = [=](int i) { return _mm_cvttps_epi32(_mm_loadu_ps(from + i)); };
+        return {_mm_packus_epi16(_mm_packs_epi32(four(0), four(4)), _mm_packs_epi32(four(8), four(12)))};
+    }
+    // Put together in registers: what is written to memory piece by piece can be read as a whole only much later. The
+    // places are volatile so that compilers read them one by one too, and do not take vectors of them apart.
+    static Bytes gather(const uint8_t* from, const volatile int32_t* at) {
+#if defined(__AVX2__)
+        const auto eight = [=](int i) {
+            __m128i some = _mm_cvtsi32_si128(from[at[i]]);
+            some = _mm_insert_epi8(some, from[at[i + 1]], 1), some = _mm_insert_epi8(some, from[at[i + 2]], 2);
+            some = _mm_insert_epi8(some, from[at[i + 3]], 3), some = _mm_insert_epi8(some, from[at[i + 4]], 4);
+            some = _mm_insert_epi8(some, from[at[i + 5]], 5), some = _mm_insert_epi8(some, from[at[i + 6]], 6);
+            return _mm_insert_epi8(some, from[at[i + 7]], 7);
+        };
+        return {_mm_unpacklo_epi64(eight(0), eight(8))};
+#else
+        const auto one = [=](int i) { return char(from[at[i]]); };
+        return {_mm_setr_epi8(one(0), one(1), one(2), one(3), one(4), one(5), one(6), one(7), one(8), one(9), one(10), one(11),
+                              one(12), one(13), one(14), one(15))};
+#endif
+    }
+};
+inline Bytes operator&(Bytes a, Bytes b) { return {_mm_and_si128(a.values, b.values)}; }
+inline Bytes operator-(Bytes a, Bytes b) { return {_mm_sub_epi8(a.values, b.values)}; }
+inline Bytes operator==(Bytes a, Bytes b) { return {_mm_cmpeq_epi8(a.values, b.values)}; }
+inline Bytes operator>(Bytes a, Bytes b) { return {_mm_cmpgt_epi8(a.values, b.values)}; }
+#else
+struct Bytes {
+    uint8_t values[16];
+    uint32_t bits() const {
+        uint32_t bits = 0;
+        for (int i = 0; i < 16; ++i) bits |= uint32_t(values[i] >> 7) << i;
+        return bits;
+    }
+    template <class Value>
+    static Bytes each(Value value) {
+        Bytes bytes;
+        for (int i = 0; i < 16; ++i) bytes.values[i] = uint8_t(value(i));
+        return bytes;
+    }
+    static Bytes all(int value) { return each([=](int) { return value; }); }
+    static Bytes of(const float* from) { return each([=](int i) { return int32_t(from[i]); }); }
+    static Bytes gather(const uint8_t* from, const int32_t* at) { return each([=](int i) { return from[at[i]]; }); }
+};
+inline Bytes operator&(Bytes a, Bytes b) { return Bytes::each([=](int i) { return a.values[i] & b.values[i]; }); }
+inline Bytes operator-(Bytes a, Bytes b) { return Bytes::each([=](int i) { return a.values[i] - b.values[i]; }); }
+inline Bytes operator==(Bytes a, Bytes b) { return Bytes::each([=](int i) { return -(a.values[i] == b.values[i]); }); }
+inline Bytes operator>(Bytes a, Bytes b) { return Bytes::each([=](int i) { return -(a.values[i] > b.values[i]); }); }
+#endif
+
 using Bits = uint64_t;
 
 int lowest_bit(Bits bits) {

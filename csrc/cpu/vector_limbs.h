@@ -139,7 +139,7 @@ public:
     }
 
 private:
-    static constexpr int64_t kCellsPerPair = 100;  // with more pairs most lines are needed
+    static constexpr int64_t kCellsPerPair = 200;  // with more pairs most lines are needed
     static constexpr int64_t kLine = 16;           // floats
 
     const LimbPlanes planes_;

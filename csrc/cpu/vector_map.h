@@ -13,107 +13,132 @@ namespace {
 
 // One byte per cell: the octants in which the cell's own vector might reach `lowest`. A direction in an octant is a sum
 // of the axis and the diagonal beside it with weights that add up to at most kOctant, so the greater of the vector's
-// components along those two bounds the component along it. False if a value is too large or not finite.
+// components along those two bounds the component along it.
 constexpr float kOctant = 1.0823922f;  // 1 / cos(22.5 degrees)
 
-// True if no component of any vector in a block reaches the limit either way; false if one is not a number.
-bool all_below(const float* x, const float* y, float limit) {
-    const Floats high = Floats::all(limit), low = Floats::all(-limit);
-    Mask inside = high >= low;
-    for (int i = 0; i < kBlock; i += Floats::kCount) {
-        const Floats vx = Floats::load(x + i), vy = Floats::load(y + i);
-        inside = inside & (high >= vx) & (vx >= low) & (high >= vy) & (vy >= low);
+void flag_octants(const float* BOTTOMUP_RESTRICT x, const float* BOTTOMUP_RESTRICT y, int64_t count, float lowest,
+                  uint8_t* BOTTOMUP_RESTRICT flags) {
+    const float axis = lowest / kOctant, diagonal = 1.4142135f * axis;
+    for (int64_t i = 0; i < count; ++i) {
+        const float slope = x[i] + y[i], other = x[i] - y[i];
+        const int32_t across = (x[i] >= axis ? 0x05 : 0) | (x[i] <= -axis ? 0x0a : 0);
+        const int32_t along = (y[i] >= axis ? 0x30 : 0) | (y[i] <= -axis ? 0xc0 : 0);
+        const int32_t falling = (slope >= diagonal ? 0x11 : 0) | (slope <= -diagonal ? 0x88 : 0);
+        const int32_t rising = (other >= diagonal ? 0x44 : 0) | (other <= -diagonal ? 0x22 : 0);
+        flags[i] = uint8_t(across | along | falling | rising);
     }
-    return inside.bits() == (high >= low).bits();
 }
 
-bool flag_octants(const float* BOTTOMUP_RESTRICT x, const float* BOTTOMUP_RESTRICT y, int64_t width, float lowest,
-                  uint8_t* BOTTOMUP_RESTRICT flags) {
-    const float limit = lowest / kOctant;
-    int32_t beyond = 0;
-    for (int64_t i = 0; i < width; ++i) {
-        const float slope = 0.70710678f * (x[i] + y[i]), other = 0.70710678f * (x[i] - y[i]);
-        const int32_t right = x[i] >= limit, left = -x[i] >= limit, down = y[i] >= limit, up = -y[i] >= limit;
-        const int32_t right_down = slope >= limit, left_up = -slope >= limit;
-        const int32_t right_up = other >= limit, left_down = -other >= limit;
-        beyond |= !(x[i] <= kLargestMapped) | !(x[i] >= -kLargestMapped) | !(y[i] <= kLargestMapped) | !(y[i] >= -kLargestMapped);
-        flags[i] = uint8_t((right | right_down) | (left | left_down) << 1 | (right | right_up) << 2 | (left | left_up) << 3 |
-                           (down | right_down) << 4 | (down | left_down) << 5 | (up | right_up) << 6 | (up | left_up) << 7);
-    }
-    return beyond == 0;
+// The bits of all the numbers of a block together.
+uint32_t joined_bits(const float* BOTTOMUP_RESTRICT x, const float* BOTTOMUP_RESTRICT y, int64_t count) {
+    uint32_t bits = 0;
+    for (int64_t i = 0; i < count; ++i) bits |= bit_cast<uint32_t>(x[i]) | bit_cast<uint32_t>(y[i]);
+    return bits;
 }
 
 bool flag_row(const float* x, const float* y, int64_t width, float lowest, uint8_t* flags) {
-    const float nothing = 0.7f * lowest / kOctant;  // below it no component along a diagonal reaches the limit either
+    constexpr uint32_t kTooLarge = 1u << 30;  // set from 2 on, and in what is not finite
+    constexpr uint32_t kMagnitude = 0x7fffffff;
+    uint32_t all = 0;
     for (int64_t begin = 0; begin < width; begin += kBlock) {
         const int64_t count = width - begin < kBlock ? width - begin : kBlock;
-        if (count == kBlock && all_below(x + begin, y + begin, nothing))
-            std::memset(flags + begin, 0, kBlock);
-        else if (!flag_octants(x + begin, y + begin, count, lowest, flags + begin))
-            return false;
+        const uint32_t bits = count == kBlock ? joined_bits(x + begin, y + begin, kBlock) : joined_bits(x + begin, y + begin, count);
+        all |= bits;
+        if ((bits & kMagnitude) == 0)
+            std::memset(flags + begin, 0, size_t(count));  // as in most places of a clean field
+        else
+            flag_octants(x + begin, y + begin, count, lowest, flags + begin);
     }
-    flags[width] = flags[width + 1] = flags[width - 1];
-    return true;
+    flags[width] = flags[width - 1];
+    return (all & kTooLarge) == 0;
 }
 
 bool map_octants(const LimbPlanes& planes, float lowest, uint8_t* flags, uint8_t* map) {
-    const int64_t width = planes.width, blocks = (width + 1) / 2, pitch = width + 64;
-    int64_t flagged = 0;  // rows so far; the last three are kept
-    for (int64_t top = 0; top < planes.height; top += 2) {
-        // A block's samples lie between its own rows and columns and the next ones.
-        const int64_t bottom = top + 2 < planes.height ? top + 2 : planes.height - 1;
-        for (; flagged <= bottom; ++flagged) {
-            const int64_t begin = flagged * planes.stride;
-            if (!flag_row(planes.x + begin, planes.y + begin, width, lowest, flags + flagged % 3 * pitch)) return false;
-        }
-        const uint8_t* BOTTOMUP_RESTRICT first = flags + top % 3 * pitch;
-        const uint8_t* BOTTOMUP_RESTRICT middle = flags + (top + 1 < bottom ? top + 1 : bottom) % 3 * pitch;
-        const uint8_t* BOTTOMUP_RESTRICT last = flags + bottom % 3 * pitch;
-        uint8_t* BOTTOMUP_RESTRICT joined = flags + 3 * pitch;
-        for (int64_t i = 0; i < width + 2; ++i) joined[i] = first[i] | middle[i] | last[i];
-        uint8_t* BOTTOMUP_RESTRICT block = map + top / 2 * blocks;
-        for (int64_t i = 0; i < blocks; ++i) block[i] = joined[2 * i] | joined[2 * i + 1] | joined[2 * i + 2];
+    const int64_t width = planes.width, pitch = width + kBlock;
+    if (!flag_row(planes.x, planes.y, width, lowest, flags)) return false;
+    for (int64_t row = 0; row < planes.height; ++row) {
+        // A cell's samples lie between its own row and column and the next ones.
+        const int64_t next = row + 1 < planes.height ? row + 1 : row, begin = next * planes.stride;
+        const uint8_t* BOTTOMUP_RESTRICT first = flags + row % 2 * pitch;
+        const uint8_t* BOTTOMUP_RESTRICT second = flags + next % 2 * pitch;
+        if (next > row && !flag_row(planes.x + begin, planes.y + begin, width, lowest, flags + next % 2 * pitch)) return false;
+        uint8_t* BOTTOMUP_RESTRICT cells = map + row * width;
+        for (int64_t i = 0; i < width; ++i) cells[i] = first[i] | second[i] | first[i + 1] | second[i + 1];
     }
     return true;
 }
 
-int64_t keep_mapped(const uint8_t* map, int64_t height, int64_t width, const LimbRule& rule, const PairColumns& pairs,
-                    int64_t count) {
-    // What is open after that many is likely to be a limb, which is not worth keeping the other lanes waiting for.
-    constexpr int kMostSeen = 24;
-    const float last_column = float(width - 1), last_row = float(height - 1);
-    const int32_t stride = int32_t((width + 1) / 2);
-    alignas(64) float length[kLanes], step_x[kLanes], step_y[kLanes];
-    alignas(64) int32_t octant[kLanes], at[kSlots], shown[kSlots];
+// Samples of kLanes pairs as the map has them.
+struct MappedLanes {
+    alignas(64) float x[kLanes], y[kLanes], step_x[kLanes], step_y[kLanes];  // from the one in the middle on
+    Bytes wanted, allowed, most;  // octants, samples that may fail, samples that are looked at
+};
+
+// What is open after that many is likely to be a limb, which is not worth keeping the other lanes waiting for.
+constexpr int kMostSeen = 24;
+
+void measure(const PairColumns& pairs, const LimbRule& rule, const LimbPlanes& planes, MappedLanes& to) {
+    const Floats zero = Floats::all(0.0f), one = Floats::all(1.0f), most = Floats::all(float(kMostSeen));
+    const Floats last_column = Floats::all(float(planes.width - 1)), last_row = Floats::all(float(planes.height - 1));
+    alignas(64) float length[kLanes], wanted[kLanes], allowed[kLanes], looked_at[kLanes], middle[kLanes];
     Lanes lanes;
+    count_samples(pairs, rule, lanes, length);
+    MappedLanes* BOTTOMUP_RESTRICT mapped = &to;
+    for (int i = 0; i < kLanes; ++i) {
+        middle[i] = float(int32_t(lanes.samples[i]) >> 1);
+        // The directions of the shortest pairs say little: there the field may point anywhere.
+        wanted[i] = length[i] < 1.0f ? 255.0f : float(1 << octant_of(pairs.dx[i], pairs.dy[i]));
+    }
+    for (int i = 0; i < kLanes; i += Floats::kCount) {
+        const Floats x = Floats::load(pairs.x0 + i), dx = Floats::load(pairs.dx + i), end_x = x + dx;
+        const Floats y = Floats::load(pairs.y0 + i), dy = Floats::load(pairs.dy + i), end_y = y + dy;
+        // Beyond the field samples are those of its border: then nothing is ruled out.
+        const Mask inside = (x >= zero) & (y >= zero) & (end_x >= zero) & (end_y >= zero) & (last_column >= x) &
+                            (last_row >= y) & (last_column >= end_x) & (last_row >= end_y);
+        const Floats samples = Floats::load(lanes.samples + i), steps = samples - one, may_fail = Floats::load(lanes.allowed + i);
+        const Floats before = Floats::load(middle + i), step_x = dx / steps, step_y = dy / steps;
+        where(inside, x + before * step_x, zero).store(mapped->x + i), where(inside, step_x, zero).store(mapped->step_x + i);
+        where(inside, y + before * step_y, zero).store(mapped->y + i), where(inside, step_y, zero).store(mapped->step_y + i);
+        where(inside & (most > may_fail), may_fail, most).store(allowed + i);
+        where(most > samples, samples, most).store(looked_at + i);
+    }
+    mapped->wanted = Bytes::of(wanted), mapped->allowed = Bytes::of(allowed), mapped->most = Bytes::of(looked_at);
+}
+
+// The cells of a sample of each of kLanes pairs. They are looked at from the middle on, since near the ends there is always
+// a limb of somebody: the one before, the one after, the one before those, and so on.
+void place_samples(const MappedLanes& lanes, const LimbPlanes& planes, int seen, int32_t* BOTTOMUP_RESTRICT at) {
+    const auto stride = int32_t(planes.width);
+    const auto last = uint32_t(planes.width * planes.height - 1);
+    const auto steps = float(seen % 2 == 0 ? seen / 2 : -(seen + 1) / 2);
+    for (int i = 0; i < kLanes; ++i) {
+        const float x = lanes.x[i] + steps * lanes.step_x[i], y = lanes.y[i] + steps * lanes.step_y[i];
+        const auto cell = uint32_t(int32_t(y) * stride + int32_t(x));
+        at[i] = int32_t(cell < last ? cell : last);  // where the pair has no such sample any more
+    }
+}
+
+int64_t keep_mapped(const uint8_t* map, const LimbPlanes& planes, const LimbRule& rule, const PairColumns& pairs, int64_t count) {
+    alignas(64) int32_t at[kSlots];
+    MappedLanes lanes;
     int64_t left = 0;
     fill_lanes(pairs, count);
     for (int64_t begin = 0; begin < count; begin += kLanes) {
         const PairColumns own = from_place(pairs, begin);
-        count_samples(own, rule, lanes, length);
-        for (int i = 0; i < kLanes; ++i) {
-            const float steps = lanes.samples[i] - 1.0f;  // at least 2
-            step_x[i] = own.dx[i] / steps, step_y[i] = own.dy[i] / steps;
-            octant[i] = octant_of(own.dx[i], own.dy[i]);
-        }
-        for (int seen = 0; seen < kMostSeen && any_open(lanes, seen); seen += kChunk) {
-            for (int sample = 0; sample < kChunk; ++sample) {
-                for (int i = 0; i < kLanes; ++i) {
-                    const float place = float(sample_at(seen + sample, int32_t(lanes.samples[i])));
-                    const float x = clamped(own.x0[i] + place * step_x[i], last_column);
-                    const float y = clamped(own.y0[i] + place * step_y[i], last_row);
-                    at[sample * kLanes + i] = (int32_t(y) >> 1) * stride + (int32_t(x) >> 1);
-                }
+        measure(own, rule, planes, lanes);
+        Bytes failed = Bytes::all(0);
+        const Bytes none = failed;
+        uint32_t lost = 0;
+        for (int seen = 0; seen < kMostSeen;) {
+            for (int sample = 0; sample < kChunk; ++sample) place_samples(lanes, planes, seen + sample, at + sample * kLanes);
+            for (int sample = 0; sample < kChunk; ++sample, ++seen) {
+                const Bytes shown = Bytes::gather(map, at + sample * kLanes);
+                failed = failed - (((shown & lanes.wanted) == none) & (lanes.most > Bytes::all(seen)));
             }
-            for (int slot = 0; slot < kSlots; ++slot) shown[slot] = map[at[slot]];
-            for (int sample = 0; sample < kChunk; ++sample) {
-                for (int i = 0; i < kLanes; ++i) {
-                    const int32_t counts = int32_t(float(seen + sample) < lanes.samples[i]);
-                    lanes.failed[i] += float(counts & ~(shown[sample * kLanes + i] >> octant[i]) & 1);
-                }
-            }
+            lost = (failed > lanes.allowed).bits();
+            if (((lanes.most > Bytes::all(seen)).bits() & ~lost) == 0) break;
         }
-        const Kept kept(unfailed(lanes) & first_bits(count - begin));
+        const Kept kept(~lost & first_bits(count - begin));
         move(kept, own, from_place(pairs, left));
         left += kept.count();
     }

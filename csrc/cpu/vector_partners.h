@@ -8,13 +8,38 @@
 namespace bottomup::cpu {
 namespace {
 
-// Whether pairs of those lengths are sought in the ring, as is_sought says; the reaches are those of one end and the others.
-Mask are_sought(Floats length, const Ring& ring, float own, Floats others, const LimbRule& rule) {
-    const Mask in_ring = (length >= Floats::all(ring.from)) & (Floats::all(ring.to) > length);
-    const Mask sought = in_ring & (Floats::all(rule.max_length) >= length);
-    if (!(own < kUnlimited)) return sought & (Floats::all(rule.reach) * others >= length);
-    const Mask near = (Floats::all(own) >= length) | (others >= length);
-    return sought & near & ((Floats::all(kUnlimited) > others) | (Floats::all(rule.reach * own) >= length));
+// The greatest number whose square root is at most `root`, as sqrtf rounds: comparing squares with it is comparing lengths.
+// It is the square or the next number; there is none of a negative root.
+float greatest_square(float root) {
+    if (root < 0.0f) return -1.0f;
+    const float square = root * root, next = bit_cast<float>(bit_cast<int32_t>(square) + 1);
+    const float greatest = sqrtf(next) <= root ? next : square;
+    return square <= FLT_MAX ? greatest : root <= FLT_MAX ? FLT_MAX : root;
+}
+
+// The next smaller number.
+float below(float value) { return bit_cast<float>(bit_cast<int32_t>(value) - 1); }
+
+void square_reaches(const float* BOTTOMUP_RESTRICT reach, float factor, int64_t count, float* BOTTOMUP_RESTRICT squares,
+                    float* BOTTOMUP_RESTRICT loose_squares) {
+    for (int64_t i = 0; i < count; ++i) {
+        squares[i] = greatest_square(reach[i]);
+        loose_squares[i] = greatest_square(factor * reach[i]);
+    }
+}
+
+// What is_sought says, of squared lengths from one end: above `from`, up to `to`, and up to the reach of the pair.
+struct Sought {
+    float from, to, reach, loose_reach;
+};
+
+Mask are_sought(Floats squares, const Sought& sought, const Points& others, int64_t begin) {
+    const Floats unlimited = Floats::all(kUnlimited);
+    const Mask in_ring = (squares > Floats::all(sought.from)) & (Floats::all(sought.to) >= squares);
+    if (!(sought.reach < kUnlimited)) return in_ring & (Floats::load(others.loose_squares + begin) >= squares);
+    const Floats reach = Floats::load(others.squares + begin), own = Floats::all(sought.reach);
+    const Floats longer = where(reach > own, reach, own);
+    return in_ring & (where(reach >= unlimited, Floats::all(sought.loose_reach), longer) >= squares);
 }
 
 // Writes the places of the partners that `bits` tells from place `begin` on, and how far away they are; returns how many.
@@ -41,18 +66,18 @@ int64_t write_partners(int64_t begin, uint32_t bits, Floats dx, Floats dy, int32
 }
 
 // Appends the pairs of one end with those within reach from place `begin` on; returns how many there are then.
-int64_t add_partners(float x, float y, float reach, const Points& others, int64_t begin, int64_t end, bool second,
-                     const Ring& ring, const LimbRule& rule, const PairColumns& found, int64_t count) {
+int64_t add_partners(float x, float y, const Sought& sought, const Points& others, int64_t begin, int64_t end, bool second,
+                     const Ring& ring, const PairColumns& found, int64_t count) {
     int32_t* const partners = second ? found.first : found.second;
     for (; begin < end; begin += Floats::kCount) {
         const Floats other_x = Floats::load(others.x + begin), other_y = Floats::load(others.y + begin);
         const Floats dx = second ? Floats::all(x) - other_x : other_x - Floats::all(x);
         const Floats dy = second ? Floats::all(y) - other_y : other_y - Floats::all(y);
-        const Floats others_reach = Floats::load(others.reach + begin);
-        Mask sought = are_sought(sqrt(dx * dx + dy * dy), ring, reach, others_reach, rule);
-        if (second) sought = sought & (Floats::all(ring.from) > others_reach);
-        uint32_t bits = sought.bits();
+        Mask mask = are_sought(dx * dx + dy * dy, sought, others, begin);
+        if (second) mask = mask & (Floats::all(ring.from) > Floats::load(others.reach + begin));
+        uint32_t bits = mask.bits();
         if (end - begin < Floats::kCount) bits &= (1u << (end - begin)) - 1;
+        if (bits == 0) continue;
         count += write_partners(begin, bits, dx, dy, partners + count, found.dx + count, found.dy + count);
     }
     return count;
@@ -67,17 +92,20 @@ int64_t find_partners(const Points& all_ends, const Points& all_others, bool sec
     const Cells cells = others.cells;
     // A cell more than the longest, since lengths are rounded.
     const float distance = ring.to < rule.max_length ? ring.to : rule.max_length + 1.0f;
+    Sought sought{ring.from > 0.0f ? greatest_square(below(ring.from)) : -1.0f,
+                  greatest_square(below(ring.to) < rule.max_length ? below(ring.to) : rule.max_length), 0.0f, 0.0f};
     int64_t count = 0, own = *place;
     for (; own < ends.count && count + others.count <= room; ++own) {
-        const float x = ends.x[own], y = ends.y[own], reach = ends.reach[own];
-        if (!(reach >= ring.from)) continue;
+        const float x = ends.x[own], y = ends.y[own];
+        if (!(ends.reach[own] >= ring.from)) continue;
+        sought.reach = ends.squares[own], sought.loose_reach = ends.loose_squares[own];
         const int64_t left = column_of(cells, x - distance), right = column_of(cells, x + distance);
         const int64_t top = band_of(cells, y - distance), bottom = band_of(cells, y + distance);
         const int64_t known = count;
         for (int64_t band = top; band <= bottom; ++band) {
             const int64_t cell = band * cells.columns + left;
             const int64_t begin = cell > 0 ? cells.ends[cell - 1] : 0, end = cells.ends[band * cells.columns + right];
-            count = add_partners(x, y, reach, others, begin, end, second, ring, rule, found, count);
+            count = add_partners(x, y, sought, others, begin, end, second, ring, found, count);
         }
         int32_t* const own_places = second ? found.second : found.first;
         for (int64_t k = known; k < count; k += kLanes) {

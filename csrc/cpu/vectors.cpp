@@ -115,6 +115,6 @@ void rank_falling(const float* values, int32_t* rank, int64_t count) {
 
 extern const VectorLoops BOTTOMUP_ISA;
 const VectorLoops BOTTOMUP_ISA{BOTTOMUP_ISA_NAME, widen<Half>, widen<BFloat16>, peak_columns,  fit_axes,     extents,
-                               rank_falling,      map_octants, find_partners, keep_mapped, keep_supported, keep_passing};
+                               rank_falling, map_octants, square_reaches, find_partners, keep_mapped, keep_supported, keep_passing};
 
 }  // namespace bottomup::cpu

@@ -14,11 +14,12 @@ struct LimbPlanes {
     int64_t stride, height, width;
 };
 
-// Fields hold unit vectors, or little more. Up to this the slack below is enough, which covers that the map's samples lie
-// a little beside those of score_pair: coordinates up to kMappedSide are a few times 1e-4 of a cell apart, and a vector
-// changes by at most 2 * kLargestMapped from one corner of a cell to the next.
-constexpr float kLargestMapped = 2.0f;
-constexpr float kMapSlack = 0.01f;
+// Fields hold unit vectors, or little more; only those are mapped whose values are all below 2. The map's samples lie a
+// little beside those of score_pair, each coordinate by at most 8 roundings of a number up to the field's longer side. A
+// value changes by less than 4 per cell along either axis, a vector's component by less than 12 per cell of both.
+BOTTOMUP_HD float map_slack(int64_t height, int64_t width) {
+    return 12.0f / float(1 << 21) * float(height > width ? height : width) + 1e-4f;
+}
 constexpr int64_t kMappedSide = 2048;
 
 // So many pairs or points are looked at together. Arrays of them have room for as many more.
@@ -46,7 +47,7 @@ BOTTOMUP_HD int64_t column_of(const Cells& cells, float x) {
 
 // Joint candidates of one type, and how far they look for the other end of a limb. There is room to read kLanes more.
 struct Points {
-    const float *x, *y, *reach;
+    const float *x, *y, *reach, *squares, *loose_squares;  // as square_reaches says
     int64_t count;
     Cells cells;
 };
@@ -95,10 +96,13 @@ struct VectorLoops {
     // there is no branch.
     void (*rank_falling)(const float* values, int32_t* rank, int64_t count);
 
-    // For each block of two by two cells the octants (as bits) in which a sample in one of them might have a component
-    // of `lowest` or more: (height + 1) / 2 rows of (width + 1) / 2. `flags` takes 4 (width + 64) bytes. Returns false if a
-    // value is greater than kLargestMapped or not finite, so that nothing is sure.
+    // For each cell the octants (as bits) in which a sample between it and the next ones might have a component of
+    // `lowest` or more, row by row. `flags` takes 2 (width + 64) bytes. Returns false if a value is not below 2 or not
+    // finite, so that nothing is sure.
     bool (*map_octants)(const LimbPlanes& planes, float lowest, uint8_t* flags, uint8_t* map);
+
+    // The squares of reaches, and of `factor` times them: the greatest numbers whose roots are not longer.
+    void (*square_reaches)(const float* reach, float factor, int64_t count, float* squares, float* loose_squares);
 
     // Writes the pairs that is_sought in the ring, as far as one of the given ends looks as far as the ring; those of second
     // ends without those that first ends have. Goes on with the ends from `place` while there is room for another one's
@@ -108,7 +112,7 @@ struct VectorLoops {
 
     // Keeps those of the first `count` pairs, in order, that the map does not rule out; returns how many are left. Pairs
     // that are still open after a while are likely to be limbs and are kept.
-    int64_t (*keep_mapped)(const uint8_t* map, int64_t height, int64_t width, const LimbRule& rule, const PairColumns& pairs,
+    int64_t (*keep_mapped)(const uint8_t* map, const LimbPlanes& planes, const LimbRule& rule, const PairColumns& pairs,
                            int64_t count);
 
     // The same by the first few samples as score_pair orders them, whatever they hold.
