@@ -113,6 +113,7 @@ class GroupingRule:
         person_cost: float,
         missing_limb_cost: float,
         length_tolerance: float,
+        height_ratio: float,
     ) -> None: ...
 
 class WholeBody:

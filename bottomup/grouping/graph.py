@@ -120,14 +120,17 @@ class PersonJointGraph:
     # -- the objective -----------------------------------------------------------------------------------------
 
     def limb_gain(self, links: Links, scale: Floats) -> Floats:
-        """What each scored pair adds to F when somebody of that scale holds both ends: affinity times length prior.
+        """What each scored pair adds to F when somebody of that scale holds both ends: affinity times length prior,
+        less the cost of a missing limb in so far as it is too long to be one of this person's.
 
         The prior is 1 as long as the limb is no longer than the person's body allows, and falls like a Gaussian
-        beyond. Foreshortening makes limbs shorter, never longer, so short ones cost nothing.
+        beyond; whether it can be a limb at all has twice the tolerance. Foreshortening makes limbs shorter, never
+        longer, so short ones cost nothing.
         """
         longest = np.maximum(scale * self._limb_reach[links.limb], 1.0)
         excess = np.nan_to_num(np.maximum(links.length / longest - 1.0, 0.0), nan=0.0)
-        gain: Floats = links.affinity * np.exp(-0.5 * (excess / self.settings.length_tolerance) ** 2)
+        prior, possible = (np.exp(-0.5 * (excess / (n * self.settings.length_tolerance)) ** 2) for n in (1, 2))
+        gain: Floats = links.affinity * prior - self.settings.missing_limb_cost * (1 - possible)
         return gain
 
     def objective(self) -> float:
@@ -224,7 +227,8 @@ class PersonJointGraph:
 
     def measure(self, which: Bools | None = None) -> None:
         """Tell each person's height, or those of some (P,), from the limbs they hold: the longest for its kind speaks,
-        since foreshortening only shortens; the second longest if there are three, since one of them may be wrong."""
+        since foreshortening only shortens; the second longest if there are three, since one of them may be wrong; of
+        that no more than `height_ratio` times the median, the upper one of two, since more of them may be."""
         if which is None:
             which, self.scales = np.ones(self.num_people, bool), np.full(self.num_people, np.nan)
         self.scales = self.links.measure(self.owner, self.slots, self.scales, which)

@@ -14,9 +14,10 @@ breaks them, until none does:
 
 * People hang together: from each of a person's joints, scored pairs lead to its root. Without this F would gain the
   cost of a person by calling any two fragments one, wherever they are in the picture.
-* The length prior. F measures a person's height from the limbs it holds, so that only its longest limb (for its kind)
+* The length prior. F measures a person's height from the limbs it holds. Mostly only its longest limb (for its kind)
   can be too long, and only beside two others. loss[r, p] is at least what pair p then loses at height t, unless the
-  person holds another limb that asks for more than t or fewer than three in all.
+  person holds another limb that asks for more than t or fewer than three in all. Where it is the median limb that
+  keeps the height low, loss[r, p] is at least that unless the person holds any other limbs than it does now.
 """
 
 from __future__ import annotations
@@ -179,17 +180,22 @@ class Program:
         for number, person in enumerate(people):
             for part in hanging_together(self.graph, person)[1:]:
                 self._hang(self.roots[int(person[0])], part.tolist())
-            self._add_loss(number)
+            self._add_loss(number, int(person[0]))
         return len(self.limits) > before
 
-    def _add_loss(self, person: int) -> None:
+    def _add_loss(self, person: int, root: int) -> None:
         """If one of a person's limbs is too long for it, let it lose as much with every person it could belong to."""
         graph = self.graph
         mine = self.rows[(graph.owner[graph.pairs.own[self.rows]] == person)]
         mine = mine[graph.owner[graph.pairs.other[mine]] == person]
         links, height = graph.pairs.where(mine), graph.scales[person]
         lost = links.affinity - graph.limb_gain(links, np.full(len(mine), height))
+        telling = np.sort(self.heights[mine][np.isfinite(self.heights[mine])])
+        by_median = len(telling) >= 3 and telling[-2] > height
         for n in mine[lost > TOLERANCE / 10]:
+            if by_median:
+                self._lose_among(self.roots[root], int(n), height, mine)
+                continue
             for variables in self.roots.values():
                 if int(n) in variables.pairs:
                     self._lose(variables, int(n), height)
@@ -199,16 +205,28 @@ class Program:
         if (key := (id(variables), long, height)) in self._lost:
             return
         self._lost.add(key)
+        loss, most = self._loss_of(variables, long, height)
+        spared = [column for n, column in variables.pairs.items() if n != long and self.heights[n] > height]
+        terms = [(column, -most) for column in [*spared, variables.few]]
+        self._row([(variables.pairs[long], most), *terms, (loss, -1.0)], 0.0)
+
+    def _lose_among(self, variables: Root, long: int, height: float, mine: Ints) -> None:
+        """Let a long limb lose what it does at a height, unless the person holds other limbs than these."""
+        loss, most = self._loss_of(variables, long, height)
+        telling = {n: column for n, column in variables.pairs.items() if np.isfinite(self.heights[n])}
+        inside = set(mine.tolist()) & set(telling)
+        terms = [(column, most if n in inside else -most) for n, column in telling.items()]
+        self._row([*terms, (loss, -1.0)], most * (len(inside) - 1))
+
+    def _loss_of(self, variables: Root, long: int, height: float) -> tuple[int, float]:
+        """The variable of what a long limb loses, and how much that is at a height."""
         if variables.few < 0:
             self._count_limbs(variables)
         loss = variables.loss.setdefault(long, -1)
         if loss < 0:
             loss = variables.loss[long] = self._variable(-1.0)
         links = self.graph.pairs.where(np.array([long]))
-        most = float((links.affinity - self.graph.limb_gain(links, np.array([height])))[0])
-        spared = [column for n, column in variables.pairs.items() if n != long and self.heights[n] > height]
-        terms = [(column, -most) for column in [*spared, variables.few]]
-        self._row([(variables.pairs[long], most), *terms, (loss, -1.0)], 0.0)
+        return loss, float((links.affinity - self.graph.limb_gain(links, np.array([height])))[0])
 
     def _count_limbs(self, variables: Root) -> None:
         """Tell whether a person shows fewer than three limbs that speak of its height."""

@@ -32,17 +32,22 @@ class Tables(NamedTuple):
 
 def tables(skeleton: Skeleton, settings: Settings) -> Tables:
     """The tables of a skeleton under the settings that they depend on."""
-    return _tables(skeleton, settings.person_cost, settings.missing_limb_cost, settings.length_tolerance)
+    costs = settings.person_cost, settings.missing_limb_cost
+    return _tables(skeleton, *costs, settings.length_tolerance, settings.height_ratio)
 
 
 @lru_cache(maxsize=64)
-def _tables(skeleton: Skeleton, person_cost: float, missing_limb_cost: float, length_tolerance: float) -> Tables:
+def _tables(
+    skeleton: Skeleton, person_cost: float, missing_limb_cost: float, length_tolerance: float, height_ratio: float
+) -> Tables:
     lengths = reach(skeleton).astype(np.float64)
     limbs = skeleton.limb_array
     limb_reach = lengths[limbs[:, 0], limbs[:, 1]]
     lengths.flags.writeable = limb_reach.flags.writeable = False
     order = np.array(sweep_order(skeleton), np.int32)
-    rule = _C.GroupingRule(limbs, lengths, order, branches(skeleton), person_cost, missing_limb_cost, length_tolerance)
+    rule = _C.GroupingRule(
+        limbs, lengths, order, branches(skeleton), person_cost, missing_limb_cost, length_tolerance, height_ratio
+    )
     neighbours = tuple(
         np.array([b if a == joint else a for a, b in skeleton.limbs if joint in (a, b)], np.int64)
         for joint in range(skeleton.num_joints)

@@ -111,7 +111,9 @@ class PlainGraph(PersonJointGraph):
         person, height = person[order], height[order]
         first = np.flatnonzero(np.diff(person, prepend=-1))
         count = np.diff(np.append(first, len(person)))
-        scales[person[first]] = height[first + (count >= 3)]
+        median = height[first + count - 1 - count // 2]
+        most = np.where(count >= 3, self.settings.height_ratio * median, np.inf)
+        scales[person[first]] = np.minimum(height[first + (count >= 3)], most)
         self.scales = scales if which is None else np.where(which, scales, self.scales)
 
     def mergers(self, touched: Bools) -> tuple[Ints, Ints]:

@@ -32,17 +32,20 @@ struct Rule {
     std::vector<int32_t> order;                    // of the sweep
     std::vector<Pattern> patterns;
     std::vector<std::vector<uint64_t>> patterns_with;  // (L,) the patterns in which a limb loses an end, as bits
-    double person_cost = 0, missing_limb_cost = 0, length_tolerance = 1;
+    double person_cost = 0, missing_limb_cost = 0, length_tolerance = 1, height_ratio = 1;
 
     int64_t limb_count() const { return int64_t(limbs.size()); }
 
     // Whether a limb is longer than it should be of somebody of that scale (NaN if unknown), in cells.
     bool is_long(double length, int32_t limb, double scale) const { return length > longest(limb, scale); }
-    // What a limb adds to F when such a person holds both ends: affinity times length prior.
+    // What a limb adds to F when such a person holds both ends: affinity times length prior, and what it costs in so far as
+    // it is too long to be shown at all, for which there is twice the tolerance.
     double limb_gain(double affinity, double length, int32_t limb, double scale) const {
         if (!is_long(length, limb, scale)) return affinity;
-        const double excess = (length / longest(limb, scale) - 1) / length_tolerance;
-        return excess > 9 ? 0 : affinity * std::exp(-0.5 * excess * excess);  // beyond 9 it is less than 1e-17
+        const double excess = (length / longest(limb, scale) - 1) / (2 * length_tolerance);
+        if (excess > 9) return -missing_limb_cost;  // beyond 9 the priors are less than 1e-17
+        const double loose = std::exp(-0.5 * excess * excess), prior = loose * loose * loose * loose;
+        return affinity * prior - missing_limb_cost * (1 - loose);
     }
     double longest(int32_t limb, double scale) const {
         const double length = scale * limb_reach[size_t(limb)];

@@ -220,7 +220,7 @@ void bind_grouping(py::module_& m) {
     py::class_<Rule, std::shared_ptr<Rule>>(m, "GroupingRule")
         .def(py::init(&make_rule), py::arg("limbs").noconvert(), py::arg("reach").noconvert(),
              py::arg("order").noconvert(), py::arg("patterns").noconvert(), py::arg("person_cost"),
-             py::arg("missing_limb_cost"), py::arg("length_tolerance"));
+             py::arg("missing_limb_cost"), py::arg("length_tolerance"), py::arg("height_ratio"));
     py::class_<WholeBody, std::shared_ptr<WholeBody>>(m, "WholeBody")
         .def(py::init(&make_body), py::arg("known").noconvert(), py::arg("mean").noconvert(),
              py::arg("covariance").noconvert());

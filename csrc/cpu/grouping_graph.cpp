@@ -26,11 +26,12 @@ grouping::Pattern pattern_of(const Rule& rule, int64_t index, const bool* exchan
 
 std::shared_ptr<Rule> make_rule(const LimbArray& limbs, const Floats& reach, const LimbArray& order,
                                 const Bools& patterns, double person_cost, double missing_limb_cost,
-                                double length_tolerance) {
+                                double length_tolerance, double height_ratio) {
     check(reach.ndim() == 2 && reach.shape(0) == reach.shape(1), "reach must have shape (K, K)");
     check(limbs.ndim() == 2 && limbs.shape(1) == 2, "limbs must have shape (L, 2)");
     check(patterns.ndim() == 2 && patterns.shape(1) == reach.shape(0), "patterns must have shape (M, K)");
     check(length_tolerance > 0, "length_tolerance must be positive");
+    check(height_ratio >= 1, "height_ratio must be at least 1");
     auto rule = std::make_shared<Rule>();
     const int64_t joints = rule->joints = reach.shape(0);
     check_range<int32_t>("limbs", limbs.data(), limbs.size(), 0, int32_t(joints));
@@ -57,6 +58,7 @@ std::shared_ptr<Rule> make_rule(const LimbArray& limbs, const Floats& reach, con
     rule->person_cost = person_cost;
     rule->missing_limb_cost = missing_limb_cost;
     rule->length_tolerance = length_tolerance;
+    rule->height_ratio = height_ratio;
     return rule;
 }
 

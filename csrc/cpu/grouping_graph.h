@@ -51,7 +51,7 @@ class Graph {
 
 std::shared_ptr<grouping::Rule> make_rule(const LimbArray& limbs, const Floats& reach, const LimbArray& order,
                                           const Bools& patterns, double person_cost, double missing_limb_cost,
-                                          double length_tolerance);
+                                          double length_tolerance, double height_ratio);
 std::unique_ptr<Graph> make_graph(const std::shared_ptr<grouping::Rule>& rule, const Ints& types, const Ints& own,
                                   const Ints& other, const Ints& limb, const Floats& affinity, const Floats& length);
 // The links of one image of what the kernels found.

@@ -17,21 +17,34 @@ void visit_limbs(const Rule& rule, const Links& links, const int32_t* held, Visi
     }
 }
 
-// A person's height by the limbs: the longest for its kind, the second longest of three or more.
+// A person's height by the limbs: the longest for its kind, the second longest of three or more, which counts no more than
+// `ratio` times the median (the upper one of two).
 class Height {
    public:
+    explicit Height(double ratio_) : ratio(ratio_) {}
+
     void add(double length, double reach) {
         const double height = length / reach;
         if (!(height >= 0)) return;  // nobody knows how long it can be
         second = std::max(second, std::min(longest, height));
         longest = std::max(longest, height);
-        ++count;
+        all.push_back(height);
     }
-    double get() const { return count == 0 ? std::numeric_limits<double>::quiet_NaN() : count >= 3 ? second : longest; }
+    double get() {
+        if (all.empty()) return std::numeric_limits<double>::quiet_NaN();
+        if (all.size() < 3) return longest;
+        const auto upper = [&](double height) { return ratio * height >= second; };
+        const auto middle = all.begin() + std::ptrdiff_t(all.size() / 2);
+        if (std::count_if(all.begin(), all.end(), upper) >= all.end() - middle) return second;  // so for nearly everybody
+        std::nth_element(all.begin(), middle, all.end());
+        return ratio * *middle;
+    }
+    void clear() { all.clear(), longest = second = -std::numeric_limits<double>::infinity(); }
 
    private:
+    const double ratio;
     double longest = -std::numeric_limits<double>::infinity(), second = longest;
-    int count = 0;
+    std::vector<double> all;
 };
 
 }  // namespace
@@ -54,8 +67,9 @@ void Within::measure(State& state, const PersonSet& people) {
 }
 
 void Within::tell_heights(State& state, const PersonSet& people) {
+    Height height(rule.height_ratio);
     for (const int32_t person : people.members) {
-        Height height;
+        height.clear();
         shown.visit(size_t(person),
                     [&](size_t number) { height.add(limb(person, number).length, rule.limb_reach[number]); });
         state.scales[size_t(person)] = height.get();
@@ -120,8 +134,9 @@ double Within::worth(const State& state, const double* responses, int64_t person
 }
 
 void measure(const Rule& rule, const Links& links, State& state, const PersonSet& people) {
+    Height height(rule.height_ratio);
     for (const int32_t person : people.members) {
-        Height height;
+        height.clear();
         visit_limbs(rule, links, state.row(person),
                     [&](const Link& link) { height.add(link.length, rule.limb_reach[size_t(link.limb)]); });
         state.scales[size_t(person)] = height.get();

@@ -128,7 +128,9 @@ def slow_objective(graph: PersonJointGraph) -> float:
             if np.isnan(graph.scales[person] * graph.reach[a, b]):  # ... and then nothing is too long
                 longest = np.inf
             excess = max(length / longest - 1, 0)
-            total += affinity * np.exp(-0.5 * (excess / settings.length_tolerance) ** 2)
+            prior = np.exp(-0.5 * (excess / settings.length_tolerance) ** 2)
+            possible = np.exp(-0.5 * (excess / (2 * settings.length_tolerance)) ** 2)
+            total += affinity * prior - settings.missing_limb_cost * (1 - possible)
     return float(total)
 
 

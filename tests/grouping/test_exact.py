@@ -32,6 +32,13 @@ BODY = Skeleton(
     ((1, 0), (1, 2), (0, 3), (0, 2)),
     (0.1,) * 4,
 )
+# Seven limbs, so that more than one may be too long and the median limb tells the height.
+FRAME = Skeleton(
+    "frame",
+    ("left_hip", "right_hip", "left_shoulder", "right_shoulder", "neck"),
+    ((0, 1), (2, 0), (3, 1), (4, 2), (4, 3), (4, 0), (4, 1)),
+    (0.1,) * 5,
+)
 MOST = 7  # candidates that brute force can deal with
 
 
@@ -90,23 +97,27 @@ def test_no_grouping_is_better(graph: PersonJointGraph) -> None:
 
 @settings(max_examples=60)
 @given(
+    skeleton=st.sampled_from([BODY, FRAME]),
     places=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=6, max_size=6),
-    supports=st.lists(st.integers(1, 4), min_size=9, max_size=9),
+    supports=st.lists(st.integers(1, 4), min_size=11, max_size=11),
 )
-@example(places=[(0, 0), (0, 40), (0, 10), (9, 10), (0, 19), (0, 20)], supports=[4] * 9)
-def test_no_grouping_is_better_where_limbs_are_too_long(places: list[tuple[int, int]], supports: list[int]) -> None:
-    """Everything is joined to everything, and far apart: mostly one limb of a person is too long for it."""
-    kinds = [0, 1, 1, 2, 3, 3]
+@example(skeleton=BODY, places=[(0, 0), (0, 40), (0, 10), (9, 10), (0, 19), (0, 20)], supports=[4] * 11)
+@example(skeleton=FRAME, places=[(0, 40), (3, 40), (0, 0), (3, 0), (1, 1), (1, 30)], supports=[4] * 11)
+def test_no_grouping_is_better_where_limbs_are_too_long(
+    skeleton: Skeleton, places: list[tuple[int, int]], supports: list[int]
+) -> None:
+    """Everything is joined to everything, and far apart: mostly one limb of a person, or more, is too long for it."""
+    kinds = [0, 1, 1, 2, 3, 3] if skeleton is BODY else [0, 1, 2, 3, 4, 4]
     points = [(kind, *place, 1.0) for kind, place in zip(kinds, places, strict=True)]
     pairs = [
         (limb, i, j)
-        for limb, (a, b) in enumerate(BODY.limbs)
+        for limb, (a, b) in enumerate(skeleton.limbs)
         for i in range(6)
         for j in range(6)
         if (kinds[i], kinds[j]) == (a, b)
     ]
     affinities = {pair: step / 4 for pair, step in zip(pairs, supports, strict=False)}
-    graph = make_graph(BODY, points, affinities)
+    graph = make_graph(skeleton, points, affinities)
     optimum = group_exactly(graph)
     assert optimum.value == pytest.approx(brute_force(graph), abs=1e-5)
     assert optimum.bound == pytest.approx(optimum.value, abs=1e-5)
@@ -119,7 +130,10 @@ def test_no_limb_is_overlooked_to_make_another_seem_short() -> None:
     graph = make_graph(BODY, points, affinities, typical_affinity=1.0, doubt=0.5, length_tolerance=0.15)
     optimum = group_exactly(graph)
     assert graph.pairs.affinity == pytest.approx([1, 0.25, 1], abs=1e-6)
-    assert optimum.value == pytest.approx(3 + 0.25 + 1 - graph.settings.person_cost, abs=1e-3)
+    excess = 30 / (graph.scales[0] * graph.reach[1, 0]) - 1
+    possible = np.exp(-0.5 * (excess / (2 * graph.settings.length_tolerance)) ** 2)
+    costs = graph.settings.person_cost + graph.settings.missing_limb_cost * (1 - possible)
+    assert optimum.value == pytest.approx(3 + 0.25 + 1 - costs, abs=1e-3)
     assert optimum.value == pytest.approx(brute_force(graph), abs=1e-5)
     assert optimum.bound == pytest.approx(optimum.value, abs=1e-5)
 

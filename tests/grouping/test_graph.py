@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bottomup.grouping import PersonJointGraph
+from bottomup.grouping.twins import PlainGraph
 from bottomup.settings import Settings
+from bottomup.skeleton import Skeleton
 
 SEEDS = st.integers(0, 2**32 - 1)
 NOBODY = np.zeros(0, np.int64)
@@ -91,16 +93,19 @@ def test_a_candidate_that_would_stand_alone_costs_a_person_less_when_taken() -> 
 # -- how long a limb may be ------------------------------------------------------------------------------------------
 
 
-def test_a_limb_within_reach_counts_whole_and_a_longer_one_less() -> None:
+def test_a_limb_within_reach_counts_whole_and_a_longer_one_less_in_the_end_as_missing() -> None:
     reach = elbow_graph().reach[1, 2]
     height = elbow_graph().scales[0]
     assert height == pytest.approx(100)
     tolerance = Settings.length_tolerance
-    shares = (0.1, 1.0, 1 + tolerance, 1 + 2 * tolerance, 2.0)
+    shares = (0.1, 1.0, 1 + tolerance, 1 + 2 * tolerance)
     weights = [elbow_graph(far=share * height * reach).edges(2).weight[0] for share in shares]
     alone = 0.75
-    prior = np.array([1, 1, np.exp(-0.5), np.exp(-2), np.exp(-0.5 / tolerance**2)])
-    assert weights == pytest.approx(1 + prior - alone, abs=1e-4)
+    prior, possible = np.array([1, 1, np.exp(-0.5), np.exp(-2)]), np.array([1, 1, np.exp(-0.125), np.exp(-0.5)])
+    assert weights == pytest.approx(1 + prior - Settings.missing_limb_cost * (1 - possible) - alone, abs=1e-4)
+    assert len(elbow_graph(far=3 * height * reach).edges(2).weight) == 0  # worth less than the joint by itself
+    across = elbow_graph(far=100 * height * reach)
+    assert across.limb_gain(across.pairs, np.full(4, height))[-1] == pytest.approx(-Settings.missing_limb_cost)
 
 
 def test_who_knows_no_height_accepts_any_length() -> None:
@@ -121,6 +126,28 @@ def test_the_height_is_told_by_the_longest_limb_or_of_three_by_the_second() -> N
     graph.slots, graph.owner = np.array([[0, 1, 2, 3, 4]]), np.zeros(5, np.int64)
     graph.measure()
     assert graph.scales == pytest.approx([70], rel=1e-5)
+
+
+def test_two_limbs_that_are_far_too_long_do_not_make_a_giant() -> None:
+    """Of an arm, a leg, a shoulder and a hip, two are somebody else's: the median limb then tells the height."""
+    names = ("left_shoulder", "left_elbow", "left_wrist", "left_hip", "left_knee")
+    skeleton = Skeleton("side", names, ((0, 1), (1, 2), (0, 3), (3, 4), (0, 2)), (0.1,) * 5)
+    heights = np.array([60, 50, 400, 500, 40.0])  # as the limbs tell them
+    lengths = heights * [0.186, 0.146, 0.3, 0.245, 0.332]
+    elbow, wrist = lengths[0], lengths[4]
+    across = (elbow**2 + wrist**2 - lengths[1] ** 2) / (2 * elbow)  # of the triangle of the arm
+    hip = lengths[2]
+    points = [
+        (0, 0, 0, 1), (1, elbow, 0, 1), (2, across, (wrist**2 - across**2) ** 0.5, 1), (3, 0, hip, 1),
+        (4, 0, hip + lengths[3], 1),
+    ]  # fmt: skip
+    graph = make_graph(skeleton, points, {(n, a, b): 1.0 for n, (a, b) in enumerate(skeleton.limbs)})
+    graph.slots, graph.owner = np.array([[0, 1, 2, 3, 4]]), np.zeros(5, np.int64)
+    graph.measure()
+    assert graph.scales == pytest.approx([60 * Settings.height_ratio], rel=1e-5)
+    plain = PlainGraph.of(graph)
+    plain.measure()
+    np.testing.assert_allclose(plain.scales, graph.scales)
 
 
 def test_joints_of_unknown_names_have_no_height() -> None:
