@@ -21,6 +21,9 @@ class Groups {
         for (int32_t piece = first[size_t(number)]; piece != kNone; piece = next[size_t(piece)]) visit(piece);
     }
 
+    int32_t first_of(int32_t number) const { return first[size_t(number)]; }
+    int32_t next_of(int32_t piece) const { return next[size_t(piece)]; }
+
     bool alone(int32_t piece) const {
         return first[size_t(group[size_t(piece)])] == piece && next[size_t(piece)] == kNone;
     }

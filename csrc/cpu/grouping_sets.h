@@ -77,6 +77,13 @@ class Sets {
         pair_words(set, other, [&](size_t mine, size_t theirs) { both |= bits[mine] & others.bits[theirs]; });
         return both != 0;
     }
+    // The first without the members of a third.
+    bool meet_rest(size_t set, const Sets& others, size_t other, const Sets& left_out, size_t third) const {
+        uint64_t both = 0;
+        for (size_t word = 0; word < words; ++word)
+            both |= bits[set * words + word] & others.bits[other * words + word] & ~left_out.bits[third * words + word];
+        return both != 0;
+    }
     bool exceed(size_t set, const Sets& others, size_t other) const {
         uint64_t more = 0;
         pair_words(set, other, [&](size_t mine, size_t theirs) { more |= bits[mine] & ~others.bits[theirs]; });

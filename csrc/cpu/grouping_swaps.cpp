@@ -61,7 +61,7 @@ void Swaps::find_pairs() {
             if (seen[size_t(host)] == piece) continue;
             seen[size_t(host)] = piece;
             const int32_t other = in_stead(piece, host);
-            if (other != kNone && fits(other, home, piece)) add(std::min(piece, other), std::max(piece, other));
+            if (other != kNone && !bars_rest(other, home, piece)) add(std::min(piece, other), std::max(piece, other));
         }
     }
 }
@@ -85,26 +85,18 @@ void Swaps::find_around() {
         });
 }
 
-// The one piece of a group that keeps another from joining it.
+// The one piece of a group that keeps another from joining it. No two pieces of a group share a type.
 int32_t Swaps::in_stead(int32_t piece, int32_t host) const {
     const Pieces& pieces = groups.pieces;
-    int32_t found = kNone;
-    bool single = true;
-    groups.visit(host, [&](int32_t member) {
-        if (!pieces.barred.meet(size_t(piece), pieces.types, size_t(member))) return;
-        single &= found == kNone;
-        found = member;
-    });
-    return single ? found : kNone;
+    int32_t member = groups.first_of(host);
+    while (!pieces.barred.meet(size_t(piece), pieces.types, size_t(member))) member = groups.next_of(member);
+    return bars_rest(piece, host, member) ? kNone : member;
 }
 
-// Whether nothing bars a piece from a group without one of its pieces.
-bool Swaps::fits(int32_t piece, int32_t number, int32_t without) const {
-    bool fit = true;
-    groups.visit(number, [&](int32_t member) {
-        fit &= member == without || !groups.pieces.barred.meet(size_t(piece), groups.pieces.types, size_t(member));
-    });
-    return fit;
+// Whether anything bars a piece from a group without one of its pieces.
+bool Swaps::bars_rest(int32_t piece, int32_t number, int32_t without) const {
+    const Sets& types = groups.pieces.types;
+    return groups.pieces.barred.meet_rest(size_t(piece), groups.types, size_t(number), types, size_t(without));
 }
 
 // What each pair gains. All that may come in a piece's stead are looked at together.

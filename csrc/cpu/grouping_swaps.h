@@ -28,7 +28,7 @@ class Swaps {
     void add(int32_t one, int32_t other);
     void find_around();
     int32_t in_stead(int32_t piece, int32_t host) const;
-    bool fits(int32_t piece, int32_t number, int32_t without) const;
+    bool bars_rest(int32_t piece, int32_t number, int32_t without) const;
     void evaluate();
 
     Groups& groups;
