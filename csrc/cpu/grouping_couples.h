@@ -35,7 +35,8 @@ class CoupleFinder {
     void sort_contacts();
 
     double scale_of(int64_t a, int64_t b) const;
-    bool may_pay(const Contact& contact) const;
+    bool is_open(int32_t first, int32_t second) const;
+    bool may_pay(const Contact& contact, double scale) const;
     void measure(const Contact* from, const Contact* to);
     void choose_pattern(Couple& best);
 

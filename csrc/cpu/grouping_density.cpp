@@ -49,7 +49,11 @@ void Density::fill(const std::vector<Seen>& seen, uint64_t wanted, Table& into) 
     for (size_t r = 0; r < rows; ++r) {
         double* row = into.row(r);
         const double* covariance = from + size_t(axes[r]) * all;
-        for (size_t s = r; s < rows; ++s) row[s] = covariance[axes[s]];
+        for (size_t s = r - r % 2; s < rows; s += 2) {
+            const double* both = covariance + axes[s];
+            const double x = both[0], y = both[1];
+            row[s] = x, row[s + 1] = y;
+        }
         row[rows] = body.mean[size_t(axes[r])] - body.mean[size_t(2 * seen[0].joint) + r % 2];
         row[rows + 1] = 0;
         if (r < known) {

@@ -11,8 +11,10 @@ std::vector<Couple> CoupleFinder::exchanges(const PersonSet& touched) {
     sort_contacts();
     std::vector<Couple> couples;
     for (const Contact *from = contacts.data(), *end = from + contacts.size(), *to; from != end; from = to) {
-        bool may = false;
-        for (to = from; to != end && to->first == from->first && to->second == from->second; ++to) may |= may_pay(*to);
+        const double scale = scale_of(from->first, from->second);
+        bool may = is_open(from->first, from->second);
+        for (to = from; to != end && to->first == from->first && to->second == from->second; ++to)
+            may = may || may_pay(*to, scale);
         if (!may) continue;
         measure(from, to);
         Couple best{from->first, from->second, -1, 0};
@@ -22,19 +24,22 @@ std::vector<Couple> CoupleFinder::exchanges(const PersonSet& touched) {
     return each_once(std::move(couples), state.people());
 }
 
-// Whether F might grow by a limb that comes to show, or by one of either person that is missing: most people in contact
-// have far better limbs of their own. What these add grows with the height that they are judged by.
-bool CoupleFinder::may_pay(const Contact& contact) const {
-    const auto a = size_t(contact.first), b = size_t(contact.second), limb = size_t(contact.limb);
-    if (within.unsure[a] | within.unsure[b] | within.missing.exceed(a, within.touched, b) |
-        within.missing.exceed(b, within.touched, a))
-        return true;
+// Whether F might grow by a limb of either person that is missing, or nobody knows how high they are.
+bool CoupleFinder::is_open(int32_t first, int32_t second) const {
+    const auto a = size_t(first), b = size_t(second);
+    return within.unsure[a] | within.unsure[b] | within.missing.exceed(a, within.touched, b) |
+           within.missing.exceed(b, within.touched, a);
+}
+
+// Whether F might grow by a limb that comes to show: most people in contact have far better limbs of their own. What these
+// add grows with the height that they are judged by.
+bool CoupleFinder::may_pay(const Contact& contact, double scale) const {
+    const auto limb = size_t(contact.limb);
     const auto [from, to] = rule.limbs[limb];
     const int32_t *one = state.row(contact.first), *other = state.row(contact.second);
     // If both have both ends two limbs may come to show, and one of them adds at least half of it.
     const double times = (one[from] | one[to] | other[from] | other[to]) >= 0 ? 2 : 1;
     const double least = within.stay(contact.first, limb) + within.stay(contact.second, limb) - 1e-9;
-    const double scale = scale_of(contact.first, contact.second);
     return times * contact.affinity > least &&
            times * rule.limb_gain(contact.affinity, contact.length, contact.limb, scale) > least;
 }
