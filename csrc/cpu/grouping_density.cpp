@@ -9,6 +9,15 @@ namespace {
 constexpr double kTwoPi = 6.283185307179586;
 constexpr double kSmall = 1e-100;  // determinants below it go on as logarithms, before they are too small for a double
 
+// Takes what two rows say out of two others, by these shares, in so many pairs of columns.
+inline void take_out(const double* __restrict one, const double* __restrict other, std::array<double, 2> of_x,
+                     std::array<double, 2> of_y, size_t pairs, double* __restrict x, double* __restrict y) {
+    for (size_t s = 0; s < 2 * pairs; ++s) {
+        x[s] = (x[s] - of_x[0] * one[s]) - of_x[1] * other[s];
+        y[s] = (y[s] - of_y[0] * one[s]) - of_y[1] * other[s];
+    }
+}
+
 }  // namespace
 
 WholeBody::WholeBody(const std::vector<char>& known, const std::vector<double>& all_means,
@@ -72,7 +81,7 @@ inline double Density::Sums::add(double variance, double w, double y) {
 }
 
 // The first steps of a factorisation C = L D L', on the upper triangle; each takes what one row says out of those below.
-// The rows come in pairs, x and y of a joint, and every other row takes out what both of a pair say at once.
+// The rows come in pairs, x and y of a joint, and what both of a pair say is taken out of another pair at once.
 void Density::eliminate(Table& of, size_t rows, size_t steps, Sums& sums) const {
     const size_t width = of.width;
     for (size_t step = 0; step < steps; step += 2) {
@@ -81,10 +90,9 @@ void Density::eliminate(Table& of, size_t rows, size_t steps, Sums& sums) const 
         const double first = sums.add(one[step], one[rows], one[rows + 1]), share = one[step + 1] * first;
         for (size_t s = step + 1; s < width; ++s) other[s] -= share * one[s];
         const double second = sums.add(other[step + 1], other[rows], other[rows + 1]);
-        for (size_t r = step + 2; r < rows; ++r) {
-            const double mine = one[r] * first, theirs = other[r] * second;
-            double* __restrict below = of.row(r);
-            for (size_t s = r; s < width; ++s) below[s] = (below[s] - mine * one[s]) - theirs * other[s];
+        for (size_t r = step + 2; r < rows; r += 2) {
+            take_out(one + r, other + r, {one[r] * first, other[r] * second}, {one[r + 1] * first, other[r + 1] * second},
+                     (width - r) / 2, of.row(r) + r, of.row(r + 1) + r);
         }
     }
 }
@@ -122,7 +130,7 @@ double Density::with(const std::vector<Seen>& seen) {
     corner.reshape(count);
     for (size_t r = 0; r < count; ++r) {
         double* row = corner.row(r);
-        for (size_t s = r; s < count; ++s) {
+        for (size_t s = r - r % 2; s < count; ++s) {
             const auto [upper, later] = std::minmax(rows[r], rows[s]);
             row[s] = table.row(upper)[later];
         }
