@@ -11,7 +11,10 @@ from bottomup.benchmarks.sweeps import Row
 from bottomup.decoder import STEPS
 
 _KERNELS = ("people", "map", "candidates", "pairs", "copy", "peaks", "p95", "x copy", "limbs", "p95 ", "x copy ")
-_KERNELS_NOTE = "\nMedian milliseconds; x copy: in multiples of copying the maps that the kernel reads, same rounds."
+_KERNELS_NOTE = (
+    "\nMedian milliseconds; copy: all fields; x copy: in multiples of copying only the maps that the kernel reads, in "
+    "the same rounds."
+)
 _GPU_NOTE = (
     "\nMedian milliseconds of device time; copy: all fields, within the GPU; wall: the call from outside. Bandwidth: "
     "bytes of the heatmaps over the time of detect, as a share of the bytes read and written over the time of a copy."
@@ -19,7 +22,10 @@ _GPU_NOTE = (
 _STEPS = (*STEPS[:-1], "results")  # "people" is how many there are
 _DECODE: tuple[str, ...] = ("people", "map", "found", "copy", *_STEPS, "total", "p95", "x copy")
 _MEMORY: tuple[str, ...] = ("MB", "process MB")
-_DECODE_NOTE = "\nMedian milliseconds; x copy: in multiples of copying all fields into warm memory, same rounds."
+_DECODE_NOTE = (
+    "\nMedian milliseconds; x copy: in multiples of copying all fields into warm memory, same rounds. Found: fragments "
+    "of hidden people too, which `person_threshold` leaves out."
+)
 _MEMORY_NOTE = "\nMB: what NumPy and Python hold at the peak beyond the fields; process MB: growth of a process's peak."
 _ACCURACY = ("images", "AP", "swapped", "mixed limbs", "missed", "invented", "ms", "p95")
 _ACCURACY_NOTE = (

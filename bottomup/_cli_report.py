@@ -36,7 +36,8 @@ def print_table(
     footer: str = "",
     numbers: Collection[str] = ("people", "best score"),
 ) -> None:
-    """A table at a terminal; behind a pipe a line of column names and a line for each row, with tabs between.
+    """A table at a terminal; behind a pipe a line of column names and a line for each row, with tabs between, and what
+    is to be said of them on stderr.
 
     Columns named in `numbers` are aligned to the right.
     """
@@ -44,6 +45,8 @@ def print_table(
     if not console.is_terminal:
         for row in [columns, *rows]:
             print("\t".join(" ".join(cell.split()) for cell in row))
+        if footer:
+            Console(stderr=True, highlight=False, soft_wrap=True).print(footer)
         return
     table = Table(show_edge=False, pad_edge=False)
     for column in columns:

@@ -237,7 +237,7 @@ class People:
         return np.nan_to_num(self.keypoints.astype(np.float64))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Person:
     """One of the `People`.
 
@@ -268,6 +268,12 @@ class Person:
         """(x, y, score) of a joint by name, for example `person["nose"]`; ValueError lists the joints there are."""
         k = self.skeleton.index(joint)
         return float(self.keypoints[k, 0]), float(self.keypoints[k, 1]), float(self.keypoint_scores[k])
+
+    def __repr__(self) -> str:
+        seen = int((self.keypoint_scores > 0).sum())
+        box = ", ".join(f"{side:.0f}" for side in self.box)
+        joints = f"joints {seen} of {len(self.keypoints)}"
+        return f"Person({self.skeleton.name}, score {self.score:.2f}, {joints}, box [{box}])"
 
     def as_people(self) -> People:
         """People of this one."""

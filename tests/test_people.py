@@ -246,3 +246,10 @@ def test_conversion_to_a_skeleton_without_a_common_joint_is_an_error() -> None:
     message = "skeleton must share joints with 'coco17' but 'horse' has only withers, croup"
     with pytest.raises(ValueError, match=message):
         People.empty(COCO_17).convert(horse)
+
+
+def test_a_person_says_what_it_is_in_a_line() -> None:
+    keypoints, scores = np.full((1, 17, 2), np.nan), np.zeros((1, 17))
+    keypoints[0, :2], scores[0, :2] = [(10.2, 20), (30, 44)], 0.5
+    (person,) = People(COCO_17, keypoints, scores, np.array([0.625]))
+    assert repr(person) == "Person(coco17, score 0.62, joints 2 of 17, box [10, 20, 30, 44])"

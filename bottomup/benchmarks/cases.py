@@ -54,6 +54,8 @@ class Case:
         for name, least in (("people", 0), ("height", 1), ("width", 1), ("stride", 1), ("batch", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least} but is {getattr(self, name)}")
+        if not 0 <= self.crowd_index <= 1:
+            raise ValueError(f"crowd_index must be from 0 to 1 but is {self.crowd_index}")
         if self.dtype not in _DTYPES:
             raise ValueError(f"dtype must be float32 or float16 but is {self.dtype!r}")
         get_skeleton(self.skeleton)

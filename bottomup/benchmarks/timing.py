@@ -74,6 +74,8 @@ def interleave(
     """
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1 but is {repeats}")
+    if not seconds >= 0:
+        raise ValueError(f"seconds must be at least 0 but is {seconds}")
     if warmup < 0:
         raise ValueError(f"warmup must be at least 0 but is {warmup}")
     names = list(tasks)

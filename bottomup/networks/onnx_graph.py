@@ -23,9 +23,10 @@ def export_onnx(network: FieldNetwork, path: str | Path) -> None:
     Sides must be multiples of the `alignment` in the file's metadata, where `skeleton` and `stride` are as well.
     Raises ImportError if the package `onnx` is not installed.
     """
-    import onnx
+    model = onnx_model(network)
+    import onnx  # which is there, or that would have failed
 
-    onnx.save(onnx_model(network), str(path))
+    onnx.save(model, str(path))
 
 
 def onnx_model(network: FieldNetwork) -> Any:

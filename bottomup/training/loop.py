@@ -75,6 +75,8 @@ def train_at(
     if not place.is_first:
         say = _say_nothing
         place.wait()  # for the teacher's maps
+    if not Path(config.data).exists():
+        raise FileNotFoundError(f"data must be a folder but there is no {config.data}")
     out.mkdir(parents=True, exist_ok=True)
     config = dataclasses.replace(config, data=str(unpack(Path(config.data))))
     sets = load_sets(config, say) if sets is None else sets

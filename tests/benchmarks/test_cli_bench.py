@@ -110,6 +110,8 @@ def test_end_to_end_compares_few_and_many(tmp_path: Path) -> None:
         (["crowd", "--photos", "."], "--photos must come with the --annotations that say who is in them"),
         (["crowd", "--annotations", "nowhere.json"], "nowhere.json"),
         (["kernels", "--repeats", "0", "--people", "1"], "repeats must be at least 1 but is 0"),
+        (["decode", "--seconds", "-2", "--people", "1"], "seconds must be at least 0 but is -2.0"),
+        (["decode", "--crowd-index", "3", "--people", "1"], "crowd_index must be from 0 to 1 but is 3.0"),
     ],
 )
 def test_wrong_options_are_told_in_a_sentence(arguments: list[str], message: str) -> None:

@@ -191,6 +191,14 @@ def test_a_missing_package_is_named(
         load_backend(weights, device="cpu", backend=backend)
 
 
+def test_exporting_names_the_missing_package_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ImportError, match=r'needs the package onnx: pip install "bottomup\[onnx\]"'):
+        export_onnx(FieldNetwork(CONFIGS["pyramid"]), tmp_path / "network.onnx")
+
+
 def test_damaged_weights_are_refused_by_every_backend(weights: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(weights.read_bytes()[:-100])

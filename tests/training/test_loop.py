@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from bottomup.networks.field_network import load_network
-from bottomup.training import TrainConfig, loop, train
+from bottomup.training import Source, TrainConfig, loop, train
 from bottomup.training.crops import CropMaker
 from bottomup.training.examples import read_source
 from bottomup.training.loop import load_sets
@@ -153,3 +153,11 @@ def test_the_loss_of_a_perfect_answer_is_nothing_and_masked_cells_do_not_count()
     masked = field_loss([(wrong_logits, wrong_pafs)], heatmaps, pafs, weights, 4.0)
     assert masked[0].item() == pytest.approx(0, abs=1e-4)
     assert masked[1].item() == 0
+
+
+def test_data_that_are_not_there_are_an_error_before_anything_else(tmp_path: Path) -> None:
+    places = {"data": str(tmp_path / "nowhere"), "out": str(tmp_path / "out")}
+    config = TrainConfig(sources=(Source("figures"),), teacher="teacher.xml", **places)
+    with pytest.raises(FileNotFoundError, match=r"data must be a folder but there is no .*nowhere"):
+        train(config)
+    assert not (tmp_path / "out").exists()
