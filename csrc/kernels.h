@@ -68,8 +68,10 @@ struct LimbEnds {
 // What the host does before and after the traces of an image, wherever its fields are.
 std::vector<TraceStart> plan_traces(const CandidateView& candidates, const PairView& pairs, const int32_t* limbs,
                                     int64_t image, const TraceRule& rule);
-void collect_ends(const CandidateView& candidates, const int32_t* limbs, int64_t image, const TraceRule& rule,
-                  const std::vector<TraceStart>& starts, const std::vector<Trace>& traces, LimbEnds& ends);
+// Of the fields only the size matters.
+void collect_ends(const FieldView& pafs, const CandidateView& candidates, const int32_t* limbs, int64_t image,
+                  const TraceRule& rule, const std::vector<TraceStart>& starts, const std::vector<Trace>& traces,
+                  LimbEnds& ends);
 
 // Candidates and pairs together with those of `ends`, in the order that they had; see insert_ends in
 // bottomup/kernels/traces.py.

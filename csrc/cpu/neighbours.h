@@ -41,6 +41,20 @@ public:
         return {x_.data(), y_.data(), reach, squares, loose_squares, size_, cells()};
     }
 
+    // Whether `holds` is true of the place of a candidate near a point: of all that are up to `distance` away, maybe of more.
+    template <class Holds>
+    bool any_near(float x, float y, float distance, Holds holds) const {
+        const Cells grid = cells();
+        const int64_t left = column_of(grid, x - distance), right = column_of(grid, x + distance);
+        const int64_t bottom = band_of(grid, y + distance);
+        for (int64_t band = band_of(grid, y - distance); band <= bottom; ++band) {
+            const int64_t cell = band * columns_ + left, end = ends_[size_t(band * columns_ + right)];
+            for (int64_t place = cell > 0 ? ends_[size_t(cell - 1)] : 0; place < end; ++place)
+                if (holds(place)) return true;
+        }
+        return false;
+    }
+
 private:
     // A band holds about as many points as are looked at together, or more. Narrower ones would only be more in number.
     static constexpr int64_t kFewestRows = 32, kFewestPoints = 32, kColumns = 8;

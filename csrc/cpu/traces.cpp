@@ -5,7 +5,7 @@
 
 #include "../kernels.h"
 #include "../traces.h"
-#include "parallel.h"
+#include "neighbours.h"
 
 namespace bottomup {
 namespace {
@@ -24,9 +24,7 @@ float typical_extent(const CandidateView& candidates, int64_t begin, int64_t end
     return *middle;
 }
 
-float squared_distance(const float* a, float x, float y) {
-    return (a[0] - x) * (a[0] - x) + (a[1] - y) * (a[1] - y);
-}
+float squared(float value) { return value * value; }
 
 // The joints of one image at which traces end, as they are found; `weight` is what their traces' supports sum up to.
 struct NewJoints {
@@ -59,8 +57,9 @@ std::vector<TraceStart> plan_traces(const CandidateView& candidates, const PairV
     return starts;
 }
 
-void collect_ends(const CandidateView& candidates, const int32_t* limbs, int64_t image, const TraceRule& rule,
-                  const std::vector<TraceStart>& starts, const std::vector<Trace>& traces, LimbEnds& ends) {
+void collect_ends(const FieldView& pafs, const CandidateView& candidates, const int32_t* limbs, int64_t image,
+                  const TraceRule& rule, const std::vector<TraceStart>& starts, const std::vector<Trace>& traces,
+                  LimbEnds& ends) {
     const int64_t* offsets = candidates.offsets + image * candidates.joints;
     const float unit = typical_extent(candidates, offsets[0], offsets[candidates.joints], rule.response);
     const float typical = rule.typical[image];
@@ -70,6 +69,9 @@ void collect_ends(const CandidateView& candidates, const int32_t* limbs, int64_t
         size_t joint, start;
     };
     std::vector<Member> members;
+    std::vector<cpu::Neighbours> types;
+    for (int64_t type = 0; type < candidates.joints; ++type)
+        types.emplace_back(candidates.xy, offsets[type], offsets[type + 1], pafs.height, pafs.width);
     std::vector<std::vector<size_t>> of_type(static_cast<size_t>(candidates.joints));
     for (size_t n = 0; n < starts.size(); ++n) {
         const Trace& trace = traces[n];
@@ -81,12 +83,13 @@ void collect_ends(const CandidateView& candidates, const int32_t* limbs, int64_t
         const float back = length > 0 ? std::min(kOvershoot * unit / length, 1.0f) : 0;
         const float x = trace.x - back * dx, y = trace.y - back * dy;
         const int32_t type = limbs[2 * starts[n].limb + 1 - starts[n].end];
-        bool taken = false;
-        for (int64_t i = offsets[type]; i < offsets[type + 1] && !taken; ++i) {
-            const float near = candidates.scores[i] >= rule.response ? clear : clear / 2;
-            taken = squared_distance(candidates.xy + 2 * i, x, y) < near * near;
-        }
-        if (taken) continue;
+        const cpu::Neighbours& others = types[size_t(type)];
+        // A cell more, since lengths are rounded.
+        if (others.any_near(x, y, clear + 1.0f, [&](int64_t place) {
+                const float near = candidates.scores[others.number(place)] >= rule.response ? clear : clear / 2;
+                return squared(others.x(place) - x) + squared(others.y(place) - y) < near * near;
+            }))
+            continue;
         size_t joint = found.type.size();
         for (const size_t other : of_type[size_t(type)]) {
             const double ox = found.x[other] / found.weight[other] - x, oy = found.y[other] / found.weight[other] - y;
@@ -127,35 +130,42 @@ void collect_ends(const CandidateView& candidates, const int32_t* limbs, int64_t
 namespace cpu {
 namespace {
 
+// Follows a limb from some of its joints. Walks go side by side, a step of each at a time: a step has to wait for the one
+// before it, but not for those of others.
 template <class T>
-void follow(const FieldView& pafs, int64_t image, const CandidateView& candidates,
-            const std::vector<TraceStart>& starts, const TraceRule& rule, std::vector<Trace>& traces) {
-    const float threshold = std::max(rule.sample * rule.typical[image], rule.sample_threshold);
-    // Side by side, a step of each at a time: a step has to wait for the one before it, but not for those of others.
-    std::vector<Walk> walks(starts.size());
-    std::vector<int32_t> going(starts.size());
-    std::iota(going.begin(), going.end(), 0);
-    const auto walk_along = [&](size_t n, auto step) {
-        const TraceStart& start = starts[n];
-        const Plane<T> paf_x(pafs, image, 2 * start.limb), paf_y(pafs, image, 2 * start.limb + 1);
-        return step(paf_x, paf_y, candidates.xy + 2 * start.candidate, start.end == 0 ? 1.0f : -1.0f, walks[n]);
-    };
-    for (size_t n = 0; n < starts.size(); ++n) {
-        walk_along(n, [&](const auto& paf_x, const auto& paf_y, const float* from, float sign, Walk& walk) {
-            walk = start_walk(paf_x, paf_y, pafs.height, pafs.width, from[0], from[1], sign);
-        });
+void follow_limb(const FieldView& pafs, int64_t image, int32_t limb, const CandidateView& candidates, const TraceStart* starts,
+                 size_t count, float threshold, int max_steps, std::vector<Walk>& walks, Trace* traces) {
+    const Plane<T> paf_x(pafs, image, 2 * limb), paf_y(pafs, image, 2 * limb + 1);
+    const auto sign = [&](size_t n) { return starts[n].end == 0 ? 1.0f : -1.0f; };
+    walks.clear();
+    for (size_t n = 0; n < count; ++n) {
+        const float* const from = candidates.xy + 2 * starts[n].candidate;
+        walks.push_back(start_walk(paf_x, paf_y, pafs.height, pafs.width, from[0], from[1], sign(n)));
     }
+    std::vector<int32_t> going(count);
+    std::iota(going.begin(), going.end(), 0);
     while (!going.empty()) {
         size_t left = 0;
         for (const int32_t n : going) {
             going[left] = n;
-            left += walk_along(size_t(n), [&](const auto& paf_x, const auto& paf_y, const float*, float sign, Walk& walk) {
-                return walk_on(paf_x, paf_y, pafs.height, pafs.width, sign, threshold, rule.max_steps, &walk);
-            });
+            left += walk_on(paf_x, paf_y, pafs.height, pafs.width, sign(size_t(n)), threshold, max_steps, &walks[size_t(n)]);
         }
         going.resize(left);
     }
-    for (size_t n = 0; n < starts.size(); ++n) traces[n] = finish_walk(walks[n]);
+    for (size_t n = 0; n < count; ++n) traces[n] = finish_walk(walks[n]);
+}
+
+// Limb by limb, so that what a limb's field shows about its joints stays in the nearer caches.
+template <class T>
+void follow(const FieldView& pafs, int64_t image, const CandidateView& candidates, const std::vector<TraceStart>& starts,
+            const TraceRule& rule, std::vector<Trace>& traces) {
+    const float threshold = std::max(rule.sample * rule.typical[image], rule.sample_threshold);
+    std::vector<Walk> walks;
+    for (size_t begin = 0, end = 0; begin < starts.size(); begin = end) {
+        while (end < starts.size() && starts[end].limb == starts[begin].limb) ++end;
+        follow_limb<T>(pafs, image, starts[begin].limb, candidates, &starts[begin], end - begin, threshold, rule.max_steps, walks,
+                       &traces[begin]);
+    }
 }
 
 }  // namespace
@@ -175,7 +185,7 @@ LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, con
             ends.non_finite = {image, 2 * starts[n].limb, -1, -1};
             return ends;
         }
-        collect_ends(candidates, limbs, image, rule, starts, traces, ends);
+        collect_ends(pafs, candidates, limbs, image, rule, starts, traces, ends);
     }
     return ends;
 }

@@ -76,7 +76,7 @@ LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, con
             ends.non_finite = {image, 2 * own[n].limb, -1, -1};
             return ends;
         }
-        if (!own.empty()) collect_ends(candidates, limbs, image, rule, own, traces, ends);
+        if (!own.empty()) collect_ends(pafs, candidates, limbs, image, rule, own, traces, ends);
     }
     return ends;
 }
