@@ -75,7 +75,7 @@ void LimbScan<T>::look_at(const Ring& ring) {
 template <class T>
 void LimbScan<T>::take_planes() {
     planes_.x = nullptr;
-    if (width_ < 2 || height_ > kMappedSide || width_ > kMappedSide || crowd_.rule.max_samples > kMostMappedSamples) return;
+    if (height_ < 2 || width_ < 2 || height_ > kMappedSide || width_ > kMappedSide || crowd_.rule.max_samples > kMostMappedSamples) return;
     const int64_t stride = plane_x_.stride_row / int64_t(sizeof(float));
     if (std::is_same_v<T, float> && plane_x_.stride_column == int64_t(sizeof(float)) && stride >= 0 &&
         stride * height_ < INT32_MAX && plane_x_.stride_row % int64_t(sizeof(float)) == 0) {

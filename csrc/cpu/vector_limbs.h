@@ -8,59 +8,91 @@
 namespace bottomup::cpu {
 namespace {
 
-// Two cells side by side at places of a channel. Gathering them is slow on most processors.
-void load_two(const float* plane, const int32_t* at, float* BOTTOMUP_RESTRICT left, float* BOTTOMUP_RESTRICT right) {
-#if defined(__AVX2__) || defined(__SSE2__) || defined(_M_X64)
+// Of Floats::kCount places the cells to the left and to the right, in their own row and in the next one.
+struct Corners {
+    Floats top_left, top_right, bottom_left, bottom_right;
+};
+
+// Two cells at a time: gathering them one by one is slow on most processors.
+void load_corners(const LimbPlanes& planes, const int32_t* at, Corners& x, Corners& y) {
+#if defined(__SSE2__) || defined(_M_X64)
+    const float *const x_top = planes.x, *const x_bottom = planes.x + planes.stride;
+    const float *const y_top = planes.y, *const y_bottom = planes.y + planes.stride;
+    const auto two = [](const float* first, const float* second) {
+        const __m128 low = _mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(first)));
+        return _mm_loadh_pi(low, reinterpret_cast<const __m64*>(second));
+    };
+    struct Cells {
+        __m128 x_top, x_bottom, y_top, y_bottom;
+    };
     const auto cells = [=](int i) {
-        const __m128 first = _mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(plane + at[i])));
-        return _mm_loadh_pi(first, reinterpret_cast<const __m64*>(plane + at[i + 1]));
+        const int64_t a = at[i], b = at[i + 1];
+        return Cells{two(x_top + a, x_top + b), two(x_bottom + a, x_bottom + b), two(y_top + a, y_top + b),
+                     two(y_bottom + a, y_bottom + b)};
+    };
+#if defined(__AVX2__)
+    struct WideCells {
+        __m256 x_top, x_bottom, y_top, y_bottom;
+    };
+    const auto both = [=](int i) {
+        const auto join = [](__m128 a, __m128 b) { return _mm256_insertf128_ps(_mm256_castps128_ps256(a), b, 1); };
+        const Cells a = cells(i), b = cells(i + 4);
+        return WideCells{join(a.x_top, b.x_top), join(a.x_bottom, b.x_bottom), join(a.y_top, b.y_top),
+                         join(a.y_bottom, b.y_bottom)};
     };
 #endif
-#if defined(__AVX512F__) || defined(__AVX2__)
-    const auto both = [=](int i) { return _mm256_insertf128_ps(_mm256_castps128_ps256(cells(i)), cells(i + 4), 1); };
-#endif
 #if defined(__AVX512F__)
-    const auto four = [=](int i) { return _mm512_insertf32x8(_mm512_castps256_ps512(both(i)), both(i + 8), 1); };
-    for (int i = 0; i < kSlots; i += 16) {
-        const __m512 a = four(i), b = four(i + 2);
-        _mm512_store_ps(left + i, _mm512_shuffle_ps(a, b, 0x88));
-        _mm512_store_ps(right + i, _mm512_shuffle_ps(a, b, 0xdd));
-    }
+    struct WidestCells {
+        __m512 x_top, x_bottom, y_top, y_bottom;
+    };
+    const auto four = [=](int i) {
+        const auto join = [](__m256 a, __m256 b) { return _mm512_insertf32x8(_mm512_castps256_ps512(a), b, 1); };
+        const WideCells a = both(i), b = both(i + 8);
+        return WidestCells{join(a.x_top, b.x_top), join(a.x_bottom, b.x_bottom), join(a.y_top, b.y_top),
+                           join(a.y_bottom, b.y_bottom)};
+    };
+    const auto a = four(0), b = four(2);
+    const auto left = [](__m512 first, __m512 second) { return Floats{_mm512_shuffle_ps(first, second, 0x88)}; };
+    const auto right = [](__m512 first, __m512 second) { return Floats{_mm512_shuffle_ps(first, second, 0xdd)}; };
 #elif defined(__AVX2__)
-    for (int i = 0; i < kSlots; i += 8) {
-        const __m256 a = both(i), b = both(i + 2);
-        _mm256_store_ps(left + i, _mm256_shuffle_ps(a, b, 0x88));
-        _mm256_store_ps(right + i, _mm256_shuffle_ps(a, b, 0xdd));
-    }
-#elif defined(__SSE2__) || defined(_M_X64)
-    for (int i = 0; i < kSlots; i += 4) {
-        const __m128 a = cells(i), b = cells(i + 2);
-        _mm_store_ps(left + i, _mm_shuffle_ps(a, b, 0x88));
-        _mm_store_ps(right + i, _mm_shuffle_ps(a, b, 0xdd));
-    }
+    const auto a = both(0), b = both(2);
+    const auto left = [](__m256 first, __m256 second) { return Floats{_mm256_shuffle_ps(first, second, 0x88)}; };
+    const auto right = [](__m256 first, __m256 second) { return Floats{_mm256_shuffle_ps(first, second, 0xdd)}; };
 #else
-    for (int i = 0; i < kSlots; ++i) left[i] = plane[at[i]], right[i] = plane[at[i] + 1];
+    const auto a = cells(0), b = cells(2);
+    const auto left = [](__m128 first, __m128 second) { return Floats{_mm_shuffle_ps(first, second, 0x88)}; };
+    const auto right = [](__m128 first, __m128 second) { return Floats{_mm_shuffle_ps(first, second, 0xdd)}; };
+#endif
+    x = {left(a.x_top, b.x_top), right(a.x_top, b.x_top), left(a.x_bottom, b.x_bottom), right(a.x_bottom, b.x_bottom)};
+    y = {left(a.y_top, b.y_top), right(a.y_top, b.y_top), left(a.y_bottom, b.y_bottom), right(a.y_bottom, b.y_bottom)};
+#else
+    const auto corners = [&](const float* plane) {
+        float values[4][Floats::kCount];
+        for (int i = 0; i < Floats::kCount; ++i) {
+            const float* const cell = plane + at[i];
+            values[0][i] = cell[0], values[1][i] = cell[1];
+            values[2][i] = cell[planes.stride], values[3][i] = cell[planes.stride + 1];
+        }
+        return Corners{Floats::load(values[0]), Floats::load(values[1]), Floats::load(values[2]), Floats::load(values[3])};
+    };
+    x = corners(planes.x), y = corners(planes.y);
 #endif
 }
 
-struct Corners {
-    alignas(64) float top_left[kSlots], top_right[kSlots], bottom_left[kSlots], bottom_right[kSlots];
-};
-
 Floats between(Floats first, Floats second, Floats fraction) { return first + fraction * (second - first); }
 
-// As bilinear(). In the last column there is no cell to the right: then the corners on both sides are the right ones.
-Floats blend(const Corners& corners, int slot, Mask at_edge, Floats fx, Floats fy) {
-    const Floats top_right = Floats::load(corners.top_right + slot), bottom_right = Floats::load(corners.bottom_right + slot);
-    const Floats top_left = where(at_edge, top_right, Floats::load(corners.top_left + slot));
-    const Floats bottom_left = where(at_edge, bottom_right, Floats::load(corners.bottom_left + slot));
-    return between(between(top_left, top_right, fx), between(bottom_left, bottom_right, fx), fy);
+// As bilinear(). Beyond the last column and row there is no cell: there the corners are those of the column and row before,
+// and on both sides the latter ones count.
+Floats blend(const Corners& corners, Mask at_right, Mask at_bottom, Floats fx, Floats fy) {
+    const Floats top = between(where(at_right, corners.top_right, corners.top_left), corners.top_right, fx);
+    const Floats bottom = between(where(at_right, corners.bottom_right, corners.bottom_left), corners.bottom_right, fx);
+    return between(where(at_bottom, bottom, top), bottom, fy);
 }
 
 // Where the samples of a chunk lie.
 struct Taps {
-    alignas(64) float fx[kSlots], fy[kSlots], at_edge[kSlots];
-    alignas(64) int32_t above[kSlots], below[kSlots];
+    alignas(64) float fx[kSlots], fy[kSlots], at_right[kSlots], at_bottom[kSlots];
+    alignas(64) int32_t cell[kSlots];  // the upper left one
 };
 
 void place_taps(const LimbPlanes& planes, int seen, const PairColumns& pairs, const Lanes& lanes, Taps& to) {
@@ -76,9 +108,8 @@ void place_taps(const LimbPlanes& planes, int seen, const PairColumns& pairs, co
             const float y = clamped(pairs.y0[i] + t * pairs.dy[i], edge_y);
             const int32_t column = int32_t(x), row = int32_t(y);
             taps->fx[slot] = x - float(column), taps->fy[slot] = y - float(row);
-            taps->at_edge[slot] = column == last ? 1.0f : 0.0f;
-            taps->above[slot] = row * stride + column - int32_t(column == last);
-            taps->below[slot] = taps->above[slot] + (row < last_row ? stride : 0);
+            taps->at_right[slot] = column == last ? 1.0f : 0.0f, taps->at_bottom[slot] = row == last_row ? 1.0f : 0.0f;
+            taps->cell[slot] = row * stride + column - int32_t(column == last) - (row == last_row ? stride : 0);
         }
     }
 }
@@ -86,10 +117,7 @@ void place_taps(const LimbPlanes& planes, int seen, const PairColumns& pairs, co
 // Looks at kChunk samples after those that were seen, as score_pair orders them.
 void add_samples(const LimbPlanes& planes, float sample_threshold, int seen, const PairColumns& pairs, Lanes& lanes) {
     Taps taps;
-    Corners x, y;
     place_taps(planes, seen, pairs, lanes, taps);
-    load_two(planes.x, taps.above, x.top_left, x.top_right), load_two(planes.x, taps.below, x.bottom_left, x.bottom_right);
-    load_two(planes.y, taps.above, y.top_left, y.top_right), load_two(planes.y, taps.below, y.bottom_left, y.bottom_right);
     const Floats zero = Floats::all(0.0f), one = Floats::all(1.0f), threshold = Floats::all(sample_threshold);
     for (int i = 0; i < kLanes; i += Floats::kCount) {
         const Floats ux = Floats::load(lanes.ux + i), uy = Floats::load(lanes.uy + i);
@@ -99,9 +127,12 @@ void add_samples(const LimbPlanes& planes, float sample_threshold, int seen, con
         Floats sum = Floats::load(lanes.sum + i), energies = Floats::load(lanes.energies + i);
         for (int sample = 0; sample < kChunk; ++sample) {
             const int slot = sample * kLanes + i;
-            const Mask at_edge = Floats::load(taps.at_edge + slot) > zero;
+            const Mask at_right = Floats::load(taps.at_right + slot) > zero;
+            const Mask at_bottom = Floats::load(taps.at_bottom + slot) > zero;
             const Floats fx = Floats::load(taps.fx + slot), fy = Floats::load(taps.fy + slot);
-            const Floats vx = blend(x, slot, at_edge, fx, fy), vy = blend(y, slot, at_edge, fx, fy);
+            Corners x, y;
+            load_corners(planes, taps.cell + slot, x, y);
+            const Floats vx = blend(x, at_right, at_bottom, fx, fy), vy = blend(y, at_right, at_bottom, fx, fy);
             const Floats energy = vx * vx + vy * vy, component = vx * ux + vy * uy;
             const Floats along = where(one > directed, directed * component + (one - directed) * sqrt(energy), component);
             // What comes after a lane is decided does not count any more.
