@@ -65,25 +65,19 @@ void CoupleFinder::find_around(const PersonSet& touched) {
         }
 }
 
-// Those of the same two people side by side, otherwise in their order.
+// Those of the same two people side by side, otherwise in their order: by the second, then by the first.
 void CoupleFinder::sort_contacts() {
-    start.assign(size_t(state.people()) + 1, 0);
-    for (size_t n = 0; n < count; ++n) ++start[size_t(found[n].first) + 1];
-    for (size_t person = 1; person < start.size(); ++person) start[person] += start[person - 1];
-    contacts.resize(count);
-    for (size_t n = 0; n < count; ++n) contacts[size_t(start[size_t(found[n].first)]++)] = found[n];
-    // By now each person's end where they should begin; few have more than some.
-    auto from = contacts.begin();
-    for (int64_t person = 0; person < state.people(); ++person) {
-        const auto to = contacts.begin() + start[size_t(person)];
-        for (auto next = from; next < to; ++next) {
-            auto place = next;
-            const Contact one = *next;
-            for (; place > from && (place - 1)->second > one.second; --place) *place = *(place - 1);
-            *place = one;
-        }
-        from = to;
+    const auto people = size_t(state.people());
+    by_first.assign(people, 0), by_second.assign(people, 0);
+    for (size_t n = 0; n < count; ++n) ++by_first[size_t(found[n].first)], ++by_second[size_t(found[n].second)];
+    int32_t first = 0, second = 0;
+    for (size_t person = 0; person < people; ++person) {  // from numbers to places
+        first += std::exchange(by_first[person], first);
+        second += std::exchange(by_second[person], second);
     }
+    order.resize(count), contacts.resize(count);
+    for (size_t n = 0; n < count; ++n) order[size_t(by_second[size_t(found[n].second)]++)] = int32_t(n);
+    for (const int32_t n : order) contacts[size_t(by_first[size_t(found[size_t(n)].first)]++)] = found[size_t(n)];
 }
 
 std::vector<Couple> CoupleFinder::mergers(const PersonSet& touched) {

@@ -47,7 +47,7 @@ class CoupleFinder {
     std::vector<Contact> found;  // so many first ones; there is room for more
     size_t count = 0;
     std::vector<Contact> contacts;  // the same, sorted
-    std::vector<int32_t> start;     // of each person's contacts
+    std::vector<int32_t> by_first, by_second, order;  // places to sort them by
     std::vector<char> flags;        // of each person, after nobody
     std::vector<int32_t> surplus;   // (K,) of how many more joints of a type the first of two people has
     std::vector<double> change;     // (L,) what F gains by each limb that loses one end to the other person
