@@ -38,12 +38,20 @@ void CoupleFinder::find_contacts(const PersonSet& touched) {
 void CoupleFinder::find_among_all(const PersonSet& touched) {
     flags.assign(size_t(state.people()) + 1, false);  // whether each is touched; the first for nobody, -1
     for (const int32_t person : touched.members) flags[size_t(person) + 1] = true;
-    if (found.size() <= links.pairs.size()) found.resize(links.pairs.size() + 1);
+    const auto pairs = int32_t(links.pairs.size());
+    if (order.size() <= links.pairs.size()) order.resize(links.pairs.size() + 1);
     count = 0;
-    for (const Pair& pair : links.pairs) {
+    for (int32_t n = 0; n < pairs; ++n) {
+        const Pair& pair = links.pairs[size_t(n)];
         const int32_t a = state.owner[size_t(pair.own)], b = state.owner[size_t(pair.other)];
-        found[count] = {std::min(a, b), std::max(a, b), pair.limb, pair.affinity, pair.length};
-        count += (a >= 0) & (b >= 0) & (a != b) & (flags[size_t(a + 1)] | flags[size_t(b + 1)]);
+        order[count] = n;
+        count += (a != b) & (std::min(a, b) >= 0) & (flags[size_t(a + 1)] | flags[size_t(b + 1)]);
+    }
+    if (found.size() < count) found.resize(count);
+    for (size_t n = 0; n < count; ++n) {
+        const Pair& pair = links.pairs[size_t(order[n])];
+        const int32_t a = state.owner[size_t(pair.own)], b = state.owner[size_t(pair.other)];
+        found[n] = {std::min(a, b), std::max(a, b), pair.limb, pair.affinity, pair.length};
     }
 }
 
@@ -75,9 +83,13 @@ void CoupleFinder::sort_contacts() {
         first += std::exchange(by_first[person], first);
         second += std::exchange(by_second[person], second);
     }
-    order.resize(count), contacts.resize(count);
+    if (order.size() < count) order.resize(count);
+    contacts.resize(count);
     for (size_t n = 0; n < count; ++n) order[size_t(by_second[size_t(found[n].second)]++)] = int32_t(n);
-    for (const int32_t n : order) contacts[size_t(by_first[size_t(found[size_t(n)].first)]++)] = found[size_t(n)];
+    for (size_t n = 0; n < count; ++n) {
+        const Contact& next = found[size_t(order[n])];
+        contacts[size_t(by_first[size_t(next.first)]++)] = next;
+    }
 }
 
 std::vector<Couple> CoupleFinder::mergers(const PersonSet& touched) {
