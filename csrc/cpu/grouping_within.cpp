@@ -85,11 +85,18 @@ void Within::find(const State& state, const PersonSet& people) {
         unsure.resize(room), limbs.resize((room + 1) * count), stays.resize(room * count);
     }
     if (2 * people.members.size() > size) return find_all(state);
+    // Without a branch for each link: those that lead to anybody else go to nobody's row.
+    const size_t nobody = unsure.size();
     for (const int32_t person : people.members) {
+        const int32_t* held = state.row(person);
         shown.clear(size_t(person));
-        visit_limbs(rule, links, state.row(person), [&](const Link& link) {
-            shown.add(size_t(person), link.limb);
-            limbs[size_t(person) * count + size_t(link.limb)] = {link.affinity, link.length};
+        state.held.visit(size_t(person), [&](size_t joint) {
+            for (const Link *link = links.begin(held[joint]), *end = links.middle(held[joint]); link != end; ++link) {
+                const bool mine = held[links.types[size_t(link->other)]] == link->other;
+                const size_t row = mine ? size_t(person) : nobody;
+                shown.add(row, link->limb);
+                limbs[row * count + size_t(link->limb)] = {link->affinity, link->length};
+            }
         });
     }
 }
