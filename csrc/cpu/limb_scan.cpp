@@ -33,7 +33,7 @@ Points LimbScan<T>::points(bool second) {
     const float* const reach = crowd_.reach.data() + limb_.end(second, 0);
     std::vector<float>(&squares)[2] = scratch_.squares[second];
     const int64_t count = limb_.side(second).size();
-    for (std::vector<float>& values : squares) values.resize(std::max(values.size(), size_t(count + kLanes)));
+    for (std::vector<float>& values : squares) values.resize(std::max(values.size(), size_t(count + 2 * kLanes)));
     loops_.square_reaches(reach, crowd_.rule.reach, count, squares[0].data(), squares[1].data());
     return limb_.side(second).points(reach, squares[0].data(), squares[1].data());
 }
@@ -150,11 +150,13 @@ void LimbScan<T>::score_one_by_one() {
 template <class T>
 void LimbScan<T>::accept() {
     const PairColumns pairs = scratch_.pairs.columns();
-    for (int64_t k = 0; k < scratch_.pairs.count; ++k) {
-        const int32_t first = limb_.from->number(pairs.first[k]), second = limb_.to->number(pairs.second[k]);
-        const float score = pairs.score[k];
-        limb_.first.push_back(first), limb_.second.push_back(second), limb_.score.push_back(score);
-        if (!is_good(score, crowd_.scores[first], crowd_.scores[second], crowd_.rule)) continue;
+    const auto count = size_t(scratch_.pairs.count);
+    const auto first = limb_.first.insert(limb_.first.end(), count, 0);
+    const auto second = limb_.second.insert(limb_.second.end(), count, 0);
+    limb_.score.insert(limb_.score.end(), pairs.score, pairs.score + count);
+    for (std::ptrdiff_t k = 0; k < std::ptrdiff_t(count); ++k) {
+        first[k] = limb_.from->number(pairs.first[k]), second[k] = limb_.to->number(pairs.second[k]);
+        if (!is_good(pairs.score[k], crowd_.scores[first[k]], crowd_.scores[second[k]], crowd_.rule)) continue;
         const float length = nearness(std::sqrt(pairs.dx[k] * pairs.dx[k] + pairs.dy[k] * pairs.dy[k]));
         for (const size_t end : {limb_.end(false, pairs.first[k]), limb_.end(true, pairs.second[k])})
             crowd_.near[end] = std::min(crowd_.near[end], length);

@@ -44,11 +44,11 @@ void append_sorted(const Limb& limb, Pairs& pairs) {
     std::iota(order.begin(), order.end(), 0);
     sort_by(limb.second, *limb.to, order);
     sort_by(limb.first, *limb.from, order);
-    for (const int32_t pair : order) {
-        pairs.first.push_back(limb.first[size_t(pair)]);
-        pairs.second.push_back(limb.second[size_t(pair)]);
-        pairs.score.push_back(limb.score[size_t(pair)]);
-    }
+    const auto append = [&](const auto& from, auto& to) {
+        auto next = to.insert(to.end(), from.size(), {});
+        for (const int32_t pair : order) *next++ = from[size_t(pair)];
+    };
+    append(limb.first, pairs.first), append(limb.second, pairs.second), append(limb.score, pairs.score);
 }
 
 template <class T>
@@ -81,7 +81,7 @@ Pairs score_limbs(const FieldView& pafs, const CandidateView& candidates, const 
     }
     if (std::max(pafs.height, pafs.width) <= kMappedSide)
         crowd.maps.reset(new uint8_t[size_t(pafs.batch * limb_count * pafs.height * pafs.width)]);
-    crowd.near.assign(ends, kUnlimited), crowd.reach.assign(ends + kLanes, kUnlimited);
+    crowd.near.assign(ends, kUnlimited), crowd.reach.assign(ends + 2 * kLanes, kUnlimited);
     std::vector<Scratch> scratch{size_t(worker_count(int64_t(limbs.size()), threads))};
     std::vector<float> farthest;
     const int rings = ring_count(pafs.height, pafs.width, rule);

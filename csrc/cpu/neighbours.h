@@ -18,7 +18,7 @@ public:
         : first_(int32_t(first)), size_(end - first),
           bands_(std::max<int64_t>(std::min(height / kFewestRows, size_ / kFewestPoints), 1)),
           columns_(width / kColumns + 1), band_(float(bands_) / float(std::max<int64_t>(height, 1))),
-          ends_(size_t(bands_ * columns_)), x_(size_t(size_ + kLanes)), y_(x_.size()), numbers_(size_t(size_)) {
+          ends_(size_t(bands_ * columns_)), x_(size_t(size_ + 2 * kLanes)), y_(x_.size()), numbers_(size_t(size_)) {
         const Cells grid = cells();
         const auto cell = [&](int64_t i) { return size_t(band_of(grid, xy[2 * i + 1]) * columns_ + column_of(grid, xy[2 * i])); };
         for (int64_t i = first; i < end; ++i) ++ends_[cell(i)];
@@ -36,7 +36,7 @@ public:
     float y(int64_t place) const { return y_[size_t(place)]; }
     int32_t number(int64_t place) const { return numbers_[size_t(place)]; }
 
-    // The reaches and their squares have room for kLanes more.
+    // The reaches and their squares have room for 2 kLanes more.
     Points points(const float* reach, const float* squares, const float* loose_squares) const {
         return {x_.data(), y_.data(), reach, squares, loose_squares, size_, cells()};
     }
@@ -57,7 +57,7 @@ public:
 
 private:
     // A band holds about as many points as are looked at together, or more. Narrower ones would only be more in number.
-    static constexpr int64_t kFewestRows = 32, kFewestPoints = 32, kColumns = 8;
+    static constexpr int64_t kFewestRows = 32, kFewestPoints = 64, kColumns = 8;
 
     Cells cells() const { return {ends_.data(), int32_t(bands_), int32_t(columns_), band_, 1.0f / float(kColumns)}; }
 

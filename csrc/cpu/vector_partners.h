@@ -68,17 +68,31 @@ int64_t write_partners(int64_t begin, uint32_t bits, Floats dx, Floats dy, int32
 // Appends the pairs of one end with those within reach from place `begin` on; returns how many there are then.
 int64_t add_partners(float x, float y, const Sought& sought, const Points& others, int64_t begin, int64_t end, bool second,
                      const Ring& ring, const PairColumns& found, int64_t count) {
-    int32_t* const partners = second ? found.first : found.second;
-    for (; begin < end; begin += Floats::kCount) {
-        const Floats other_x = Floats::load(others.x + begin), other_y = Floats::load(others.y + begin);
+    struct Some {
+        Floats dx, dy;
+        uint32_t bits;
+    };
+    const auto look_at = [&](int64_t first) -> Some {
+        const Floats other_x = Floats::load(others.x + first), other_y = Floats::load(others.y + first);
         const Floats dx = second ? Floats::all(x) - other_x : other_x - Floats::all(x);
         const Floats dy = second ? Floats::all(y) - other_y : other_y - Floats::all(y);
-        Mask mask = are_sought(dx * dx + dy * dy, sought, others, begin);
-        if (second) mask = mask & (Floats::all(ring.from) > Floats::load(others.reach + begin));
-        uint32_t bits = mask.bits();
-        if (end - begin < Floats::kCount) bits &= (1u << (end - begin)) - 1;
-        if (bits == 0) continue;
-        count += write_partners(begin, bits, dx, dy, partners + count, found.dx + count, found.dy + count);
+        Mask mask = are_sought(dx * dx + dy * dy, sought, others, first);
+        if (second) mask = mask & (Floats::all(ring.from) > Floats::load(others.reach + first));
+        return {dx, dy, mask.bits()};
+    };
+    int32_t* const partners = second ? found.first : found.second;
+    const auto append = [&](int64_t first, const Some& some) {
+        count += write_partners(first, some.bits, some.dx, some.dy, partners + count, found.dx + count, found.dy + count);
+    };
+    constexpr int64_t kOnce = 2 * Floats::kCount;  // with more of them at once it is easier to foresee how often
+    for (; begin < end; begin += kOnce) {
+        Some some = look_at(begin), more = look_at(begin + Floats::kCount);
+        if (end - begin < kOnce) {
+            const uint32_t bits = (uint32_t(1) << (end - begin)) - 1;
+            some.bits &= bits, more.bits &= bits >> Floats::kCount;
+        }
+        if ((some.bits | more.bits) == 0) continue;
+        append(begin, some), append(begin + Floats::kCount, more);
     }
     return count;
 }

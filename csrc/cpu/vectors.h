@@ -45,7 +45,7 @@ BOTTOMUP_HD int64_t column_of(const Cells& cells, float x) {
     return int64_t(clamped(x * cells.columns_per_cell, float(cells.columns - 1)));
 }
 
-// Joint candidates of one type, and how far they look for the other end of a limb. There is room to read kLanes more.
+// Joint candidates of one type, and how far they look for the other end of a limb. There is room to read 2 kLanes more.
 struct Points {
     const float *x, *y, *reach, *squares, *loose_squares;  // as square_reaches says
     int64_t count;
