@@ -25,18 +25,24 @@ def settle(graph: PersonJointGraph) -> None:
     """Sweep over the joint types, merge fragments and exchange branches until F grows no more.
 
     `PersonJointGraph.settle` is this loop, compiled; here it is step by step, for the plain twin of the graph.
-    Each step looks only at people who changed since it last came by, so what is settled costs nothing.
+    Each step looks only at people who changed since it last came by, so what is settled costs nothing. Who is as before
+    the round has not: what led there and back would only do so again.
     """
     best = -float("inf")
     changed, pending = None, np.ones(graph.num_people, bool)  # for sweeping; for merging and exchanging
     for _ in range(MOST_SWEEPS):
+        before = np.vstack([graph.slots, np.full((1, graph.slots.shape[1]), -1)])  # the last row for new ones
+        heights = np.append(graph.scales, np.nan)
         kept, moved = graph.sweep(changed)
         pending = np.append(pending, True)[kept] | moved  # the new ones, numbered -1, are
         graph.measure(moved)
         merged = merge_touched(graph, pending)
         exchanged = exchange_touched(graph, pending | merged)
         graph.measure(exchanged)
-        changed, pending = moved | merged | exchanged, exchanged
+        same = (graph.slots == before[kept]).all(axis=1)
+        same &= (graph.scales == heights[kept]) | np.isnan(graph.scales) & np.isnan(heights[kept])
+        changed = (moved | merged | exchanged) & ~same
+        pending = exchanged & changed
         if not changed.any():
             break
         now = graph.objective()

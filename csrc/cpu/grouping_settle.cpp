@@ -1,5 +1,7 @@
 // The whole loop of sweeps, mergers and exchanges, as bottomup/grouping/sweep.py, merging.py and exchange.py put it in
 // words; here the people keep their numbers from step to step, and what is left of those who are gone goes at the end.
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "grouping_couples.h"
@@ -13,6 +15,24 @@ PersonSet both_of(const std::vector<Couple>& couples, int64_t people) {
     for (const Couple& couple : couples) both.add(couple.first), both.add(couple.second);
     return both;
 }
+
+// What everybody held, and how high they were, when a round began.
+class Snapshot {
+   public:
+    void take(const State& state) { slots = state.slots, heights = state.scales; }
+
+    bool is_same(const State& state, int32_t person) const {
+        if (size_t(person) >= heights.size()) return state.held.empty(size_t(person));
+        const int32_t* now = state.row(person);
+        if (!std::equal(now, now + state.joints, slots.begin() + person * state.joints)) return false;
+        const double before = heights[size_t(person)], height = state.scales[size_t(person)];
+        return state.held.empty(size_t(person)) || before == height || (std::isnan(before) && std::isnan(height));
+    }
+
+   private:
+    std::vector<int32_t> slots;
+    std::vector<double> heights;
+};
 
 // Two people who were not touched have nothing to gain from each other: else they would have been.
 PersonSet merge_touched(CoupleFinder& finder, State& state, Within& within, PersonSet touched) {
@@ -52,27 +72,35 @@ void settle(const Rule& rule, const Links& links, const double* responses, State
     CoupleFinder finder(rule, links, state, within);
     std::vector<double> part;  // of F, each person's
     double best = -std::numeric_limits<double>::infinity(), now = 0;
+    Snapshot before;
     // Who changed since the last sweep began, and since merging and exchanging last came by.
     PersonSet changed(state.people()), pending(state.people());
     for (int64_t person = 0; person < state.people(); ++person) pending.add(person);
     for (int round = 0; round < most_sweeps; ++round) {
+        before.take(state);
         const PersonSet& moved = sweep.run(round ? &changed : nullptr);
         within.measure(state, moved);
         pending.add(moved);
         const PersonSet merged = merge_touched(finder, state, within, pending);
         pending.add(merged);
-        PersonSet exchanged = exchange_touched(rule, finder, state, within, pending, most_rounds);
-        changed.clear();
-        changed.add(moved), changed.add(merged), changed.add(exchanged);
-        pending = std::move(exchanged);
+        const PersonSet exchanged = exchange_touched(rule, finder, state, within, pending, most_rounds);
+        changed.clear(), pending.clear();
+        for (const PersonSet* some : {&moved, &merged, &exchanged})
+            for (const int32_t person : some->members)
+                if (!before.is_same(state, person)) changed.add(person);
+        for (const int32_t person : exchanged.members)
+            if (changed.contains(person)) pending.add(person);
         if (changed.empty()) break;
-        if (part.empty())
-            for (int64_t person = 0; person < state.people(); ++person) changed.add(person);
-        part.resize(size_t(state.people()));
-        for (const int32_t person : changed.members) {
+        const auto sum = [&](int64_t person) {
             now -= part[size_t(person)];
             now += part[size_t(person)] = within.worth(state, responses, person);
-        }
+        };
+        const bool first = part.empty();
+        part.resize(size_t(state.people()));
+        if (first)
+            for (int64_t person = 0; person < state.people(); ++person) sum(person);
+        else
+            for (const int32_t person : changed.members) sum(person);
         if (now <= best + 1e-9) break;
         best = now;
     }

@@ -2,7 +2,6 @@
 #include "grouping_sweep.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 namespace bottomup::grouping {
@@ -17,19 +16,20 @@ Sweep::Sweep(const Rule& rule_, const Links& links_, const double* responses_, S
       stale(rule_.joints), where(size_t(links_.candidates()), kUnseen), edges_of(where.size()) {}
 
 const PersonSet& Sweep::run(const PersonSet* changed) {
-    moved.clear();
+    moved.clear(), stale.clear();
     stale.resize(state.people());
+    people_there = 0;
+    for (int64_t person = 0; person < state.people(); ++person) people_there += !state.held.empty(size_t(person));
     // Looking for what many people have to do with costs more than assigning everything anew.
-    const bool few = changed && kFew * changed->members.size() <= size_t(state.people());
+    const bool few = changed && is_few(changed->members);
     if (few)
-        for (const int32_t person : changed->members) compare(person);
-    else
-        stale.clear();
+        for (const int32_t person : changed->members)
+            for (const int32_t joint : rule.order) stale.add(size_t(person), joint);
     for (const int32_t joint : rule.order) {
         people.clear();
         if (few) take_stale(joint, *changed);
         if (changed) take_stale(joint, moved);
-        if (few && kFew * people.members.size() <= size_t(state.people())) {
+        if (few && is_few(people.members)) {
             choose_changed(joint);
             solve(joint, chosen, edges);
         } else {
@@ -37,26 +37,12 @@ const PersonSet& Sweep::run(const PersonSet* changed) {
             solve(joint, everybody, finder.find(state, everybody));
         }
     }
-    slots = state.slots, scales = state.scales;
     return moved;
 }
 
-// What became stale since the last sweep: a person's edges of a type come from the joints beside it and the height.
-void Sweep::compare(int32_t person) {
-    const auto set = size_t(person);
-    if (set >= scales.size()) {  // no sweep came before, so that nobody knows
-        for (const int32_t joint : rule.order) stale.add(set, joint);
-        return;
-    }
-    const double before = scales[set], height = state.scales[set];
-    const bool same_height = before == height || (std::isnan(before) && std::isnan(height));
-    for (int64_t joint = 0; joint < rule.joints; ++joint) {
-        const int32_t now = state.row(person)[joint];
-        const bool same = now == slots[set * size_t(rule.joints) + size_t(joint)];
-        if (!same || (now >= 0 && !same_height)) stale.add(set, rule.beside, size_t(joint));
-        // Without any joint beside it no edge keeps it with this person.
-        if (!same || (now >= 0 && !state.held.meet(set, rule.beside, size_t(joint)))) stale.add(set, int32_t(joint));
-    }
+bool Sweep::is_few(const std::vector<int32_t>& some) const {
+    const auto there = [&](int32_t person) { return !state.held.empty(size_t(person)); };
+    return int64_t(kFew) * std::count_if(some.begin(), some.end(), there) <= people_there;
 }
 
 // Those for whom a type is stale are the first of `people`: from now on it is not.

@@ -19,7 +19,7 @@ class Sweep {
     // Of a candidate: its edges are yet to be found, or are known.
     enum : int8_t { kUnseen = 0, kFresh, kSeen, kChosen };
 
-    void compare(int32_t person);
+    bool is_few(const std::vector<int32_t>& some) const;
     void take_stale(int32_t joint, const PersonSet& among);
     void choose_changed(int64_t joint);
     void look_around(int32_t person, int64_t joint);
@@ -36,10 +36,9 @@ class Sweep {
     EdgeFinder finder;
     Matcher matcher;
     PersonSet moved, people;     // hold anything else than before; of the components that are solved
+    int64_t people_there = 0;    // who held anything when the sweep began
     Sets stale;                  // of each person the types whose edges may have changed since they were assigned
-    std::vector<int32_t> slots;  // of everybody as the last sweep left them
-    std::vector<double> scales;  // likewise
-    std::vector<int8_t> where;  // of each candidate, kUnseen between types
+    std::vector<int8_t> where;   // of each candidate, kUnseen between types
     std::vector<std::pair<int32_t, int32_t>> edges_of;  // of each candidate seen, in `found`
     std::vector<int32_t> chosen, seen, previous;        // candidates; holders of those that are assigned
     std::vector<Edge> found, edges;
