@@ -123,15 +123,36 @@ def test_a_crowd_is_pruned_without_a_difference(dtype: type, layout: str, scale:
 
 
 def test_directions_far_from_the_axes_are_not_pruned() -> None:
-    """A field that is just strong enough along a limb of any direction keeps it."""
+    """A field that is just strong enough along a limb of any direction keeps it; there are enough pairs for a map."""
     for degrees in np.arange(0.0, 360.0, 7.5):
         ux, uy = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
         for turn in (-70.0, 0.0, 70.0):  # of the field against the limb
             strength = 0.0501 / np.cos(np.radians(turn))
             vx, vy = np.cos(np.radians(degrees + turn)) * strength, np.sin(np.radians(degrees + turn)) * strength
-            pafs = constant_paf(float(vx), float(vy), 60, 60)
-            candidates = candidates_at([(30, 30)] + [(30 + r * ux, 30 + r * uy) for r in range(2, 28)], [1, 26], 1, 2)
-            assert len(score_limbs(pafs, candidates, STICK, coverage=1.0)) == 26
+            pafs = constant_paf(float(vx), float(vy), 24, 24)
+            ends = [(12 + r * ux, 12 + r * uy) for r in np.arange(0.25, 11, 0.25)]
+            candidates = candidates_at([(12, 12), *ends], [1, len(ends)], 1, 2)
+            assert len(score_limbs(pafs, candidates, STICK, coverage=1.0)) == len(ends)
+
+
+def test_the_shortest_limbs_may_lie_across_the_field() -> None:
+    """Below a cell the field's magnitude counts, however it points; there are enough pairs for a map of directions."""
+    lengths = np.arange(0.05, 0.36, 0.01)
+    for degrees in np.arange(0.0, 360.0, 7.5):
+        ux, uy = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+        pafs = constant_paf(-0.2 * float(ux), -0.2 * float(uy), 24, 24)
+        candidates = candidates_at([(12, 12)] + [(12 + r * ux, 12 + r * uy) for r in lengths], [1, len(lengths)], 1, 2)
+        assert len(score_limbs(pafs, candidates, STICK, coverage=1.0)) == len(lengths)
+
+
+def test_crowded_candidates_at_the_border_agree_with_the_twin() -> None:
+    """On the last row and column and beyond them, close enough together for a map of directions."""
+    rng = np.random.default_rng(5)
+    pafs = make_field("signed noise", 2, (1, 2, 20, 24), np.float32)
+    edges = rng.choice([0.0, 0.4, 11.0, 18.6, 19.0, 22.5, 23.0, 23.2, 24.5], (60, 2)).astype(np.float32)
+    candidates = candidates_at(edges, [30, 30], 1, 2)
+    for rule in ({}, {"coverage": 1.0}, {"sample_threshold": 0.3, "coverage": 0.5}):
+        assert_agree(score_limbs(pafs, candidates, STICK, **rule), pafs, candidates, STICK, **rule)
 
 
 @pytest.mark.parametrize("device", DEVICES)
