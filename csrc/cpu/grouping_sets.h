@@ -7,17 +7,9 @@
 #include <cstdint>
 #include <vector>
 
-namespace bottomup::grouping {
+#include "bits.h"
 
-inline int lowest_bit(uint64_t bits) {
-#if defined(__GNUC__)
-    return __builtin_ctzll(bits);
-#else
-    int place = 0;
-    while (!(bits >> place & 1)) ++place;
-    return place;
-#endif
-}
+namespace bottomup::grouping {
 
 // Numbered sets, each some words of bits.
 class Sets {

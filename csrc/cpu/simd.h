@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "bits.h"
+
 #if defined(__AVX512F__) || defined(__AVX2__)
 #include <immintrin.h>
 #elif defined(__SSE2__) || defined(_M_X64)
@@ -199,16 +201,6 @@ inline Bytes operator>(Bytes a, Bytes b) { return Bytes::each([=](int i) { retur
 #endif
 
 using Bits = uint64_t;
-
-int lowest_bit(Bits bits) {
-#if defined(__GNUC__)
-    return __builtin_ctzll(bits);
-#else
-    int place = 0;
-    while (!(bits >> place & 1)) ++place;
-    return place;
-#endif
-}
 
 }  // namespace
 }  // namespace bottomup::cpu
