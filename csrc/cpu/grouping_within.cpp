@@ -128,6 +128,7 @@ void Within::weigh(const State& state, int64_t person) {
     shown.visit(set, [&](size_t number) {
         const Limb& one = limb(person, number);
         mine[number] = rule.limb_gain(one.affinity, one.length, int32_t(number), scale);
+        if (mine[number] < 0) missing.add(set, int32_t(number));
     });
     unsure[set] = std::isnan(scale) && !shown.empty(set);
 }

@@ -24,10 +24,10 @@ class Within {
     };
     // One that shows.
     const Limb& limb(int64_t person, size_t number) const { return limbs[size_t(person) * count + number]; }
-    // What F loses if the ends of a limb get apart: what it adds, less than 0 if it is missing.
+    // What F loses if the ends of a limb get apart: what it adds, less than 0 if it is missing or far too long.
     double stay(int64_t person, size_t number) const { return stays[size_t(person) * count + number]; }
 
-    // Of each person the limbs that show, those with one end or both, and those with both that do not show.
+    // Of each person the limbs that show, those with one end or both, and those with both that cost something.
     Sets shown, touched, missing;
     std::vector<char> unsure;  // whose limbs are weighed without a height: no bound of what they are worth at one
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from crowd_makers import crowd, dealt, found
 from graph_makers import ARM_AND_LEG, LOOSE, POINT, SQUARE, check_consistent, deal, make_graph, random_graphs
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bottomup.grouping import PersonJointGraph, build_graph, group
@@ -20,9 +20,16 @@ from bottomup.grouping.merging import attach_orphans
 from bottomup.grouping.sweep import group_in_steps, settle
 from bottomup.grouping.twins import PlainGraph, assign_numpy
 from bottomup.settings import Settings
+from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
 
 SEEDS = st.integers(0, 2**32 - 1)
+FRAME = Skeleton(
+    "frame",
+    ("left_hip", "right_hip", "left_shoulder", "right_shoulder", "neck", "left_knee"),
+    ((0, 1), (2, 0), (3, 1), (4, 2), (4, 3), (0, 5)),
+    (0.1,) * 6,
+)
 
 
 def in_order(edges: Edges) -> list[np.ndarray]:
@@ -124,6 +131,29 @@ def test_merging_and_exchanging(seed: int) -> None:
     ):
         for mine, theirs in zip(getattr(graph, step)(*arguments), getattr(plain, step)(*arguments), strict=True):
             np.testing.assert_array_equal(mine, theirs)
+
+
+@given(SEEDS)
+@example(1348)  # F grows by a limb that is too long and in whose stead nothing comes
+def test_exchanging_limbs_that_are_far_too_long(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(1, 4, FRAME.num_joints)
+    points = [
+        (k, *rng.integers(0, 60, 2), rng.integers(1, 5) / 4) for k, count in enumerate(counts) for _ in range(count)
+    ]
+    members = [[i for i, point in enumerate(points) if point[0] == k] for k in range(FRAME.num_joints)]
+    affinities = {
+        (limb, i, j): rng.integers(1, 5) / 4
+        for limb, (a, b) in enumerate(FRAME.limbs)
+        for i in members[a]
+        for j in members[b]
+        if rng.random() < 0.6
+    }
+    graph = make_graph(FRAME, points, affinities)
+    deal(graph, seed)
+    everybody = np.ones(graph.num_people, bool)
+    for mine, theirs in zip(graph.exchanges(everybody), PlainGraph.of(graph).exchanges(everybody), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 @given(SEEDS, st.integers(1, 4), st.sampled_from([0.2, 0.5, 1.0]), st.sampled_from([0.0, 0.7]))
