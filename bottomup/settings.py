@@ -77,7 +77,7 @@ class Settings:
             the picture is nobody's, even if nobody else claims it.
         height_ratio: a person's second longest limb tells its height, but no more than this many times what its median
             limb tells (each for its kind). It is less for 99 of 100 labelled people in COCO; where more than one limb
-            leads to somebody else's joints, it is more. 1.8 leaves a third less of such limbs in crowds, but takes
+            leads to somebody else's joints, it is more. 1.8 leaves about half of such limbs in crowds, but takes
             some from people who are seen foreshortened.
         shared_peak_cost: what the limbs to a peak that somebody else holds must be worth to let a person have it as
             well. Below what one good limb is worth with the joint at its end, above what a doubtful one is.
