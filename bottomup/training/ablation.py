@@ -47,6 +47,7 @@ FEATURES = (
 FIELD_FEATURES = (
     Feature("learning from a teacher", "teacher", None, ""),
     Feature("somebody in front", "crowd", 0.3, 0.0),
+    Feature("a part of another photo", "cutmix", 0.5, 0.0),
 )
 CROP_FEATURES = (
     Feature("interference joints", "interference", 0.5, 0.0),

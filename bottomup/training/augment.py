@@ -42,6 +42,22 @@ def warp_photo(photo: npt.NDArray[np.uint8], matrix: Matrix, size: int) -> npt.N
     )
 
 
+def warp_extent(shape: tuple[int, ...], matrix: Matrix, size: int) -> npt.NDArray[np.float32]:
+    """(size, size): 1 where a photo of `shape` (height, width) is in the crop, 0 beyond its edge."""
+    return np.asarray(cv2.warpAffine(np.ones(shape, np.float32), matrix[:2], (size, size)), np.float32)
+
+
+def random_rectangle(size: int, rng: np.random.Generator) -> tuple[slice, slice]:
+    """Rows and columns of a square that covers any share of `size` x `size`, all as likely, as far as it lies inside.
+
+    As in CutMix (Yun et al., arXiv:1905.04899).
+    """
+    side = size * np.sqrt(rng.uniform())
+    starts = np.rint(rng.uniform(0, size, 2) - side / 2).astype(int)
+    rows, columns = (slice(max(start, 0), min(start + round(side), size)) for start in starts.tolist())
+    return rows, columns
+
+
 def warp_keypoints(keypoints: npt.NDArray[np.float32], matrix: Matrix, skeleton: Skeleton) -> npt.NDArray[np.float64]:
     """(N, K, 2) photo pixels to crop pixels; in a mirror the left joints become the right ones."""
     moved = keypoints @ matrix[:2, :2].T + matrix[:2, 2]

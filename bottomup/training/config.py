@@ -27,7 +27,7 @@ class TrainConfig:
     hours, steps: the schedule ends after this much training time, or after so many steps if `steps` is above 0.
     teacher: OpenVINO network, or a folder of its maps, relative to `data`; empty: learn from labels alone.
     mode: `fields`: a network that sees everybody in a picture; `crops`: one that looks at crops around one person each
-        (`CropDetector`), for which a teacher and `crowd` are no use.
+        (`CropDetector`), for which a teacher, `crowd` and `cutmix` are no use.
     crop_loss: of `crops`, see `bottomup.training.crop_loss.CropLoss`: `candidates`, `softmax` or `integral`.
     interference: mu of the joint-candidate loss: how high the joints of others in a crop are in the target.
     crop_jitter: whether crops are larger, smaller and beside the labelled box, as a detector's boxes are.
@@ -49,6 +49,8 @@ class TrainConfig:
     jpeg: share of crops that go through a strong JPEG compression.
     half_body: share of crops around the upper or the lower half of a person, enlarged.
     crowd: share of crops in which a person of another photo stands in front.
+    cutmix: share of crops in which another photo shows beyond the first one's edge and in a rectangle: so that photos
+        are not learnt by heart.
     tensorboard: also write curves for TensorBoard, to `tensorboard/`.
     device: `cpu`, `cuda` or `cuda:N`; empty takes a GPU if there is one.
     bfloat16: compute in bfloat16 where it is safe.
@@ -94,6 +96,7 @@ class TrainConfig:
     jpeg: float = 0.0
     half_body: float = 0.0
     crowd: float = 0.0
+    cutmix: float = 0.0
     tensorboard: bool = False
     device: str = ""
     bfloat16: bool = True
@@ -137,7 +140,7 @@ class TrainConfig:
         weights = [weight for _, weight in self.joint_weights]
         require(all(w > 0 and math.isfinite(w) for w in weights), "joint_weights", "positive", self.joint_weights)
         require(self.hard_joints >= 0, "hard_joints", "at least 0", self.hard_joints)
-        for name in ("flip", "jpeg", "half_body", "crowd"):
+        for name in ("flip", "jpeg", "half_body", "crowd", "cutmix"):
             require(0 <= getattr(self, name) <= 1, name, "from 0 to 1", getattr(self, name))
         require(self.clip > 0, "clip", "positive", self.clip)
         require(self.workers >= -1, "workers", "at least -1", self.workers)
@@ -147,7 +150,8 @@ class TrainConfig:
         task, size = "fields", 0
         if self.mode == "crops":
             require(not self.teacher, "teacher", "empty with mode 'crops'", repr(self.teacher))
-            require(self.crowd == 0, "crowd", "0 with mode 'crops'", self.crowd)
+            for name in ("crowd", "cutmix"):
+                require(getattr(self, name) == 0, name, "0 with mode 'crops'", getattr(self, name))
             task, size = "crops" if self.crop_loss == "candidates" else "places", self.crop_size(1.0)
         object.__setattr__(self, "network", replace(self.network, task=task, crop_size=size))
 

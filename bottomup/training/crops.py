@@ -22,6 +22,7 @@ from bottomup.training.source import Source
 # Images (B, 3, S, S) uint8 RGB, then what their loss compares the network's answer with.
 Batch = tuple[torch.Tensor, ...]
 FloatArray = npt.NDArray[np.float32]
+View = tuple[npt.NDArray[np.uint8], tuple[FloatArray, ...]]  # a crop (S, S, 3) BGR, and its target
 
 
 class BatchMaker(Dataset[Batch]):
@@ -55,14 +56,25 @@ class CropMaker(BatchMaker):
     def crop(self, number: int, size: int) -> tuple[npt.NDArray[np.uint8], *tuple[FloatArray, ...]]:
         """See `BatchMaker.crop`."""
         rng = np.random.default_rng([self._config.seed, number])
+        view = self._view(size, rng)
+        if self._config.cutmix and rng.random() < self._config.cutmix:
+            view = self._view(size, rng, behind=view)
+        if self._donors and rng.random() < self._config.crowd:
+            view = self._crowd(view, rng)
+        image, fields = view
+        return finish(image, self._config, rng), *fields
+
+    def _view(self, size: int, rng: np.random.Generator, behind: View | None = None) -> View:
+        """A part of some photo; what is `behind` it shows beyond its edge and in a rectangle."""
         source, examples = self._sets[rng.choice(len(self._sets), p=self._shares)]
         example = examples[int(rng.integers(len(examples)))]
         matrix = self._random_matrix(source, example, size, rng)
-        image = augment.warp_photo(example.image, matrix, size)
-        fields = self.target(source, example, matrix, size)
-        if self._donors and rng.random() < self._config.crowd:
-            image, fields = self._crowd(image, fields, rng)
-        return finish(image, self._config, rng), *fields
+        view = augment.warp_photo(example.image, matrix, size), self.target(source, example, matrix, size)
+        if behind is None:
+            return view
+        cover = augment.warp_extent(example.image.shape[:2], matrix, size)
+        cover[augment.random_rectangle(size, rng)] = 0
+        return overlay(behind, view, cover)
 
     def _random_matrix(self, source: Source, example: Example, size: int, rng: np.random.Generator) -> augment.Matrix:
         degrees = float(np.clip(rng.normal(0, 0.5), -1, 1)) * self._config.rotation
@@ -94,22 +106,15 @@ class CropMaker(BatchMaker):
         within = np.clip(centre, inner, np.maximum(sides - inner, inner))
         return np.where(sides > 2 * inner, within, sides / 2), scale
 
-    def _crowd(
-        self, image: npt.NDArray[np.uint8], fields: Sequence[FloatArray], rng: np.random.Generator
-    ) -> tuple[npt.NDArray[np.uint8], tuple[FloatArray, ...]]:
-        """Another photo's person in front: picture and fields are covered alike, what is hidden is not asked for."""
+    def _crowd(self, view: View, rng: np.random.Generator) -> View:
+        """Another photo's person in front: what is hidden is not asked for."""
         donor = self._donors[int(rng.integers(len(self._donors)))]
-        size = image.shape[0]
+        size = view[0].shape[0]
         matrix = place_donor(donor, size, rng)
         points = augment.warp_keypoints(donor.example.photo.keypoints[[donor.person]], matrix, self._skeleton)[0]
-        cover = person_mask(points, self._skeleton, size)
         photo = augment.warp_photo(donor.example.image, matrix, size)
-        mixed = image + cover[..., None] * (photo.astype(np.float32) - image)
-        over = cv2.resize(cover, fields[0].shape[1:], interpolation=cv2.INTER_AREA)
         theirs = self.target(donor.source, donor.example, matrix, size)
-        *maps, known = zip(fields, theirs, strict=True)
-        covered = [np.asarray(own + over * (their - own), np.float32) for own, their in maps]
-        return np.rint(mixed).astype(np.uint8), (*covered, np.minimum(*known))
+        return overlay(view, (photo, theirs), person_mask(points, self._skeleton, size))
 
     def target(self, source: Source, example: Example, matrix: augment.Matrix, size: int) -> tuple[FloatArray, ...]:
         """What the network should see in a crop: labels where there are some, the teacher elsewhere.
@@ -144,6 +149,16 @@ class CropMaker(BatchMaker):
             _mark_unknown(weight[0], example.photo, matrix, stride)
         channels = np.concatenate([known, known[skeleton.limb_array].all(axis=1).repeat(2)])
         return heat.astype(np.float32), pafs.astype(np.float32), weight, channels.astype(np.float32)
+
+
+def overlay(below: View, above: View, cover: FloatArray) -> View:
+    """Picture and fields of `below`, covered alike by those of `above` where `cover` (S, S) is 1."""
+    image, fields = below
+    mixed = image + cover[..., None] * (above[0].astype(np.float32) - image)
+    over = cv2.resize(cover, fields[0].shape[1:], interpolation=cv2.INTER_AREA)
+    *maps, known = zip(fields, above[1], strict=True)
+    covered = [np.asarray(own + over * (their - own), np.float32) for own, their in maps]
+    return np.rint(mixed).astype(np.uint8), (*covered, np.minimum(*known))
 
 
 def finish(image: npt.NDArray[np.uint8], config: TrainConfig, rng: np.random.Generator) -> npt.NDArray[np.uint8]:

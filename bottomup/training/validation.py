@@ -35,7 +35,8 @@ _PICTURES = 8
 # Nothing is done to the crops that a loss is measured on, and every joint counts alike.
 _PLAIN: dict[str, Any] = {
     "seed": 0, "rotation": 0.0, "flip": 0.0, "colour": 0.0, "jpeg": 0.0, "half_body": 0.0, "crowd": 0.0,
-    "crop_jitter": False, "intermediate": False, "foreground": 4.0, "joint_weights": (), "hard_joints": 0,
+    "cutmix": 0.0, "crop_jitter": False, "intermediate": False, "foreground": 4.0, "joint_weights": (),
+    "hard_joints": 0,
 }  # fmt: skip
 _BATCH = 16  # crops whose loss is computed at a time
 

@@ -92,3 +92,18 @@ def test_colours_change_but_stay_a_photo() -> None:
     assert all(image.shape == photo.shape and image.dtype == np.uint8 for image in changed)
     assert all(not np.array_equal(image, photo) for image in changed)
     assert any((image[..., 0] == image[..., 2]).all() for image in changed), "some are grey"
+
+
+def test_rectangles_lie_inside_and_cover_any_share() -> None:
+    rng = np.random.default_rng(0)
+    shares = []
+    for _ in range(300):
+        canvas = np.zeros((96, 96))
+        rows, columns = augment.random_rectangle(96, rng)
+        assert 0 <= rows.start <= rows.stop <= 96
+        assert 0 <= columns.start <= columns.stop <= 96
+        canvas[rows, columns] = 1
+        shares.append(canvas.mean())
+    assert min(shares) < 0.02
+    assert max(shares) > 0.7
+    assert 0.2 < np.mean(shares) < 0.5, "half, less what lies outside"

@@ -67,7 +67,7 @@ def test_picture_and_fields_are_covered_alike(config: TrainConfig, examples: lis
     for number in range(6):
         black = np.zeros((128, 128, 3), np.uint8)
         ones = [np.ones((channels, 16, 16), np.float32) for channels in (18, 38, 1)] + [np.ones(56, np.float32)]
-        image, (heat, pafs, weight, known) = maker._crowd(black, ones, np.random.default_rng(number))
+        image, (heat, pafs, weight, known) = maker._crowd((black, tuple(ones)), np.random.default_rng(number))
         covered = (image > 0).any(axis=2).reshape(16, 8, 16, 8).any(axis=(1, 3))
         # Where the picture is as it was, the fields are; where it is covered, they are the donor's: mostly empty.
         np.testing.assert_allclose(heat[:, ~covered], 1, atol=0.05)
@@ -89,6 +89,33 @@ def test_crowds_are_made_as_often_as_asked_and_repeat(config: TrainConfig, examp
     plain, half, again = crops(0.0), crops(0.5), crops(0.5)
     assert all((one == other).all() for one, other in zip(half, again, strict=True))
     assert 5 < sum(bool((one != other).any()) for one, other in zip(plain, half, strict=True)) < 25
+
+
+def whole_cells(pixels: np.ndarray) -> np.ndarray:
+    """(16, 16) of the cells all of whose (128, 128) pixels are set."""
+    return pixels.reshape(16, 8, 16, 8).all(axis=(1, 3))
+
+
+def test_cutmix_shows_another_photo_in_a_rectangle_and_beyond_the_edge(
+    config: TrainConfig, examples: list[Example]
+) -> None:
+    maker = CropMaker(dataclasses.replace(config, cutmix=1.0, rotation=0.0), SKELETON, [(config.sources[0], examples)])
+    # Nothing like it is in a photo or a target.
+    behind = np.full((128, 128, 3), 7, np.uint8), tuple(np.full((n, 16, 16), 2, np.float32) for n in (18, 38, 1))
+    behind = behind[0], (*behind[1], np.zeros(56, np.float32))
+    shares = []
+    for number in range(20):
+        plain, fields = maker._view(128, np.random.default_rng(number))
+        mixed, (heat, pafs, weight, known) = maker._view(128, np.random.default_rng(number), behind)
+        covered, own = (mixed == 7).all(axis=2), (mixed == plain).all(axis=2)
+        assert (covered | own).mean() > 0.96, "but for the blend along the photo's edge"
+        assert not own[(plain == 128).all(axis=2)].any(), "the grey beyond the edge"
+        for drawn, new in zip(fields, (heat, pafs, weight), strict=False):
+            assert (new[:, whole_cells(covered)] == 2).all()
+            np.testing.assert_allclose(new[:, whole_cells(own)], drawn[:, whole_cells(own)], atol=1e-6)
+        assert not known.any(), "what is not known of one is not known of both"
+        shares.append(covered.mean())
+    assert min(shares) < 0.5 < max(shares)
 
 
 def test_half_a_body_is_an_upper_or_a_lower_one(examples: list[Example]) -> None:
