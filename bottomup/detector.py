@@ -47,8 +47,9 @@ class Detector:
     device:
         `cpu`, `cuda` or `cuda:N`; None takes the GPU if there is one that the backend can use.
     backend:
-        `openvino` or `torch`; None goes by the file. An object with the attributes and the method of
-        `bottomup.networks.backends.Backend` is used as it is; then `model` and `device` have no say.
+        `openvino`, `onnxruntime` or `torch`; None takes the quickest that is installed and can run the file. An object
+        with the attributes and the method of `bottomup.networks.backends.Backend` is used as it is; then `model` and
+        `device` have no say.
     settings:
         See `Settings`.
 
@@ -93,6 +94,9 @@ class Detector:
         wishes: dict[str, Any] = getattr(self.backend, "preferred", {})
         open_ones = {name: value for name, value in wishes.items() if getattr(self.settings, name) is None}
         self.settings = dataclasses.replace(self.settings, **open_ones)
+
+    def __repr__(self) -> str:
+        return f"Detector({self.skeleton.name}, {type(self.backend).__name__} on {self.backend.device})"
 
     @overload
     def __call__(

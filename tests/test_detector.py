@@ -39,6 +39,10 @@ def test_the_fake_is_a_backend() -> None:
     assert isinstance(SeesColours(), Backend)
 
 
+def test_repr_says_what_it_reports_and_what_runs_the_network() -> None:
+    assert repr(Detector(backend=SeesColours())) == "Detector(coco17, SeesColours on cpu)"
+
+
 @pytest.mark.parametrize("skeleton", [COCO_17, OPENPOSE_COCO_18])
 @pytest.mark.parametrize("alignment", [8, 64])
 @pytest.mark.parametrize("input_height", [368, 250, 800])
