@@ -44,6 +44,7 @@ def trace_limbs(
     limbs: npt.NDArray[np.int32],
     typical: npt.NDArray[np.float32],
     rule: dict[str, float],
+    threads: int,
 ) -> tuple[_Found | None, _Place]: ...
 
 # Present only where the extension was built with a CUDA toolkit. A field is (address, dtype, shape, strides in bytes).

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,7 @@ def decode_steps(
     if settings.trace:
         candidates, pairs = add_limb_ends(pafs, candidates, pairs, skeleton, settings)
     done("traces", candidates)
-    graphs = [group_image(candidates, pairs, image, skeleton, settings) for image in range(candidates.batch)]
+    graphs = group_images(candidates, pairs, skeleton, settings)
     spoken_for: list[npt.NDArray[np.bool_] | None] = [None] * len(graphs)
     for image, boxes in enumerate(proposals):
         if boxes is not None:
@@ -174,7 +175,22 @@ def add_limb_ends(
         max_steps=int(settings.max_limb_length * max(pafs.shape[-2:])),
     )
     typical = typical_affinity(candidates, pairs, skeleton, settings).astype(np.float32)
-    return trace_limbs(pafs, candidates, pairs, skeleton, typical, rule)
+    return trace_limbs(pafs, candidates, pairs, skeleton, typical, rule, threads=settings.threads)
+
+
+def group_images(
+    candidates: Candidates, pairs: LimbPairs, skeleton: Skeleton, settings: Settings
+) -> list[PersonJointGraph]:
+    """The grouped person-joint graph of each image of a batch."""
+
+    def one(image: int) -> PersonJointGraph:
+        return group_image(candidates, pairs, image, skeleton, settings)
+
+    workers = min(settings.threads, candidates.batch)
+    if workers <= 1:
+        return [one(image) for image in range(candidates.batch)]
+    with ThreadPoolExecutor(workers) as pool:  # nearly all of it is compiled and leaves Python to the others
+        return list(pool.map(one, range(candidates.batch)))
 
 
 def group_image(

@@ -123,8 +123,8 @@ class Settings:
         highest_peak: heatmaps with a higher one are an error: they are logits, or 0..255. Where a network's scores are
             not bounded they go a little above 1, never so far.
         validate: scan all values of fields in CPU memory for NaN and infinity, not only those that the kernels touch.
-        threads: CPU threads for the kernels; the grouping takes one. Two save a fifth of a decode of 1 to 1000 people,
-            and keep looking out for work for 0.3 ms after a call.
+        threads: CPU threads for the kernels; the grouping takes one for each image of a batch. Two save a fifth of the
+            decode of an image, two fifths of that of a batch, and keep looking out for work for 0.3 ms after a call.
 
     Raises ValueError (TypeError for a wrong type) that names the setting, what it must be and what it was.
     """

@@ -71,14 +71,14 @@ py::tuple score_limbs(const py::array& pafs, const FloatArray& xy, const FloatAr
 py::tuple trace_limbs(const py::array& pafs, const FloatArray& xy, const FloatArray& scores, const FloatArray& extents,
                       const OffsetArray& offsets, int64_t joints, const OffsetArray& pair_offsets,
                       const LimbArray& first, const LimbArray& second, const FloatArray& affinities,
-                      const LimbArray& limbs, const FloatArray& typical, const py::dict& rule) {
+                      const LimbArray& limbs, const FloatArray& typical, const py::dict& rule, int threads) {
     const FieldView view = view_of(pafs);
     const TraceCall call(view, xy, scores, extents, offsets, joints, pair_offsets, first, second, affinities, limbs,
                          typical, rule);
     LimbEnds ends;
     {
         const py::gil_scoped_release release;
-        ends = cpu::trace_limbs(view, call.candidates, call.pairs, call.limbs, call.rule);
+        ends = cpu::trace_limbs(view, call.candidates, call.pairs, call.limbs, call.rule, threads);
     }
     return to_python(call, ends);
 }
@@ -127,7 +127,7 @@ PYBIND11_MODULE(_C, m) {
           py::arg("extents").noconvert(), py::arg("offsets").noconvert(), py::arg("joints"),
           py::arg("pair_offsets").noconvert(), py::arg("first").noconvert(), py::arg("second").noconvert(),
           py::arg("affinities").noconvert(), py::arg("limbs").noconvert(), py::arg("typical").noconvert(),
-          py::arg("rule"));
+          py::arg("rule"), py::arg("threads"));
     bind_grouping(m);
 #if defined(BOTTOMUP_CUDA)
     bind_cuda(m);

@@ -93,7 +93,7 @@ Peaks find_upsampled_peaks(const FieldView& heatmaps, float threshold, int64_t f
 Pairs score_limbs(const FieldView& pafs, const CandidateView& candidates, const int32_t* limbs, int64_t limb_count,
                   const LimbRule& rule, int threads);
 LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs,
-                     const int32_t* limbs, const TraceRule& rule);
+                     const int32_t* limbs, const TraceRule& rule, int threads);
 const char* instruction_set();
 }  // namespace cpu
 

@@ -121,14 +121,16 @@ def test_empty_fields_hold_nobody(size: tuple[int, int]) -> None:
     assert people == People.empty(COCO_17)
 
 
-def test_a_batch_gives_what_its_images_give() -> None:
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_a_batch_gives_what_its_images_give(threads: int) -> None:
+    settings = Settings(threads=threads)
     images = [draw([STANDING, standing(150, 3)]), draw([]), draw(standing(211.4, 0))]
     heatmaps, pafs = np.stack([f.heatmaps for f in images]), np.stack([f.pafs for f in images])
-    batch = decode_fields(heatmaps, pafs, COCO_17, stride=4)
+    batch = decode_fields(heatmaps, pafs, COCO_17, stride=4, settings=settings)
     assert batch == [decode(fields) for fields in images]
     assert [len(people) for people in batch] == [2, 0, 1]
-    assert decode_fields(heatmaps[:0], pafs[:0], COCO_17, stride=4) == []
-    assert decode_fields(heatmaps[:1], pafs[:1], COCO_17, stride=4) == batch[:1]
+    assert decode_fields(heatmaps[:0], pafs[:0], COCO_17, stride=4, settings=settings) == []
+    assert decode_fields(heatmaps[:1], pafs[:1], COCO_17, stride=4, settings=settings) == batch[:1]
 
 
 def test_memory_order_and_tensors_change_nothing() -> None:

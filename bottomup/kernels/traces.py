@@ -69,7 +69,14 @@ class LimbEnds(NamedTuple):
 
 
 def trace_limbs(
-    pafs: Any, candidates: Candidates, pairs: LimbPairs, skeleton: Skeleton, typical: Floats, rule: TraceRule
+    pafs: Any,
+    candidates: Candidates,
+    pairs: LimbPairs,
+    skeleton: Skeleton,
+    typical: Floats,
+    rule: TraceRule,
+    *,
+    threads: int = 1,
 ) -> tuple[Candidates, LimbPairs]:
     """Follow the limbs that lead from a joint to no candidate, and add a candidate where each of them ends.
 
@@ -90,6 +97,8 @@ def trace_limbs(
         (B,) float32 > 0, the affinity that is typical of each image's true limbs.
     rule:
         See `TraceRule`.
+    threads:
+        CPU threads; the work is split by limb.
 
     Returns the candidates and pairs with the new ones among them, in the same order as before.
 
@@ -101,7 +110,7 @@ def trace_limbs(
     if isinstance(field, GpuArray):
         found, place = _C.trace_limbs_cuda(field.layout, *arrays, *links, limbs, typical, vars(rule), field.stream)
     else:
-        found, place = _C.trace_limbs(field, *arrays, *links, limbs, typical, vars(rule))
+        found, place = _C.trace_limbs(field, *arrays, *links, limbs, typical, vars(rule), threads)
     check_finite("pafs", place)
     if found is None:
         return candidates, pairs

@@ -6,12 +6,12 @@
 #include "../kernels.h"
 #include "../traces.h"
 #include "neighbours.h"
+#include "parallel.h"
 
 namespace bottomup {
 namespace {
 
 constexpr float kOvershoot = 0.5f;  // fields are drawn a little beyond a limb's ends; in Gaussian widths
-
 
 // Median width of the joints that are seen well; 0 if there are none.
 float typical_extent(const CandidateView& candidates, int64_t begin, int64_t end, float response) {
@@ -158,28 +158,33 @@ void follow_limb(const FieldView& pafs, int64_t image, int32_t limb, const Candi
 // Limb by limb, so that what a limb's field shows about its joints stays in the nearer caches.
 template <class T>
 void follow(const FieldView& pafs, int64_t image, const CandidateView& candidates, const std::vector<TraceStart>& starts,
-            const TraceRule& rule, std::vector<Trace>& traces) {
+            const TraceRule& rule, int threads, std::vector<Trace>& traces) {
     const float threshold = std::max(rule.sample * rule.typical[image], rule.sample_threshold);
-    std::vector<Walk> walks;
-    for (size_t begin = 0, end = 0; begin < starts.size(); begin = end) {
-        while (end < starts.size() && starts[end].limb == starts[begin].limb) ++end;
-        follow_limb<T>(pafs, image, starts[begin].limb, candidates, &starts[begin], end - begin, threshold, rule.max_steps, walks,
-                       &traces[begin]);
-    }
+    std::vector<size_t> begins;  // of each limb's starts, and where the last one's end
+    for (size_t n = 0; n < starts.size(); ++n)
+        if (n == 0 || starts[n].limb != starts[n - 1].limb) begins.push_back(n);
+    const auto count = int64_t(begins.size());
+    begins.push_back(starts.size());
+    std::vector<std::vector<Walk>> walks(size_t(worker_count(count, threads)));
+    parallel_for(count, threads, [&](int worker, int64_t item) {
+        const size_t begin = begins[size_t(item)], end = begins[size_t(item) + 1];
+        follow_limb<T>(pafs, image, starts[begin].limb, candidates, &starts[begin], end - begin, threshold, rule.max_steps,
+                       walks[size_t(worker)], &traces[begin]);
+    });
 }
 
 }  // namespace
 
 LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs,
-                     const int32_t* limbs, const TraceRule& rule) {
+                     const int32_t* limbs, const TraceRule& rule, int threads) {
     LimbEnds ends;
     for (int64_t image = 0; image < pafs.batch; ++image) {
         const std::vector<TraceStart> starts = plan_traces(candidates, pairs, limbs, image, rule);
         if (starts.empty()) continue;
         std::vector<Trace> traces(starts.size());
-        if (pafs.dtype == DType::float32) follow<float>(pafs, image, candidates, starts, rule, traces);
-        if (pafs.dtype == DType::float16) follow<Half>(pafs, image, candidates, starts, rule, traces);
-        if (pafs.dtype == DType::bfloat16) follow<BFloat16>(pafs, image, candidates, starts, rule, traces);
+        if (pafs.dtype == DType::float32) follow<float>(pafs, image, candidates, starts, rule, threads, traces);
+        if (pafs.dtype == DType::float16) follow<Half>(pafs, image, candidates, starts, rule, threads, traces);
+        if (pafs.dtype == DType::bfloat16) follow<BFloat16>(pafs, image, candidates, starts, rule, threads, traces);
         for (size_t n = 0; n < starts.size(); ++n) {
             if (traces[n].finite) continue;
             ends.non_finite = {image, 2 * starts[n].limb, -1, -1};

@@ -168,8 +168,10 @@ def _untraced(heatmaps: Any, pafs: Any) -> tuple[Candidates, LimbPairs]:
 
 
 @hypothesis_settings(max_examples=60, deadline=None)
-@given(seed=seeds, layout=layouts, dtype=dtypes, images=st.integers(1, 2), side=st.integers(1, 40))
-def test_kernel_and_twin_agree(seed: int, layout: str, dtype: Any, images: int, side: int) -> None:
+@given(
+    seed=seeds, layout=layouts, dtype=dtypes, images=st.integers(1, 2), side=st.integers(1, 40), threads=st.integers(1, 4)
+)
+def test_kernel_and_twin_agree(seed: int, layout: str, dtype: Any, images: int, side: int, threads: int) -> None:
     rng = np.random.default_rng(seed)
     shape = (images, 2 * THREE.num_limbs, side, int(rng.integers(1, 50)))
     pafs = make_field(str(rng.choice(["blobs", "signed noise", "noise"])), seed, shape, dtype)
@@ -179,7 +181,8 @@ def test_kernel_and_twin_agree(seed: int, layout: str, dtype: Any, images: int, 
     rule = replace(RULE, weak=float(rng.choice([0.7, 3.0])), shortest=float(rng.choice([0.0, 2.0])))
     near = np.asarray(rng.uniform(0.2, 1, images), np.float32)
     expected = trace_limbs_numpy(pafs, candidates, pairs, THREE, near, rule)
-    assert_same(trace_limbs(LAYOUTS[layout](pafs), candidates, pairs, THREE, near, rule), expected)
+    actual = trace_limbs(LAYOUTS[layout](pafs), candidates, pairs, THREE, near, rule, threads=threads)
+    assert_same(actual, expected)
 
 
 @hypothesis_settings(max_examples=15, deadline=None)
@@ -193,4 +196,6 @@ def test_kernel_and_twin_agree_on_people_with_hidden_joints(seed: int) -> None:
     candidates = find_peaks(heatmaps)
     pairs = score_limbs(whole.pafs, candidates, COCO_17)
     args = (whole.pafs, candidates, pairs, COCO_17, typical(), RULE)
-    assert_same(trace_limbs(*args), trace_limbs_numpy(*args))
+    expected = trace_limbs_numpy(*args)
+    for threads in (1, 3, 64):
+        assert_same(trace_limbs(*args, threads=threads), expected)
