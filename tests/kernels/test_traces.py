@@ -169,7 +169,12 @@ def _untraced(heatmaps: Any, pafs: Any) -> tuple[Candidates, LimbPairs]:
 
 @hypothesis_settings(max_examples=60, deadline=None)
 @given(
-    seed=seeds, layout=layouts, dtype=dtypes, images=st.integers(1, 2), side=st.integers(1, 40), threads=st.integers(1, 4)
+    seed=seeds,
+    layout=layouts,
+    dtype=dtypes,
+    images=st.integers(1, 2),
+    side=st.integers(1, 40),
+    threads=st.integers(1, 4),
 )
 def test_kernel_and_twin_agree(seed: int, layout: str, dtype: Any, images: int, side: int, threads: int) -> None:
     rng = np.random.default_rng(seed)
