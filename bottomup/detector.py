@@ -158,7 +158,11 @@ class Detector:
 
     def letterbox(self, height: int, width: int) -> Letterbox:
         """How a picture of `height` x `width` pixels is laid into the input, and how network pixels map back to it."""
-        return plan_passes(height, width, self.settings, self.backend.alignment)[0].letterbox
+        return self._plan(height, width)[0].letterbox
+
+    def _plan(self, height: int, width: int) -> tuple[Pass, ...]:
+        rise: float = getattr(self.backend, "rise", 0.0)
+        return plan_passes(height, width, self.settings, self.backend.alignment, rise)
 
     def _detect(self, photos: Sequence[_Photo]) -> list[People]:
         """The people of photos whose inputs have the same sizes."""
@@ -167,7 +171,7 @@ class Detector:
     def _prepare(self, picture: BgrImage, index: int = 0, boxes: Boxes | None = None) -> _Photo:
         """Picture -> letterbox, once for every pass; the boxes go along into the pixels of the first."""
         height, width, _ = picture.shape
-        passes = plan_passes(height, width, self.settings, self.backend.alignment)
+        passes = self._plan(height, width)
         inputs = tuple(look.letterbox.apply(picture, mirrored=look.mirrored) for look in passes)
         if boxes is not None:
             boxes = passes[0].letterbox.to_network(boxes.reshape(-1, 2)).reshape(-1, 4)

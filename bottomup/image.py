@@ -119,14 +119,18 @@ class Letterbox:
 
     Sizes are (height, width) in pixels. Pixel centres are integers, and the resize obeys the half-pixel
     rule: `x_network = (x_image + 0.5) * scale_x - 0.5` with the scale that rounding the size left.
+    rise: so many network pixels higher than it is the network sees everything.
     """
 
     image_size: tuple[int, int]
     resized_size: tuple[int, int]
     padded_size: tuple[int, int]
+    rise: float = 0.0
 
     @classmethod
-    def fit(cls, height: int, width: int, *, input_height: int, max_aspect: float, alignment: int) -> Letterbox:
+    def fit(
+        cls, height: int, width: int, *, input_height: int, max_aspect: float, alignment: int, rise: float = 0.0
+    ) -> Letterbox:
         """Scale a photo of `height` x `width` pixels to be `input_height` high.
 
         One more than `max_aspect` times as wide as high is scaled to `max_aspect * input_height` wide
@@ -135,7 +139,7 @@ class Letterbox:
         scale = min(input_height / height, max_aspect * input_height / width)
         resized = (max(1, round(height * scale)), max(1, round(width * scale)))
         padded = (-(-resized[0] // alignment) * alignment, -(-resized[1] // alignment) * alignment)
-        return cls((height, width), resized, padded)
+        return cls((height, width), resized, padded, rise)
 
     @property
     def scale(self) -> npt.NDArray[np.float64]:
@@ -158,11 +162,13 @@ class Letterbox:
 
     def to_image(self, xy: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """(..., 2) network pixels (x, y) as image pixels."""
-        return (np.asarray(xy, np.float64) + 0.5) / self.scale - 0.5
+        beside = np.array([0.5, 0.5 + self.rise])
+        return np.asarray((np.asarray(xy, np.float64) + beside) / self.scale - 0.5, np.float64)
 
     def to_network(self, xy: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """(..., 2) image pixels (x, y) as network pixels; the inverse of `to_image`."""
-        return (np.asarray(xy, np.float64) + 0.5) * self.scale - 0.5
+        beside = np.array([0.5, 0.5 + self.rise])
+        return np.asarray((np.asarray(xy, np.float64) + 0.5) * self.scale - beside, np.float64)
 
 
 def _resize(image: BgrImage, height: int, width: int) -> npt.NDArray[Any]:

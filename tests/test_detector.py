@@ -57,6 +57,22 @@ def test_joints_come_back_in_image_pixels(skeleton: Skeleton, alignment: int, in
     assert backend.shapes == [(1, *detector.letterbox(500, 700).padded_size, 3)]
 
 
+@pytest.mark.parametrize("merge", ["fields", "candidates"])
+def test_a_network_that_sees_everything_too_high(merge: str) -> None:
+    class SeesHigh(SeesColours):
+        rise = 5.0
+
+        def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            # The picture is moved up before it looks.
+            return super().run(np.pad(images, ((0, 0), (0, 5), (0, 0), (0, 0)))[:, 5:])
+
+    image, poses = TWO
+    settings = Settings(input_height=500, scales=(1.0, 1.5), merge=merge)
+    seen, plain = (Detector(backend=backend, settings=settings)(image) for backend in (SeesHigh(), SeesColours()))
+    assert_same_poses(plain, poses, tolerance=2)
+    assert_same_poses(seen, poses, tolerance=2)
+
+
 def test_scales_and_the_average_of_their_fields() -> None:
     image, poses = TWO
     backend = SeesColours()

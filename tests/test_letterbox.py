@@ -41,6 +41,15 @@ def test_letterbox_round_trip(height: int, width: int, input_height: int, x: flo
     np.testing.assert_allclose(box.to_network(far), np.array(box.resized_size[::-1]) - 0.5, atol=1e-6)
 
 
+def test_what_is_seen_too_high_is_put_back() -> None:
+    box = Letterbox.fit(200, 300, input_height=100, max_aspect=8, alignment=8, rise=3.0)
+    plain = Letterbox.fit(200, 300, input_height=100, max_aspect=8, alignment=8)
+    xy = np.array([[20.0, 40.0], [0.0, 7.5]])
+    np.testing.assert_allclose(box.to_image(xy), plain.to_image(xy + np.array([0, 3])))
+    np.testing.assert_allclose(box.to_image(xy) - plain.to_image(xy), [[0, 6]] * 2)
+    np.testing.assert_allclose(box.to_network(box.to_image(xy)), xy)
+
+
 @pytest.mark.parametrize("size", [(960, 1280), (97, 143), (368, 400), (2001, 1500)])
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_pixels_land_where_the_geometry_says(size: tuple[int, int], mirrored: bool) -> None:

@@ -38,7 +38,8 @@ class Backend(Protocol):
         Where it runs, for example `cpu` or `cuda:0`.
 
     One that does not see fields in a whole picture has an attribute `task` that says what it does, and `crop_size`; see
-    `NetworkConfig`. Its part affinity fields have no channels.
+    `NetworkConfig`. Its part affinity fields have no channels. One that sees everything higher than it is has an
+    attribute `rise` that says by how many network pixels.
     """
 
     @property

@@ -19,6 +19,9 @@ from bottomup.skeletons import OPENPOSE_COCO_18
 
 _HEATMAPS = OPENPOSE_COCO_18.num_joints + 1  # the last is the background, which nobody here needs
 _PAFS = 2 * OPENPOSE_COCO_18.num_limbs
+# By how many network pixels the networks of these names see everything too high. Found on 692 photos of COCO train2017,
+# where 0.5 to 0.75 give the best AP; sideways it is 0, as it must be for a network that was shown mirrored photos.
+_RISES = {"human-pose-estimation-0001": 0.6}
 _PROBE = 256  # pixels; any size that common strides divide will do to learn the stride
 
 
@@ -54,6 +57,7 @@ class OpenVinoBackend:
             ) from error
         self._heatmaps, self._pafs, self.stride = _inspect(model, path)
         self.alignment = self.stride
+        self.rise = _RISES.get(model.get_friendly_name(), 0.0)
         self._runner = _Runner(_compile(core, _take_pictures(model)), self._heatmaps, self._pafs)
 
     def run(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

@@ -25,11 +25,11 @@ class Pass:
     mirrored: bool = False
 
 
-def plan_passes(height: int, width: int, settings: Settings, alignment: int) -> tuple[Pass, ...]:
+def plan_passes(height: int, width: int, settings: Settings, alignment: int, rise: float = 0.0) -> tuple[Pass, ...]:
     """The looks that the settings ask for at a photo of `height` x `width` pixels, the reference first.
 
     That is the largest one, in whatever order the scales are named: the fields of all are brought to its grid, and on a
-    coarser one peaks that it tells apart would run into each other.
+    coarser one peaks that it tells apart would run into each other. `alignment` and `rise` are those of the `Backend`.
     """
     looks = []
     for scale in sorted(settings.scales, reverse=True):
@@ -39,6 +39,7 @@ def plan_passes(height: int, width: int, settings: Settings, alignment: int) -> 
             input_height=max(1, round((settings.input_height or DEFAULT_INPUT_HEIGHT) * scale)),
             max_aspect=settings.max_aspect,
             alignment=alignment,
+            rise=rise,
         )
         looks += [Pass(letterbox, mirrored) for mirrored in ((False, True) if settings.flip else (False,))]
     return tuple(looks)

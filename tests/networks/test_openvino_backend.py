@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bottomup.detector import Detector
 from bottomup.networks.backends import Backend, load_backend
 from bottomup.skeletons import OPENPOSE_COCO_18
 
 openvino = pytest.importorskip("openvino")
 
 
-def save_toy(path: Path, *, channels: tuple[int, ...] = (38, 19), stride: int = 8, inputs: int = 3) -> Any:
+def save_toy(
+    path: Path, *, channels: tuple[int, ...] = (38, 19), stride: int = 8, inputs: int = 3, name: str = "toy"
+) -> Any:
     """An IR with one convolution per output, and the function that it computes.
 
     Output channel c of output o is the mean over a cell of blue * w[0] + green * w[1] + red * w[2].
@@ -29,7 +32,7 @@ def save_toy(path: Path, *, channels: tuple[int, ...] = (38, 19), stride: int = 
         kernel = np.tile(matrix[:, :, None, None] / (255 * stride * stride), (1, 1, stride, stride))
         zeros = [0, 0]
         outputs.append(ops.convolution(picture, ops.constant(kernel), [stride, stride], zeros, zeros, [1, 1]))
-    openvino.save_model(openvino.Model(outputs, [picture], "toy"), path, compress_to_fp16=False)
+    openvino.save_model(openvino.Model(outputs, [picture], name), path, compress_to_fp16=False)
 
     def expected(images: np.ndarray) -> list[np.ndarray]:
         batch, height, width, _ = images.shape
@@ -41,6 +44,13 @@ def save_toy(path: Path, *, channels: tuple[int, ...] = (38, 19), stride: int = 
 
 def pictures(batch: int, height: int, width: int) -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(("name", "rise"), [("toy", 0.0), ("human-pose-estimation-0001", 0.6)])
+def test_how_much_too_high_a_network_sees_goes_by_its_name(tmp_path: Path, name: str, rise: float) -> None:
+    save_toy(tmp_path / "file.xml", name=name)
+    detector = Detector(tmp_path / "file.xml")
+    assert detector.letterbox(100, 200).rise == rise
 
 
 @pytest.mark.parametrize("channels", [(38, 19), (19, 38), (19, 5, 38)])
