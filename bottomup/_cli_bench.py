@@ -103,6 +103,26 @@ def decode(
 
 
 @app.command()
+def published(
+    people: PeopleOption = "1,30,100,200",
+    size: SizeOption = None,
+    noise: NoiseOption = "mild",
+    crowd_index: OverlapOption = 0.5,
+    seed: SeedOption = 0,
+    repeats: RepeatsOption = 100,
+    seconds: SecondsOption = 60.0,
+    csv: CsvOption = None,
+    json: JsonOption = None,
+) -> None:
+    """Time the decode beside those of trt_pose and tf-pose, where they are installed, and compare who was found."""
+    from bottomup import _cli_bench_work as work
+
+    with work.failures():
+        cases = _cases(people, size, noise=noise, crowd_index=crowd_index, seed=seed)
+        work.run_published(cases, work.How(repeats, seconds), work.Files(csv, json))
+
+
+@app.command()
 def end_to_end(
     model: ModelOption = "default",
     photo: Annotated[

