@@ -130,6 +130,9 @@ def end_to_end(
     ] = None,
     people: PeopleOption = "1,200",
     size: SizeOption = None,
+    matching: Annotated[
+        bool, typer.Option("--matching", help="Show the network as many pixels as the fields have cells times stride.")
+    ] = False,
     noise: NoiseOption = "mild",
     pairs: Annotated[int, typer.Option(metavar="N", help="Interleaved pairs to measure.")] = 60,
     seed: SeedOption = 0,
@@ -144,7 +147,9 @@ def end_to_end(
         cases = _cases(people, size, noise=noise, seed=seed)
         if len(cases) != 2:
             raise ValueError(f"--people must be two numbers, few and many, but is {people!r}")
-        work.run_end_to_end(model, photo, cases, pairs, threads, work.Files(csv, json))
+        if matching and photo is not None:
+            raise ValueError("--matching must come without a --photo: it makes a picture of noise")
+        work.run_end_to_end(model, photo, cases, pairs, threads, work.Files(csv, json), matching=matching)
 
 
 @app.command()

@@ -104,23 +104,35 @@ def run_published(cases: Sequence[Case], how: How, files: Files) -> None:
 
 
 def run_end_to_end(
-    model: str, photo: Path | None, cases: Sequence[Case], pairs: int, threads: int, files: Files
+    model: str,
+    photo: Path | None,
+    cases: Sequence[Case],
+    pairs: int,
+    threads: int,
+    files: Files,
+    *,
+    matching: bool = False,
 ) -> None:
-    """`bottomup bench end-to-end`; the cases are of few people and of many."""
+    """`bottomup bench end-to-end`; the cases are of few people and of many.
+
+    The network sees a small picture or, `matching`, one whose own fields would be as large as those of many people.
+    """
     from bottomup.detector import Detector
     from bottomup.image import read_image
 
-    noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
-    image = noise if photo is None else read_image(photo)
-    settings = Settings(threads=threads)
-    detector = Detector(model, device="cpu", settings=settings)
     few, many = cases
+    height, width = (many.height * many.stride, many.width * many.stride) if matching else (480, 640)
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    image = noise if photo is None else read_image(photo)
+    settings = Settings(threads=threads, input_height=height if matching else None)
+    detector = Detector(model, device="cpu", settings=settings)
     result = measure_end_to_end(lambda: detector.fields(image), few, many, settings=settings, pairs=pairs)
     rows = []
     for case, whole, part in ((few, result.few, result.decode_few), (many, result.many, result.decode_many)):
         rows.append({**asdict(case), "total_ms": whole.median, "total_p95_ms": whole.p95})
         rows[-1] |= {"decode_ms": part.median, "decode_p95_ms": part.p95, "pairs": whole.runs, "model": model}
         rows[-1] |= {"difference_ms": result.difference, "difference_share": result.share}
+        rows[-1] |= {"picture_height": image.shape[0], "picture_width": image.shape[1]}
     columns = ("people", "network + decode", "p95", "decode", "p95 ")
     numbers = ("total_ms", "total_p95_ms", "decode_ms", "decode_p95_ms")
     cells = [[str(row["people"]), *(f"{row[name]:.2f}" for name in numbers)] for row in rows]
@@ -207,7 +219,9 @@ def run_all(out: Path, seed: int, how: How, images: int) -> None:
         print(f"\nkernels, {noise}")
         run_kernels(make_cases(noise=noise, seed=seed), how, files(f"kernels_{noise}", f"kernels_{noise}.png"))
     print("\nnetwork and decode")
-    run_end_to_end("default", None, make_cases((1, 200), seed=seed), 60, 1, files("end_to_end"))
+    few_and_many = make_cases((1, 200), seed=seed)
+    run_end_to_end("default", None, few_and_many, 60, 1, files("end_to_end"))
+    run_end_to_end("default", None, few_and_many, 60, 1, files("end_to_end_matching"), matching=True)
     noises, base = ("clean", "mild", "hard", "severe"), Case(0, 92, 164, seed=seed)
     print("\naccuracy against overlap")
     run_crowds(base, (20,), (0.1, 0.3, 0.5, 0.7, 0.9), noises, images, 1, files("crowd", "crowd"))

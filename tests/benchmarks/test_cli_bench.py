@@ -91,6 +91,22 @@ def test_end_to_end_compares_few_and_many(tmp_path: Path) -> None:
     assert float(few["total_ms"]) > float(few["decode_ms"]) > 0
 
 
+def test_end_to_end_can_match_the_picture_to_the_fields(tmp_path: Path) -> None:
+    if find_weights("default") is None:
+        pytest.skip("the built-in network is not in this source tree")
+    file = tmp_path / "pairs.csv"
+    for options, picture in (((), ("480", "640")), (("--matching",), ("96", "160"))):
+        code, _, _ = run(
+            "end-to-end", *options, "--people", "1,3", "--size", "12x20", "--pairs", "1", "--csv", str(file)
+        )
+        assert code == 0
+        with file.open() as lines:
+            assert {(row["picture_height"], row["picture_width"]) for row in csv.DictReader(lines)} == {picture}
+    code, _, errors = run("end-to-end", "--matching", "--photo", "a.jpg")
+    assert code == 2
+    assert "--matching must come without a --photo" in errors
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
