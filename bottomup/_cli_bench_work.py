@@ -32,7 +32,10 @@ class Files:
     plot: Path | None = None
 
     def check(self) -> None:
-        """Fail before anything is measured if it could not be written."""
+        """Fail before anything is measured if it could not be written. Makes missing folders."""
+        for option, path in (("--csv", self.csv), ("--json", self.json)):
+            if path is not None:
+                report.check_file(option, path)
         if self.plot is not None:
             plots.require_matplotlib()
 
@@ -95,6 +98,7 @@ def run_published(cases: Sequence[Case], how: How, files: Files) -> None:
     from bottomup.benchmarks.published import find_decoders
 
     decoders, missing = find_decoders()
+    files.check()
     settings = Settings(threads=how.threads)
     timing: dict[str, Any] = {"repeats": how.repeats, "seconds": how.seconds}
     results = _measure(cases, lambda case: compare(case, decoders, settings=settings, **timing))
@@ -120,6 +124,7 @@ def run_end_to_end(
     from bottomup.detector import Detector
     from bottomup.image import read_image
 
+    files.check()
     few, many = cases
     height, width = (many.height * many.stride, many.width * many.stride) if matching else (480, 640)
     noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
@@ -212,7 +217,9 @@ def run_all(out: Path, seed: int, how: How, images: int) -> None:
     def files(name: str, plot: str | None = None) -> Files:
         return Files(out / f"{name}.csv", out / f"{name}.json", None if plot is None else out / plot)
 
-    files("decode", "decode.png").check()
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"--out must be a folder but {str(out)!r} is a file")
+    files("decode_clean", "decode.png").check()
     for noise in ("clean", "mild"):
         print(f"\nfrom fields to people, {noise}")
         run_decode(make_cases(noise=noise, seed=seed), how, files(f"decode_{noise}", f"decode_{noise}.png"))

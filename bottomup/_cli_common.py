@@ -70,7 +70,12 @@ def read_numbers(option: str, text: str) -> tuple[float, ...]:
         raise ValueError(f"{option} must be numbers with commas between them but is {text!r}") from None
 
 
+def show_error(message: str) -> None:
+    """An error message on stderr."""
+    Console(stderr=True, highlight=False).print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
+
+
 def stop(message: str, code: int) -> NoReturn:
     """End the command with an error message."""
-    Console(stderr=True, highlight=False).print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
+    show_error(message)
     raise typer.Exit(code)

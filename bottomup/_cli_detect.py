@@ -132,6 +132,17 @@ def image_ids(names: Sequence[str]) -> list[int]:
     return [next(free) if number is None else number for number in ids]
 
 
+_DRAWINGS = (".jpg", ".png")  # the second for pictures that are too long for the first
+
+
+def check_drawings(sources: Iterable[Source], folder: Path) -> None:
+    """ValueError if a drawing could replace one of the pictures, as for a.jpg and a_people.jpg in `folder`."""
+    pictures = {source.path.resolve() for source in sources if source.path is not None}
+    drawings = (folder / f"{source.stem}_people{suffix}" for source in sources for suffix in _DRAWINGS)
+    if lost := next((drawing for drawing in drawings if drawing.resolve() in pictures), None):
+        raise ValueError(f"--out must be a folder where no drawing can replace a picture but one could: {str(lost)!r}")
+
+
 class Results:
     """The files of a run. Each picture's are written as soon as it is done, and never half.
 
@@ -157,24 +168,33 @@ class Results:
             text = json.dumps(people.to_openpose())
             write_atomically(self.folder / f"{source.stem}_keypoints.json", text.encode())
         if self.draw:
-            suffix = ".jpg" if max(image.shape) < _JPEG_SIDE_LIMIT else ".png"
+            suffix = _DRAWINGS[0] if max(image.shape) < _JPEG_SIDE_LIMIT else _DRAWINGS[1]
             _, data = cv2.imencode(suffix, people.draw(image), [cv2.IMWRITE_JPEG_QUALITY, 95])
             write_atomically(self.folder / f"{source.stem}_people{suffix}", data.tobytes())
 
-    def close(self) -> None:
-        """Put COCO's list together."""
+    def close(self) -> str | None:
+        """Put COCO's list together; a sentence if that fails, as on a full disk. The lines are kept then."""
         if self._lines is None:
-            return
-        self._lines.close()
-        temporary = self._partial.with_suffix(".tmp")
-        with self._partial.open(encoding="utf-8") as lines, temporary.open("w", encoding="utf-8") as out:
+            return None
+        lines, self._lines = self._lines, None
+        complete, temporary = self._partial.with_suffix(""), self._partial.with_suffix(".tmp")
+        try:
+            lines.close()
+            self._put_together(temporary)
+            temporary.replace(complete)
+            self._partial.unlink()
+        except OSError as error:
+            return f"{str(complete)!r} could not be written: {error}; a line for each person is in {self._partial.name}"
+        finally:
+            temporary.unlink(missing_ok=True)
+        return None
+
+    def _put_together(self, path: Path) -> None:
+        with self._partial.open(encoding="utf-8") as lines, path.open("w", encoding="utf-8") as out:
             out.write("[")
             for number, line in enumerate(lines):
                 out.write((",\n" if number else "\n") + line.rstrip("\n"))
             out.write("\n]\n")
-        temporary.replace(self._partial.with_suffix(""))
-        self._partial.unlink()
-        self._lines = None
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+_OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 # Distribution name, and the extra that installs it where the package does without.
 _PACKAGES = (
-    ("torch", ""), ("numpy", ""), ("scipy", ""), ("opencv-python", ""), ("networkx", ""), ("safetensors", ""),
+    ("torch", ""), ("numpy", ""), ("scipy", ""), (_OPENCV[0], ""), ("networkx", ""), ("safetensors", ""),
     ("pillow", ""), ("openvino", "openvino"), ("onnxruntime", "onnx"),
     ("pycocotools", "eval"), ("scikit-image", "sample"),
 )  # fmt: skip
@@ -70,13 +71,21 @@ def _cores() -> str:
 def _packages() -> Rows:
     yield "bottomup", f"{installed_version()} ({Path(__file__).parent})", True
     for name, extra in _PACKAGES:
-        try:
-            version = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
+        version = _version(name)
+        if version is None and name == _OPENCV[0]:  # the others bring the same module
+            version = next((f"{found} ({other})" for other in _OPENCV if (found := _version(other))), None)
+        if version is None:
             hint = f"not installed (optional: pip install 'bottomup[{extra}]')" if extra else "not installed"
             yield name, hint, bool(extra)
         else:
             yield name, version, True
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _kernels() -> Rows:

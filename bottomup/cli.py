@@ -26,6 +26,7 @@ from bottomup._cli_common import (
     ScalesOption,
     make_settings,
     read_numbers,
+    show_error,
     stop,
 )
 
@@ -118,6 +119,8 @@ def detect(
         sources = _cli_detect.gather_sources(images or [], sample=sample)
         if out is not None and any(image.resolve() == out.resolve() for image in images or []):
             raise ValueError("--out must be another folder than the pictures' own")
+        if out is not None and draw:
+            _cli_detect.check_drawings(sources, out)
         if sample:
             _cli_detect.sample_image()
         settings = make_settings(
@@ -141,12 +144,14 @@ def detect(
     except KeyboardInterrupt:
         pass  # what is done is done; the rest is reported below
     finally:
-        if results is not None:
-            results.close()
+        failure = None if results is None else results.close()
     _cli_report.summarise(outcomes, out, time.perf_counter() - started)
+    if failure:
+        show_error(failure)
     if len(outcomes) < len(sources):
-        stop(f"interrupted after {len(outcomes)} of {len(sources)} pictures, whose results are complete", INTERRUPTED)
-    if any(outcome.error for outcome in outcomes):
+        done = "" if failure else ", whose results are complete"
+        stop(f"interrupted after {len(outcomes)} of {len(sources)} pictures{done}", INTERRUPTED)
+    if failure or any(outcome.error for outcome in outcomes):
         raise typer.Exit(FAILED)
 
 

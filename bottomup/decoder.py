@@ -172,7 +172,8 @@ def add_limb_ends(
         merge=settings.trace_merge,
         # Such a joint is as uncertain as the faintest peak.
         score=settings.peak_threshold,
-        max_steps=int(settings.max_limb_length * max(pafs.shape[-2:])),
+        # Twice the longer side is beyond every limb, also where the setting is infinite.
+        max_steps=int(min(settings.max_limb_length, 2.0) * max(pafs.shape[-2:])),
     )
     typical = typical_affinity(candidates, pairs, skeleton, settings).astype(np.float32)
     return trace_limbs(pafs, candidates, pairs, skeleton, typical, rule, threads=settings.threads)

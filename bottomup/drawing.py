@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -19,10 +18,8 @@ import numpy.typing as npt
 
 from bottomup.image import BgrImage, to_bgr
 from bottomup.overlays import Color, distinct_color, draw_heatmaps, draw_pafs
+from bottomup.people import People, Person
 from bottomup.skeleton import Skeleton
-
-if TYPE_CHECKING:
-    from bottomup.people import People
 
 __all__ = ["distinct_color", "draw_heatmaps", "draw_pafs", "draw_people", "readable_limbs"]
 
@@ -76,18 +73,24 @@ def draw_people(
 
     Raises
     ------
-    ValueError
-        If a threshold is not finite, the line scale not positive or colors empty; for a bad image as
-        `bottomup.image.to_bgr`.
+    TypeError, ValueError
+        If people are no People, a threshold is no finite number, the line scale not positive, or colors are empty or
+        no triples of numbers; for a bad image as `bottomup.image.to_bgr`.
     """
     canvas = to_bgr(image).copy()
-    for name, threshold in (("person_threshold", person_threshold), ("joint_threshold", joint_threshold)):
-        if not math.isfinite(threshold):
-            raise ValueError(f"{name} must be a finite number but is {threshold}")
-    if not (math.isfinite(line_scale) and line_scale > 0):
+    if not isinstance(people, People):
+        hint = ": use its as_people()" if isinstance(people, Person) else ""
+        raise TypeError(f"people must be People but is a {type(people).__name__}{hint}")
+    options = {"person_threshold": person_threshold, "joint_threshold": joint_threshold, "line_scale": line_scale}
+    for name, option in options.items():
+        if not isinstance(option, (int, float, np.integer, np.floating)):
+            raise TypeError(f"{name} must be a number but is {option!r}")
+        if not math.isfinite(option):
+            raise ValueError(f"{name} must be a finite number but is {option}")
+    if line_scale <= 0:
         raise ValueError(f"line_scale must be positive but is {line_scale}")
-    if colors is not None and len(colors) == 0:
-        raise ValueError("colors must hold at least one colour but is empty")
+    if colors is not None:
+        _check_colors(colors)
     order = np.argsort(people.scores, kind="stable")  # the surest people come last and lie on top
     for index in order.tolist():
         score = float(people.scores[index])
@@ -98,6 +101,17 @@ def draw_people(
         scores = _drawable_scores(keypoints, people.keypoint_scores[index], joint_threshold)
         _draw_person(canvas, people.skeleton, keypoints, scores, color, line_scale)
     return canvas
+
+
+def _check_colors(colors: Sequence[Color]) -> None:
+    try:
+        shape = np.asarray(colors, np.float64).shape
+    except (TypeError, ValueError):
+        raise TypeError(f"colors must hold triples of numbers but is {colors!r}") from None
+    if shape == (0,):
+        raise ValueError("colors must hold at least one colour but is empty")
+    if len(shape) != 2 or shape[1] != 3:
+        raise ValueError(f"colors must have shape (M, 3) but has {shape}")
 
 
 def readable_limbs(skeleton: Skeleton, keypoints: npt.ArrayLike, seen: npt.ArrayLike) -> list[int]:

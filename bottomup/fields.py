@@ -23,7 +23,7 @@ _REACH = 4.0  # sigmas; beyond it a Gaussian is below 0.0004 and drawn as 0
 FloatMap = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fields:
     """What a network sees in one image.
 
@@ -32,7 +32,7 @@ class Fields:
     stride: image pixels per cell; cell (r, c) is centred on pixel ((c + .5) stride - .5, (r + .5) stride - .5).
     skeleton: names the joints and limbs.
 
-    Raises ValueError if the shapes do not fit the skeleton or each other.
+    Two Fields are equal if all of that is. Raises ValueError if the shapes do not fit the skeleton or each other.
     """
 
     heatmaps: FloatMap
@@ -43,6 +43,17 @@ class Fields:
     def __repr__(self) -> str:
         height, width = self.heatmaps.shape[1:]
         return f"Fields({self.skeleton.name}, {height} x {width} cells, stride {self.stride})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Fields):
+            return NotImplemented
+        return (
+            (self.skeleton, self.stride) == (other.skeleton, other.stride)
+            and np.array_equal(self.heatmaps, other.heatmaps)
+            and np.array_equal(self.pafs, other.pafs)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # equal by value, and the values are arrays
 
     def __post_init__(self) -> None:
         if self.stride < 1:

@@ -136,6 +136,8 @@ class Letterbox:
         One more than `max_aspect` times as wide as high is scaled to `max_aspect * input_height` wide
         instead, so that a panorama cannot ask for unbounded memory. The padded sides are multiples of `alignment`.
         """
+        if min(height, width) < 1:
+            raise ValueError(f"height and width must be at least 1 but are {height} and {width}")
         scale = min(input_height / height, max_aspect * input_height / width)
         resized = (max(1, round(height * scale)), max(1, round(width * scale)))
         padded = (-(-resized[0] // alignment) * alignment, -(-resized[1] // alignment) * alignment)

@@ -54,8 +54,7 @@ class People:
     scores: FloatArray
 
     def __post_init__(self) -> None:
-        if not isinstance(self.skeleton, Skeleton):
-            raise TypeError(f"skeleton must be a Skeleton but is a {type(self.skeleton).__name__}")
+        _check_skeleton(self.skeleton)
         joints = self.skeleton.num_joints
         scores = _freeze("scores", self.scores, (None,))
         keypoints = _freeze("keypoints", self.keypoints, (len(scores), joints, 2))
@@ -78,6 +77,7 @@ class People:
     @classmethod
     def empty(cls, skeleton: Skeleton) -> People:
         """Nobody."""
+        _check_skeleton(skeleton)
         return cls(
             skeleton, *(np.zeros(s, np.float32) for s in ((0, skeleton.num_joints, 2), (0, skeleton.num_joints), 0))
         )
@@ -285,6 +285,11 @@ class Person:
         return self.as_people() == other.as_people() if isinstance(other, Person) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _check_skeleton(skeleton: object) -> None:
+    if not isinstance(skeleton, Skeleton):
+        raise TypeError(f"skeleton must be a Skeleton but is a {type(skeleton).__name__}")
 
 
 def _freeze(argument: str, values: Any, shape: tuple[int | None, ...]) -> FloatArray:

@@ -204,9 +204,11 @@ class Settings:
 # What None means for networks and fields of which nothing else is known.
 DEFAULT_INPUT_HEIGHT = 368
 DEFAULT_PERSON_THRESHOLD = 0.05
+HIGHEST_INPUT = 16384  # pixels; what is beyond fits in no memory
 # Inclusive bounds; a setting that is not here may be any number from 0 on.
+_HIGHEST_WHOLE = 2**31 - 1  # what the kernels can hold
 _BOUNDS: dict[str, tuple[float, float]] = {
-    "input_height": (1, 16384),
+    "input_height": (1, HIGHEST_INPUT),
     "max_aspect": (1, math.inf),
     "peak_threshold": (1e-6, math.inf),
     "limb_threshold": (-1, 1),
@@ -246,9 +248,13 @@ def _check_number(name: str, value: object, *, whole: bool) -> None:
     if not low <= value <= high:
         wanted = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
         raise ValueError(f"{name} must be {wanted} but is {value!r}")
+    if whole and value > _HIGHEST_WHOLE:
+        raise ValueError(f"{name} must be at most {_HIGHEST_WHOLE} but is {value!r}")
 
 
 def _scales(scales: object) -> tuple[float, ...]:
+    if isinstance(scales, str | bytes):  # "12" would be 1 and 2
+        raise TypeError(f"scales must be numbers but is {scales!r}")
     try:
         checked = tuple(float(scale) for scale in scales)  # type: ignore[attr-defined]
     except (TypeError, ValueError) as error:

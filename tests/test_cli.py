@@ -162,6 +162,36 @@ def test_results_are_on_disk_before_the_run_ends(tmp_path: Path) -> None:
     assert len(coco_results(tmp_path)) == 2
 
 
+@pytest.mark.usefixtures("stand_in")
+def test_results_that_cannot_be_put_together_are_told_and_kept(
+    picture: Picture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Results, path: Path) -> None:
+        path.write_text("[")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Results, "_put_together", full)
+    out = tmp_path / "out"
+    result = run(app, ["detect", str(picture("a.png", 2)), "--out", str(out), "--no-draw"])
+    assert result.exit_code == 1
+    assert "no space left on device; a line for each person is in results.json.partial" in result.stderr
+    assert "a.png\t2" in result.stdout
+    assert [path.name for path in out.iterdir()] == ["results.json.partial"]
+    assert len((out / "results.json.partial").read_text().splitlines()) == 2
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_no_drawing_replaces_a_picture(picture: Picture, tmp_path: Path) -> None:
+    paths = [picture("a.png", 1), picture("a_people.jpg", 1)]
+    before = paths[1].read_bytes()
+    command = ["detect", *map(str, paths), "--out", str(tmp_path)]
+    result = run(app, command)
+    assert result.exit_code == 2
+    assert "--out must be a folder where no drawing can replace a picture but one could: " in result.stderr
+    assert paths[1].read_bytes() == before
+    assert run(app, [*command, "--no-draw"]).exit_code == 0
+
+
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(b"old")

@@ -120,6 +120,16 @@ def test_doctor_reports_versions_kernels_and_networks() -> None:
         assert fact in result.output
 
 
+@pytest.mark.parametrize(
+    ("installed", "value"),
+    [("opencv-python", "5.0"), ("opencv-python-headless", "5.0 (opencv-python-headless)"), ("none", "not installed")],
+)
+def test_doctor_knows_every_build_of_opencv(installed: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bottomup._cli_doctor._version", lambda name: "5.0" if name == installed else None)
+    (opencv,) = (finding for finding in findings() if finding.name == "opencv-python")
+    assert (opencv.value, opencv.ok) == (value, installed != "none")
+
+
 def test_doctor_names_architectures_as_people_do() -> None:
     assert _architectures("75-real 90-real 100-virtual") == "sm_75, sm_90, PTX for 100 and newer"
     assert _architectures("90") == "sm_90, PTX for 90 and newer"

@@ -177,6 +177,13 @@ def test_thresholds_of_people_and_joints() -> None:
     assert len(people(joint_threshold=1.5)) == 0
 
 
+def test_limbs_may_be_of_any_length() -> None:
+    fields = draw(standing(0, 0))
+    twice = decode(fields, Settings(max_limb_length=2.0))
+    assert len(twice) == 1
+    assert twice == decode(fields, Settings(max_limb_length=float("inf")))
+
+
 def test_min_joints_leaves_out_fragments() -> None:
     seen = np.ones((2, 17), bool)
     seen[1, 3:] = False

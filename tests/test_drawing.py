@@ -203,11 +203,24 @@ def test_a_limb_that_leaves_the_picture_is_drawn_up_to_its_edge() -> None:
         ({"joint_threshold": math.inf}, "joint_threshold must be a finite number but is inf"),
         ({"line_scale": 0.0}, "line_scale must be positive but is 0"),
         ({"colors": []}, "colors must hold at least one colour but is empty"),
+        ({"colors": [(1, 2)]}, r"colors must have shape \(M, 3\) but has \(1, 2\)"),
+        ({"colors": (255, 0, 0)}, r"colors must have shape \(M, 3\) but has \(3,\)"),
+        ({"colors": ["red"]}, r"colors must hold triples of numbers but is \['red'\]"),
+        ({"joint_threshold": "0.1"}, "joint_threshold must be a number but is '0.1'"),
+        ({"line_scale": None}, "line_scale must be a number but is None"),
     ],
 )
 def test_bad_options_are_named(options: dict[str, object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         draw_people(grey(), standing(COCO_17), **options)  # type: ignore[arg-type]
+
+
+def test_bad_people_are_named() -> None:
+    people = standing(COCO_17)
+    with pytest.raises(TypeError, match=r"people must be People but is a list$"):
+        draw_people(grey(), [people])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"people must be People but is a Person: use its as_people\(\)"):
+        draw_people(grey(), people[0])  # type: ignore[arg-type]
 
 
 def test_bad_images_are_named() -> None:

@@ -142,3 +142,12 @@ def test_fields_check_themselves() -> None:
         Fields(heat, pafs[:, :, :4], 8, THREE)
     with pytest.raises(ValueError, match="stride must be at least 1"):
         Fields(heat, pafs, 0, THREE)
+
+
+def test_fields_are_equal_by_value() -> None:
+    heat, pafs = np.zeros((3, 4, 5), np.float32), np.zeros((4, 4, 5), np.float32)
+    fields = Fields(heat, pafs, 8, THREE)
+    assert fields == Fields(heat.copy(), pafs.copy(), 8, THREE)
+    assert fields != Fields(heat + np.float32(1), pafs, 8, THREE)
+    assert fields != Fields(heat, pafs, 4, THREE)
+    assert fields != "fields"

@@ -91,3 +91,9 @@ def test_apply_wants_the_image_it_was_fitted_to() -> None:
     box = Letterbox.fit(10, 20, input_height=368, max_aspect=8, alignment=8)
     with pytest.raises(ValueError, match=r"image must have height and width \(10, 20\) but has \(20, 10\)"):
         box.apply(np.zeros((20, 10, 3), np.uint8))
+
+
+@pytest.mark.parametrize("size", [(0, 10), (10, 0)])
+def test_a_picture_without_pixels_has_no_letterbox(size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=f"height and width must be at least 1 but are {size[0]} and {size[1]}"):
+        Letterbox.fit(*size, input_height=368, max_aspect=8, alignment=8)

@@ -25,6 +25,11 @@ def make_people(number: int, *, seed: int = 0, missing: float = 0.3) -> People:
     return People(COCO_17, keypoints, scores, np.linspace(1, 0.1, number, dtype=np.float32))
 
 
+def test_empty_wants_a_skeleton() -> None:
+    with pytest.raises(TypeError, match="skeleton must be a Skeleton but is a str"):
+        People.empty("coco17")  # type: ignore[arg-type]
+
+
 def test_empty() -> None:
     nobody = People.empty(COCO_17)
     assert len(nobody) == 0

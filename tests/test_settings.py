@@ -88,6 +88,8 @@ def test_flags_must_be_true_or_false(name: str, value: Any) -> None:
         ("person_threshold", 1.0, 1.1),
         ("joint_threshold", 0.0, -0.1),
         ("threads", 1, 0),
+        ("max_samples", 2**31 - 1, 2**31),
+        ("threads", 8, 10**10),
     ],
 )
 def test_bounds(name: str, allowed: float, refused: float) -> None:
@@ -114,6 +116,8 @@ def test_scales_become_a_tuple_of_floats(scales: Any) -> None:
         (1, TypeError),
         (None, TypeError),
         (("big",), TypeError),
+        ("12", TypeError),
+        (b"x", TypeError),
     ],
 )
 def test_scales_must_be_positive_numbers(scales: Any, error: type[Exception]) -> None:

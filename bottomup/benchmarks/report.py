@@ -43,6 +43,18 @@ def _version(name: str) -> str | None:
         return None
 
 
+def check_file(option: str, path: str | Path) -> None:
+    """ValueError that names the option if no file can be written there. Makes missing folders."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{option} must be a file that can be written but is {str(path)!r}: {error}") from error
+    there = path if path.exists() else path.parent
+    if path.is_dir() or not os.access(there, os.W_OK):
+        raise ValueError(f"{option} must be a file that can be written but is {str(path)!r}")
+
+
 def write_csv(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """One line a row under the names of all their keys; empty where a row lacks one. Makes missing folders."""
     names = list(dict.fromkeys(name for row in rows for name in row))

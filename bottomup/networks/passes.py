@@ -11,7 +11,7 @@ import numpy.typing as npt
 from bottomup.fields import Fields, cell_centres
 from bottomup.image import Letterbox
 from bottomup.kernels import Candidates, find_peaks
-from bottomup.settings import DEFAULT_INPUT_HEIGHT, Settings
+from bottomup.settings import DEFAULT_INPUT_HEIGHT, HIGHEST_INPUT, Settings
 from bottomup.skeleton import Skeleton
 
 FloatArray = npt.NDArray[np.float32]
@@ -30,13 +30,20 @@ def plan_passes(height: int, width: int, settings: Settings, alignment: int, ris
 
     That is the largest one, in whatever order the scales are named: the fields of all are brought to its grid, and on a
     coarser one peaks that it tells apart would run into each other. `alignment` and `rise` are those of the `Backend`.
+    ValueError if a scale asks for a picture that no memory holds.
     """
     looks = []
+    reference_height = settings.input_height or DEFAULT_INPUT_HEIGHT
+    if (largest := max(settings.scales)) * reference_height > HIGHEST_INPUT:
+        raise ValueError(
+            f"scales must be at most {HIGHEST_INPUT / reference_height:g} for an input_height of {reference_height} "
+            f"but has {largest:g}"
+        )
     for scale in sorted(settings.scales, reverse=True):
         letterbox = Letterbox.fit(
             height,
             width,
-            input_height=max(1, round((settings.input_height or DEFAULT_INPUT_HEIGHT) * scale)),
+            input_height=max(1, round(reference_height * scale)),
             max_aspect=settings.max_aspect,
             alignment=alignment,
             rise=rise,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from bottomup.networks.field_network import load_network
 
 class TorchBackend:
     """A `.safetensors` file that `bottomup train` or `save_network` wrote, in float32.
+
+    In a process forked from the one that made it, torch is set to one thread: with more it would wait for ever.
 
     Raises
     ------
@@ -33,11 +36,16 @@ class TorchBackend:
         self.preferred = self._network.config.preferred
         self.task, self.crop_size = self._network.config.task, self._network.config.crop_size
         self.alignment = self._network.alignment
+        self._process = os.getpid()
 
     @torch.inference_mode()
     def run(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """See `Backend.run`."""
         images = check_images(images, self.alignment)
+        if os.getpid() != self._process:
+            # A fork takes over no threads, but OpenMP waits for those that it had; with one it asks for none.
+            torch.set_num_threads(1)
+            self._process = os.getpid()
         rgb = torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2).flip(1)
         heatmaps, pafs = self._network(rgb.float() / 255)[-1]
         return heatmaps.float().contiguous().cpu().numpy(), pafs.float().contiguous().cpu().numpy()

@@ -128,6 +128,9 @@ def test_end_to_end_can_match_the_picture_to_the_fields(tmp_path: Path) -> None:
         (["kernels", "--repeats", "0", "--people", "1"], "repeats must be at least 1 but is 0"),
         (["decode", "--seconds", "-2", "--people", "1"], "seconds must be at least 0 but is -2.0"),
         (["decode", "--crowd-index", "3", "--people", "1"], "crowd_index must be from 0 to 1 but is 3.0"),
+        (["decode", "--csv", f"{__file__}/a.csv", "--people", "1"], "--csv must be a file that can be written"),
+        (["end-to-end", "--json", str(Path(__file__).parent)], "--json must be a file that can be written"),
+        (["all", "--out", __file__], "--out must be a folder but"),
     ],
 )
 def test_wrong_options_are_told_in_a_sentence(arguments: list[str], message: str) -> None:

@@ -149,3 +149,9 @@ def test_padding_has_no_candidates() -> None:
     pafs = np.zeros((2 * COCO_17.num_limbs, *heatmaps.shape[1:]), np.float32)
     found = pass_candidates(passes, [(heatmaps, pafs)] * 2, COCO_17, 8, settings)
     assert [len(one) for one in found] == [1, 1]
+
+
+def test_a_scale_beyond_all_memory_is_refused() -> None:
+    assert plan_passes(100, 100, Settings(scales=(40.0,), input_height=400), 8)
+    with pytest.raises(ValueError, match=r"scales must be at most 40\.96 for an input_height of 400 but has 41"):
+        plan_passes(100, 100, Settings(scales=(1.0, 41.0), input_height=400), 8)

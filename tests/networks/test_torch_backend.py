@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +81,28 @@ def test_the_gpu_agrees_with_the_cpu(small: Path) -> None:
         load_backend(small).run(images), load_backend(small, device="cpu", backend="torch").run(images), strict=True
     ):
         np.testing.assert_allclose(on_gpu, on_cpu, atol=1e-2)
+
+
+FORK = """
+import os, sys
+import numpy as np
+import torch
+from bottomup.networks.backends import load_backend
+
+torch.set_num_threads(2)
+backend = load_backend(sys.argv[1], device="cpu", backend="torch")
+images = np.zeros((1, 8 * backend.alignment, 8 * backend.alignment, 3), np.uint8)
+backend.run(images)
+child = os.fork()
+if child == 0:
+    backend.run(images)
+    os._exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_runs_in_a_forked_process(small: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORK, str(small)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout == "7\n"
