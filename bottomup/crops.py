@@ -77,11 +77,16 @@ class CropDetector:
         self.decode = ("candidates" if self.task == "crops" else "taylor") if decode is None else decode
         if self.decode not in ways:
             raise ValueError(f"decode must be one of {ways} for a network of {self.task} but is {decode!r}")
+        if isinstance(joint_threshold, bool) or not isinstance(joint_threshold, (int, float, np.number)):
+            raise TypeError(f"joint_threshold must be a number but is {joint_threshold!r}")
         if not 0 <= joint_threshold <= 1:
             raise ValueError(f"joint_threshold must be from 0 to 1 but is {joint_threshold}")
         self.joint_threshold = joint_threshold
         own: Skeleton = self.backend.skeleton
         self.skeleton = COCO_17 if own == OPENPOSE_COCO_18 else own
+
+    def __repr__(self) -> str:
+        return f"CropDetector({self.skeleton.name}, {type(self.backend).__name__} on {self.backend.device})"
 
     def __call__(self, image: Any, *, proposals: Any, rgb: bool = False) -> People:
         """The people in the boxes, one for each in their order, but for boxes in which no joint was found.

@@ -19,7 +19,7 @@ from bottomup.grouping.nodes import merge_candidates
 from bottomup.grouping.proposals import check_proposal_lists
 from bottomup.image import BgrImage, Letterbox, is_single, iterate_bgr, to_bgr
 from bottomup.kernels import Candidates
-from bottomup.networks.backends import Backend, load_backend
+from bottomup.networks.backends import Backend, check_outputs, load_backend
 from bottomup.networks.passes import Pass, average_fields, pass_candidates, plan_passes
 from bottomup.people import People
 from bottomup.settings import Settings
@@ -179,9 +179,8 @@ class Detector:
 
     def _run(self, photos: Sequence[_Photo]) -> list[list[Output]]:
         """Letterboxes -> network -> what it made of each pass, for each photo."""
-        outputs = [
-            self.backend.run(np.stack(inputs)) for inputs in zip(*(photo.inputs for photo in photos), strict=True)
-        ]
+        batches = [np.stack(inputs) for inputs in zip(*(photo.inputs for photo in photos), strict=True)]
+        outputs = [check_outputs(self.backend, images, self.backend.run(images)) for images in batches]
         return [[(heatmaps[number], pafs[number]) for heatmaps, pafs in outputs] for number in range(len(photos))]
 
     def _average(self, photo: _Photo, outputs: list[Output]) -> Fields:

@@ -150,6 +150,8 @@ def test_says_what_it_cannot_do(detector: Any) -> None:
         detector("crops", maps, decode="middle")
     with pytest.raises(ValueError, match="joint_threshold must be from 0 to 1 but is 2"):
         detector("crops", maps, joint_threshold=2)
+    with pytest.raises(TypeError, match="joint_threshold must be a number but is None"):
+        detector("crops", maps, joint_threshold=None)
     with pytest.raises(ValueError, match=r"model must be a network for crops but .* sees whole pictures"):
         detector("fields", maps)
     look = detector("crops", maps)

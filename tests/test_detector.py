@@ -39,6 +39,24 @@ def test_the_fake_is_a_backend() -> None:
     assert isinstance(SeesColours(), Backend)
 
 
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda fields: None, TypeError, "must give heatmaps and pafs but gave a NoneType"),
+        (lambda fields: fields[:1], TypeError, "must give heatmaps and pafs but gave a tuple"),
+        (lambda fields: [fields[0][:1], fields[1]], ValueError, r"must give heatmaps of shape \(2, .* gave \(1, 18"),
+        (lambda fields: [fields[0], fields[1][..., 1:]], ValueError, r"must give pafs of shape \(2, 38, 46, 65\) but"),
+    ],
+)
+def test_a_backend_that_gives_something_else_is_named(change: Any, error: type[Exception], message: str) -> None:
+    class Wrong(SeesColours):
+        def run(self, images: np.ndarray) -> Any:
+            return change(super().run(images))
+
+    with pytest.raises(error, match=f"backend Wrong {message}"):
+        Detector(backend=Wrong())([TWO[0], TWO[0]])
+
+
 def test_repr_says_what_it_reports_and_what_runs_the_network() -> None:
     assert repr(Detector(backend=SeesColours())) == "Detector(coco17, SeesColours on cpu)"
 

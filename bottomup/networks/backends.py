@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -135,6 +135,25 @@ def _is_installed(package: str) -> bool:
 def no_pafs(heatmaps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Part affinity fields of no limbs, (B, 0, h, w), beside heatmaps."""
     return np.zeros((len(heatmaps), 0, *heatmaps.shape[2:]), np.float32)
+
+
+def check_outputs(
+    backend: Backend, images: npt.NDArray[np.uint8], outputs: Any
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """What `backend.run(images)` gave; TypeError or ValueError if that is not what `Backend.run` promises."""
+    name = type(backend).__name__
+    if not (isinstance(outputs, tuple | list) and len(outputs) == 2):
+        raise TypeError(f"backend {name} must give heatmaps and pafs but gave a {type(outputs).__name__}")
+    batch, height, width, _ = images.shape
+    heatmaps, pafs = outputs
+    for field, channels, values in (
+        ("heatmaps", backend.skeleton.num_joints, heatmaps),
+        ("pafs", 2 * backend.skeleton.num_limbs, pafs),
+    ):
+        expected = (batch, channels, height // backend.stride, width // backend.stride)
+        if np.shape(values) != expected:
+            raise ValueError(f"backend {name} must give {field} of shape {expected} but gave {np.shape(values)}")
+    return heatmaps, pafs
 
 
 def check_images(images: npt.NDArray[np.uint8], alignment: int) -> npt.NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class OnnxBackend:
             raise ImportError(
                 f'model {str(path)!r} needs the package onnxruntime: pip install "bottomup[onnx]"'
             ) from error
+        self._path = path.absolute()
         self.device, providers = _providers(device, onnxruntime.get_available_providers())
         try:
             self._session = onnxruntime.InferenceSession(_content(path), providers=providers)
@@ -51,6 +53,9 @@ class OnnxBackend:
         # Files from before there were networks for crops do not say so.
         self.task: str = json.loads(facts.get("task", '"fields"'))
         self.crop_size: int = json.loads(facts.get("crop_size", "0"))
+
+    def __reduce__(self) -> tuple[Any, tuple[Path]]:
+        return partial(OnnxBackend, device=self.device), (self._path,)  # a pickle is loaded from the same file
 
     def run(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """See `Backend.run`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ class OpenVinoBackend:
 
     def __init__(self, path: Path, *, device: str | None = None) -> None:
         openvino = _import_openvino(path, device)
-        self.device = "cpu"
+        self._path, self.device = path.absolute(), "cpu"
         if not path.with_suffix(".bin").is_file():
             raise FileNotFoundError(f"model must have its weights beside it but {path.with_suffix('.bin')} is no file")
         core = openvino.Core()
@@ -59,6 +60,9 @@ class OpenVinoBackend:
         self.alignment = self.stride
         self.rise = _RISES.get(model.get_friendly_name(), 0.0)
         self._runner = _Runner(_compile(core, _take_pictures(model)), self._heatmaps, self._pafs)
+
+    def __reduce__(self) -> tuple[Any, tuple[Path]]:
+        return OpenVinoBackend, (self._path,)  # a pickle is loaded from the same file
 
     def run(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """See `Backend.run`."""
@@ -89,13 +93,16 @@ class OpenVinoFieldBackend:
         from bottomup.networks.openvino_graph import openvino_model
 
         network = load_network(path)
-        self.device = "cpu"
+        self._path, self._exact, self.device = path.absolute(), exact, "cpu"
         self.skeleton, self.stride, self.alignment = network.skeleton, network.config.stride, network.alignment
         self.preferred = network.config.preferred
         self.task, self.crop_size = network.config.task, network.config.crop_size
         options = {"INFERENCE_PRECISION_HINT": "f32"} if exact else {}
         compiled = _compile(openvino.Core(), openvino_model(lower(network)), options)
         self._runner = _Runner(compiled, "heatmaps", "pafs" if self.task == "fields" else None)
+
+    def __reduce__(self) -> tuple[Any, tuple[Path]]:
+        return partial(OpenVinoFieldBackend, exact=self._exact), (self._path,)  # a pickle is loaded from the same file
 
     def run(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """See `Backend.run`."""

@@ -12,11 +12,22 @@ import torch
 from bottomup.networks.backends import check_images
 from bottomup.networks.field_network import load_network
 
+_process = os.getpid()
+
+
+def survive_fork() -> None:
+    """Set torch to one thread, once, in a process that was forked from one with this module.
+
+    A fork takes over no threads, but OpenMP waits for those that it had, for ever; with one it asks for none.
+    """
+    global _process
+    if os.getpid() != _process:
+        torch.set_num_threads(1)
+        _process = os.getpid()
+
 
 class TorchBackend:
-    """A `.safetensors` file that `bottomup train` or `save_network` wrote, in float32.
-
-    In a process forked from the one that made it, torch is set to one thread: with more it would wait for ever.
+    """A `.safetensors` file that `bottomup train` or `save_network` wrote, in float32; see `survive_fork`.
 
     Raises
     ------
@@ -27,6 +38,7 @@ class TorchBackend:
     """
 
     def __init__(self, path: Path, *, device: str | None = None) -> None:
+        survive_fork()
         self._device = choose_device(device)
         self.device = str(self._device)
         # Images come channels last, as OpenCV keeps them; so do the weights, and no layer has to transpose.
@@ -36,16 +48,12 @@ class TorchBackend:
         self.preferred = self._network.config.preferred
         self.task, self.crop_size = self._network.config.task, self._network.config.crop_size
         self.alignment = self._network.alignment
-        self._process = os.getpid()
 
     @torch.inference_mode()
     def run(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """See `Backend.run`."""
         images = check_images(images, self.alignment)
-        if os.getpid() != self._process:
-            # A fork takes over no threads, but OpenMP waits for those that it had; with one it asks for none.
-            torch.set_num_threads(1)
-            self._process = os.getpid()
+        survive_fork()
         rgb = torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2).flip(1)
         heatmaps, pafs = self._network(rgb.float() / 255)[-1]
         return heatmaps.float().contiguous().cpu().numpy(), pafs.float().contiguous().cpu().numpy()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,20 @@ def weights(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def pictures(batch: int, height: int, width: int) -> np.ndarray:
     return np.random.default_rng(height).integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
+
+
+def test_backends_can_be_pickled_and_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_network(FieldNetwork(CONFIGS["pyramid"]), tmp_path / "network.safetensors")
+    monkeypatch.chdir(tmp_path)
+    images = pictures(1, 64, 96)
+    made = [load_backend("network.safetensors", device="cpu", backend=name) for name in backends.BACKENDS]
+    made.append(OpenVinoFieldBackend(Path("network.safetensors"), exact=True))
+    monkeypatch.chdir("/")  # where the relative path means nothing
+    for backend in made:
+        for again in (pickle.loads(pickle.dumps(backend)), copy.deepcopy(backend)):
+            assert type(again) is type(backend)
+            for field, expected in zip(again.run(images), backend.run(images), strict=True):
+                np.testing.assert_array_equal(field, expected)
 
 
 def test_all_backends_agree_on_any_size(weights: Path, tmp_path: Path) -> None:

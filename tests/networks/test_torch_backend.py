@@ -84,7 +84,7 @@ def test_the_gpu_agrees_with_the_cpu(small: Path) -> None:
 
 
 FORK = """
-import os, sys
+import os, pickle, sys
 import numpy as np
 import torch
 from bottomup.networks.backends import load_backend
@@ -96,6 +96,8 @@ backend.run(images)
 child = os.fork()
 if child == 0:
     backend.run(images)
+    pickle.loads(pickle.dumps(backend)).run(images)
+    load_backend(sys.argv[1], device="cpu", backend="torch").run(images)
     os._exit(7)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
