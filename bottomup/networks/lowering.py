@@ -7,7 +7,9 @@ multiplied into the convolution before it.
 
 from __future__ import annotations
 
+import copy
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +21,6 @@ from torch.nn import functional
 
 from bottomup.networks.efficientnet_lite import FixedNormConv
 from bottomup.networks.field_network import FieldNetwork
-from bottomup.networks.layers import double
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -61,7 +62,7 @@ def lower(network: FieldNetwork) -> LoweredNetwork:
 
     Raises NotImplementedError that names the operation, if the network does something that is no `Layer`.
     """
-    traced = _Tracer().trace(_LastStage(network.eval()))
+    traced = _trace(_LastStage(copy.deepcopy(network.eval())))
     for node in reversed(traced.nodes):  # such as the features of a stage that does not follow
         if not node.users and node.op.startswith("call"):
             traced.erase_node(node)
@@ -79,12 +80,25 @@ class _LastStage(nn.Module):
         return (heatmaps, pafs) if self.network.config.task == "fields" else (heatmaps,)
 
 
-class _Tracer(fx.Tracer):
-    def __init__(self) -> None:
-        super().__init__(autowrap_functions=(double,))
+def _trace(stage: _LastStage) -> fx.Graph:
+    """The calls that a forward pass makes, of torch's modules and functions. Its modules are spoilt.
 
-    def is_leaf_module(self, module: nn.Module, name: str) -> bool:
-        return isinstance(module, FixedNormConv) or super().is_leaf_module(module, name)
+    `fx.Tracer` would put its own in the place of `nn.Module.__call__` meanwhile, and other threads that run or trace
+    networks would fall into it; here only this network's modules are other than they were.
+    """
+    graph = fx.Graph()
+    tracer = fx.proxy.GraphAppendingTracer(graph)
+
+    def recorder(name: str) -> Callable[[fx.Proxy], fx.Proxy]:
+        return lambda images: fx.Proxy(graph.call_module(name, (images.node,)), tracer)
+
+    for name, module in stage.named_modules():
+        is_of_torch = type(module).__module__.startswith("torch.nn") and not isinstance(module, nn.Sequential)
+        if is_of_torch or isinstance(module, FixedNormConv):
+            module.forward = recorder(name)
+    outputs = stage(fx.Proxy(graph.placeholder("images"), tracer))
+    graph.output(tuple(output.node for output in outputs))
+    return graph
 
 
 class _Lowering:
@@ -148,7 +162,7 @@ class _Lowering:
             return Layer("clip", (number(args[0]),), values={"low": 0.0, "high": 6.0})
         if function is torch.sigmoid:
             return Layer("sigmoid", (number(args[0]),))
-        if function is double:
+        if function is functional.interpolate and node.kwargs["scale_factor"] == 2 and node.kwargs["mode"] == "nearest":
             return Layer("double", (number(args[0]),))
         if function is torch.cat:
             return Layer("concat", tuple(number(part) for part in args[0]))  # type: ignore[union-attr]

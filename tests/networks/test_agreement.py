@@ -58,6 +58,23 @@ def pictures(batch: int, height: int, width: int) -> np.ndarray:
     return np.random.default_rng(height).integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
 
 
+def test_lowering_leaves_the_modules_of_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other threads may run networks, or lower theirs, at any moment of it."""
+    network, other, inner = FieldNetwork(CONFIGS["pyramid"]), nn.Linear(2, 2), FieldNetwork(CONFIGS["pyramid4"])
+    answer, seen = network.answer, []
+
+    def meanwhile(logits: torch.Tensor) -> torch.Tensor:
+        seen.append((other(torch.zeros(1, 2)), len(lower(inner).layers)))
+        return answer(logits)
+
+    expected = lower(network)
+    monkeypatch.setattr(network, "answer", meanwhile)
+    assert [layer.kind for layer in lower(network).layers] == [layer.kind for layer in expected.layers]
+    ((values, layers),) = seen
+    assert torch.equal(values, other.bias[None])
+    assert layers == len(lower(inner).layers)
+
+
 def test_backends_can_be_pickled_and_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_network(FieldNetwork(CONFIGS["pyramid"]), tmp_path / "network.safetensors")
     monkeypatch.chdir(tmp_path)
