@@ -54,6 +54,8 @@ def train(
     try:
         from bottomup.training import find_recipe, load_parts, train_parts
 
+        if hours is not None and not hours > 0:
+            raise ValueError(f"--hours must be positive but is {hours}")
         recipe = find_recipe(config)
         if pack:
             if out is None:

@@ -288,12 +288,16 @@ def test_options_reach_the_detector(picture: Picture, stand_in: type[StandIn]) -
         (["weights", "get", ""], "an argument must not be empty"),
         (["weights", "get", "nonsense"], "name must be one of"),
         (["train", "missing.toml"], "missing.toml"),
+        (["train", "default", "--hours", "-1"], "--hours must be positive but is -1"),
+        (["train", "default", "--hours", "nan"], "--hours must be positive but is nan"),
+        (["eval", "coco", "{tmp}/list.json"], "the file holds a list, as one of results does"),
         (["no-such-command"], "no-such-command"),
     ],
 )
 def test_wrong_usage_is_explained(arguments: list[str], message: str, picture: Picture, tmp_path: Path) -> None:
     picture("photos/a.jpg")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "list.json").write_text("[]")
     places = {"tmp": tmp_path / "empty", "photos": tmp_path / "photos"}
     result = run(app, [argument.format(**places) for argument in arguments])
     assert result.exit_code == 2, result.output

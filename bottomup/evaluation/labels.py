@@ -123,6 +123,8 @@ def read_labels(path: str | Path, *, joints: Skeleton | None = None, area_from_b
         raise FileNotFoundError(f"{wanted}, but there is no {str(file)!r}")
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError(f"the file holds a {type(content).__name__}, as one of results does")
         category, skeleton = _person_category(content["categories"], joints)
         images = {_whole(image["id"]): image for image in content["images"]}
         if len(images) < len(content["images"]):
