@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
+import numpy as np
 
 from bottomup.image import BgrImage, read_image
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset(
     {".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
-SAMPLE = "astronaut"
+SAMPLE = "photographer"
 _JPEG_SIDE_LIMIT = 65_500  # libjpeg's
 
 
@@ -55,7 +56,7 @@ class Outcome:
 
 
 def sample_image() -> BgrImage:
-    """scikit-image's portrait of the astronaut Eileen Collins (NASA, public domain), BGR.
+    """scikit-image's `camera`: a man who takes a picture (Lav Varshney, CC0); grey, as BGR.
 
     Raises ImportError, saying what to install, if scikit-image is missing.
     """
@@ -63,8 +64,8 @@ def sample_image() -> BgrImage:
         from skimage import data
     except ImportError as error:
         raise ImportError("the sample photo is part of scikit-image: pip install 'bottomup[sample]'") from error
-    rgb: BgrImage = data.astronaut()  # type: ignore[no-untyped-call]
-    return rgb[:, :, ::-1].copy()
+    grey = data.camera()  # type: ignore[no-untyped-call]
+    return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
 
 
 def gather_sources(arguments: Sequence[Path], *, sample: bool) -> list[Source]:

@@ -96,7 +96,7 @@ def detect(
         ),
     ] = Format.coco,
     draw: Annotated[bool, typer.Option(help="Save each picture with the skeletons drawn on it.")] = True,
-    sample: Annotated[bool, typer.Option("--sample", help="Use scikit-image's astronaut as a picture.")] = False,
+    sample: Annotated[bool, typer.Option("--sample", help="Use scikit-image's photo of a photographer.")] = False,
     model: Annotated[
         str, typer.Option(metavar="NAME|FILE", help="A network by name (see `bottomup weights list`) or file.")
     ] = "default",

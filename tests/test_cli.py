@@ -323,11 +323,11 @@ def test_a_missing_sample_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("stand_in")
-def test_the_sample_is_the_astronaut(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sample_is_the_photographer(monkeypatch: pytest.MonkeyPatch) -> None:
     skimage_data = pytest.importorskip("skimage.data")
     seen = []
     monkeypatch.setattr(StandIn, "__call__", lambda self, image: seen.append(image) or People.empty(COCO_17))
     result = run(app, ["detect", "--sample"])
     assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines()[1] == "astronaut\t0\t\t"
-    assert (seen[0][:, :, ::-1] == skimage_data.astronaut()).all()
+    assert result.stdout.splitlines()[1] == "photographer\t0\t\t"
+    assert (seen[0] == skimage_data.camera()[:, :, None]).all()

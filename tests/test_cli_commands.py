@@ -181,7 +181,7 @@ def test_version_answers_without_heavy_imports(tmp_path: Path) -> None:
     assert loaded.stdout.strip() == "[]", loaded.stderr
 
 
-def test_the_built_in_network_finds_the_astronaut(tmp_path: Path) -> None:
+def test_the_built_in_network_finds_the_photographer(tmp_path: Path) -> None:
     from bottomup.weights import find_weights
 
     pytest.importorskip("skimage")
@@ -189,13 +189,13 @@ def test_the_built_in_network_finds_the_astronaut(tmp_path: Path) -> None:
         pytest.skip("the built-in network is not in this source tree")
     shown = in_a_shell("detect", "--sample", "--out", "out", cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
-    assert shown.stdout.splitlines()[1].split("\t")[:2] == ["astronaut", "1"]
+    assert shown.stdout.splitlines()[1].split("\t")[:2] == ["photographer", "1"]
     (person,) = json.loads((tmp_path / "out" / "results.json").read_text())
     x, y, visibility = person["keypoints"][:3]
     assert visibility == 2
-    assert 175 < x < 275  # her face, read off the photo
-    assert 60 < y < 180
-    assert cv2.imread(str(tmp_path / "out" / "astronaut_people.jpg")).shape == (512, 512, 3)
+    assert 200 < x < 290  # his face, read off the photo
+    assert 110 < y < 190
+    assert cv2.imread(str(tmp_path / "out" / "photographer_people.jpg")).shape == (512, 512, 3)
 
 
 def test_export_onnx_writes_what_the_backend_reads(tmp_path: Path) -> None:
