@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections import Counter
@@ -148,7 +149,7 @@ class Results:
     """The files of a run. Each picture's are written as soon as it is done, and never half.
 
     COCO wants one list for all pictures. Until `close`, each person is a line of `results.json.partial`, which
-    survives even if the process is killed; `close` makes `results.json` of it.
+    survives even if the process is killed; `close` makes `results.json` of it. The next run puts a number behind its name.
     """
 
     def __init__(self, folder: Path, *, format: str, draw: bool) -> None:
@@ -157,6 +158,9 @@ class Results:
             raise ValueError(f"--out must be a folder but {str(folder)!r} is a file")
         folder.mkdir(parents=True, exist_ok=True)
         self._partial = folder / "results.json.partial"
+        if format == "coco" and self._partial.exists():
+            older = (self._partial.with_name(f"{self._partial.name}.{number}") for number in itertools.count(1))
+            self._partial.replace(next(path for path in older if not path.exists()))
         self._lines = self._partial.open("w", encoding="utf-8") if format == "coco" else None
 
     def add(self, source: Source, image: BgrImage, people: People) -> None:

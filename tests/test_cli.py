@@ -163,6 +163,16 @@ def test_results_are_on_disk_before_the_run_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("stand_in")
+def test_what_killed_runs_left_is_kept(picture: Picture, tmp_path: Path) -> None:
+    (tmp_path / "results.json.partial").write_text("older\n")
+    (tmp_path / "results.json.partial.1").write_text("oldest\n")
+    assert run(app, ["detect", str(picture("a.png", 2)), "--out", str(tmp_path), "--no-draw"]).exit_code == 0
+    assert len(coco_results(tmp_path)) == 2
+    left = {path.name: path.read_text() for path in tmp_path.glob("results.json.*")}
+    assert left == {"results.json.partial.1": "oldest\n", "results.json.partial.2": "older\n"}
+
+
+@pytest.mark.usefixtures("stand_in")
 def test_results_that_cannot_be_put_together_are_told_and_kept(
     picture: Picture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
