@@ -149,7 +149,7 @@ class Results:
     """The files of a run. Each picture's are written as soon as it is done, and never half.
 
     COCO wants one list for all pictures. Until `close`, each person is a line of `results.json.partial`, which
-    survives even if the process is killed; `close` makes `results.json` of it. The next run puts a number behind its name.
+    survives even if the process is killed (the next run adds a number to its name); `close` makes `results.json` of it.
     """
 
     def __init__(self, folder: Path, *, format: str, draw: bool) -> None:

@@ -88,7 +88,7 @@ class CropDetector:
     def __repr__(self) -> str:
         return f"CropDetector({self.skeleton.name}, {type(self.backend).__name__} on {self.backend.device})"
 
-    def __call__(self, image: Any, *, proposals: Any, rgb: bool = False) -> People:
+    def __call__(self, image: Any, *, proposals: Any, rgb: bool = False, keep_all: bool = False) -> People:
         """The people in the boxes, one for each in their order, but for boxes in which no joint was found.
 
         Parameters
@@ -99,6 +99,8 @@ class CropDetector:
             (N, 4) floats x0, y0, x1, y1 in pixels of the picture.
         rgb:
             A NumPy array is RGB, not BGR.
+        keep_all:
+            One for every box, so that people and boxes can be zipped: where no joint was found all are missing.
 
         Returns
         -------
@@ -120,7 +122,7 @@ class CropDetector:
         keypoints = np.clip(xy, 0, (width - 1, height - 1)).astype(np.float32)
         people = People(self.backend.skeleton, keypoints, scores.astype(np.float32), scores.mean(axis=1))
         people = people.convert(self.skeleton)
-        return people[np.flatnonzero(people.keypoint_scores.any(axis=1))]
+        return people if keep_all else people[np.flatnonzero(people.keypoint_scores.any(axis=1))]
 
     def heatmaps(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """(N, K, h, w) what the network makes of (N, S, S, 3) crops, BGR: heatmaps, or the probability of each cell."""

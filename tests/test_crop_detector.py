@@ -128,7 +128,12 @@ def test_boxes_are_looked_at_in_batches_and_without_joints_nobody_is_there(detec
     assert people.skeleton == CROWDPOSE_14
     assert (people.keypoint_scores > 0).sum(axis=1).tolist() == [1] * 70
     np.testing.assert_allclose(people.scores, 0.7 / 14, rtol=1e-5)
-    assert len(detector("crops", 0 * maps)(np.zeros((300, 400, 3), np.uint8), proposals=boxes[:2])) == 0
+    nobody, picture = detector("crops", 0 * maps), np.zeros((300, 400, 3), np.uint8)
+    assert len(nobody(picture, proposals=boxes[:2])) == 0
+    both = nobody(picture, proposals=boxes[:2], keep_all=True)
+    assert both.scores.tolist() == [0.0, 0.0]
+    assert np.isnan(both.keypoints).all()
+    assert [person["score"] for person in both.to_coco(image_id=1)] == [0.0, 0.0]
 
 
 def test_logits_become_probabilities(detector: Any) -> None:
