@@ -166,6 +166,9 @@ def crowd(
     skeleton: SkeletonOption = "openpose18",
     seed: SeedOption = 0,
     threads: ThreadsOption = 1,
+    assignment: Annotated[
+        str, typer.Option(metavar="LIST", help="Ways to group: sweep, single, limb, greedy, exact.")
+    ] = "sweep",
     annotations: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Take the people of a COCO or CrowdPose file instead.", show_default=False),
@@ -188,22 +191,25 @@ def crowd(
 
     Without --annotations on procedural crowds, which need no data.
     """
-    from bottomup import _cli_bench_work as work
+    from bottomup import _cli_bench_crowd as work
+    from bottomup._cli_bench_work import Files, failures
+    from bottomup.settings import Settings
 
-    with work.failures():
-        files, noises = work.Files(csv, json, plots), noise.split(",")
+    with failures():
+        files, noises = Files(csv, json, plots=plots), noise.split(",")
+        ways = [Settings(assignment=way, threads=threads) for way in assignment.split(",")]
         if annotations is not None and photos is not None:
-            work.run_photos(annotations, photos, model, limit, threads, files)
+            work.run_photos(annotations, photos, model, limit, ways, files)
         elif photos is not None:
             raise ValueError("--photos must come with the --annotations that say who is in them")
         elif annotations is not None:
-            work.run_file(annotations, noises, limit, long_side, stride, seed, threads, files)
+            work.run_file(annotations, noises, limit, long_side, stride, seed, ways, files)
         else:
             from bottomup.benchmarks.cases import Case
 
             base = Case(0, *read_size(size), skeleton=skeleton, seed=seed)
             indices = read_numbers("--crowd-index", crowd_index)
-            work.run_crowds(base, whole_numbers("--people", people), indices, noises, images, threads, files)
+            work.run_crowds(base, whole_numbers("--people", people), indices, noises, images, ways, files)
 
 
 @app.command("all")
@@ -215,10 +221,11 @@ def everything(
     images: Annotated[int, typer.Option(metavar="N", help="Crowds for each figure of accuracy.")] = 20,
 ) -> None:
     """Measure every figure of the README's Benchmarks section: tables, CSV, JSON and plots. Needs no data."""
-    from bottomup import _cli_bench_work as work
+    from bottomup._cli_bench_all import run_all
+    from bottomup._cli_bench_work import How, failures
 
-    with work.failures():
-        work.run_all(out, seed, work.How(repeats, seconds), images)
+    with failures():
+        run_all(out, seed, How(repeats, seconds), images)
 
 
 def _cases(people: str, size: str | None, batch: str = "1", **options: Any) -> list[Case]:

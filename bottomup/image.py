@@ -201,7 +201,9 @@ def _pillow_to_bgr(picture: Image.Image) -> BgrImage:
         values = np.asarray(picture)
         if values.min() < 0 or values.max() > 65535:
             raise ValueError(f"image must hold 8- or 16-bit values but holds {values.min()} to {values.max()}")
-        grey = np.round(values / 257).astype(np.uint8)  # 65535 becomes 255
+        # 65535 becomes 255. 32 bits may hold what had 8; 16 bits of no more than that would be all black.
+        bits_8 = picture.mode == "I" and values.max() <= 255
+        grey = np.round(values / (1 if bits_8 else 257)).astype(np.uint8)
         return np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2))
     if picture.has_transparency_data:
         layer = picture.convert("RGBA")

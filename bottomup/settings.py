@@ -217,7 +217,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "max_samples": (3, math.inf),
     "limb_reach": (1, math.inf),
     "limb_span": (1, math.inf),
-    "typical_affinity": (1e-6, math.inf),
+    "typical_affinity": (1e-6, 1e6),
     "doubt": (0, 0.99),
     "clear": (1, math.inf),
     "weak_support": (0, 1),

@@ -59,6 +59,8 @@ class Skeleton:
     ValueError
         If a name repeats, a limb points outside the joints or to itself or repeats, a sigma is not
         positive and finite, or a flip pair is no pair.
+    TypeError
+        If one of these is not a sequence.
     """
 
     name: str
@@ -68,6 +70,10 @@ class Skeleton:
     flip: tuple[tuple[int, int], ...] | None = None
 
     def __post_init__(self) -> None:
+        for argument in ("joints", "limbs", "sigmas", "flip"):
+            given = getattr(self, argument)
+            if isinstance(given, str) or (not isinstance(given, Iterable) and (argument, given) != ("flip", None)):
+                raise TypeError(f"{argument} must be a sequence but is {given!r}")
         joints = tuple(str(joint) for joint in self.joints)
         object.__setattr__(self, "joints", joints)
         object.__setattr__(self, "limbs", _index_pairs("limbs", self.limbs, joints))

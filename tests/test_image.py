@@ -143,6 +143,12 @@ def test_sixteen_bit_grey_is_scaled_to_eight(tmp_path: Path) -> None:
         np.testing.assert_array_equal(image[:, :, 0], image[:, :, 2])
 
 
+def test_thirty_two_bit_grey_may_hold_eight() -> None:
+    grey = np.arange(256).reshape(16, 16)
+    for values in (grey, grey * 257):
+        np.testing.assert_array_equal(to_bgr(Image.fromarray(values.astype(np.int32)))[:, :, 0], grey)
+
+
 def test_sixteen_bit_colour_is_scaled_to_eight(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), picture().astype(np.uint16) * 257)
     np.testing.assert_allclose(read_image(tmp_path / "a.png"), picture(), atol=1)

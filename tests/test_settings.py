@@ -88,6 +88,7 @@ def test_flags_must_be_true_or_false(name: str, value: Any) -> None:
         ("person_threshold", 1.0, 1.1),
         ("joint_threshold", 0.0, -0.1),
         ("threads", 1, 0),
+        ("typical_affinity", 1e6, 1e7),
         ("max_samples", 2**31 - 1, 2**31),
         ("threads", 8, 10**10),
     ],

@@ -42,6 +42,13 @@ def test_a_skeleton_without_limbs_is_one() -> None:
     assert Skeleton("dot", ("a",), (), (0.1,)).limb_array.shape == (0, 2)
 
 
+@pytest.mark.parametrize("argument", ["joints", "limbs", "sigmas", "flip"])
+@pytest.mark.parametrize("value", [3, "nose", 0.5])
+def test_what_is_not_a_sequence_is_named(argument: str, value: object) -> None:
+    with pytest.raises(TypeError, match=f"^{argument} must be a sequence but is {value!r}$"):
+        Skeleton(**FINE | {argument: value})
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bottomup.benchmarks import report
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,6 +21,17 @@ def require_matplotlib() -> None:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise ImportError('plots need matplotlib: pip install "bottomup[eval]"') from error
+
+
+def check_plot(path: Path) -> None:
+    """ValueError if no plot can be written there; to be asked before anything is measured."""
+    require_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    kinds = sorted(FigureCanvasAgg.get_supported_filetypes())
+    if path.suffix[1:].lower() not in kinds:
+        raise ValueError(f"--plot must end in one of {', '.join('.' + kind for kind in kinds)} but is {str(path)!r}")
+    report.check_file("--plot", path)
 
 
 def plot_times(results: Sequence[Measured], path: str | Path, title: str) -> None:
@@ -47,7 +60,7 @@ def plot_lines(
             chosen = [row for row in rows if row[line] == value and row[y] is not None]
             axes.plot([row[x] for row in chosen], [row[y] for row in chosen], "o-", markersize=3, label=str(value))
         axes.set_ylim(bottom=0)
-        axes.legend(title=line)
+        axes.legend()
 
 
 def plot_bars(rows: Sequence[Mapping[str, Any]], path: str | Path, *, x: str, y: str, line: str) -> None:
@@ -59,7 +72,7 @@ def plot_bars(rows: Sequence[Mapping[str, Any]], path: str | Path, *, x: str, y:
             places = [groups.index(row[x]) + number / (len(kinds) + 1) for row in chosen]
             axes.bar(places, [row[y] for row in chosen], 1 / (len(kinds) + 1), label=str(kind))
         axes.set_xticks([place + (len(kinds) - 1) / (len(kinds) + 1) / 2 for place in range(len(groups))], groups)
-        axes.legend(title=line)
+        axes.legend()
 
 
 @contextmanager

@@ -75,6 +75,22 @@ def test_crowd_prints_and_writes_every_figure(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "plots").iterdir()} == names
 
 
+def test_crowd_compares_ways_to_group(tmp_path: Path) -> None:
+    pytest.importorskip("pycocotools")
+    code, output, _ = run(
+        "crowd", "--people", "6", "--size", "46x82", "--images", "2", "--crowd-index", "0.5,0.7", "--noise", "mild",
+        "--assignment", "sweep,limb", "--json", str(tmp_path / "ways.json"), "--plots", str(tmp_path / "plots"),
+    )  # fmt: skip
+    assert code == 0
+    header, *rows = table(output)
+    assert header[:3] == ["assignment", "people", "crowd index"]
+    assert [row[0] for row in rows] == ["sweep", "sweep", "limb", "limb"]
+    written = json.loads((tmp_path / "ways.json").read_text())
+    assert [row["assignment"] for row in written["results"]] == ["sweep", "sweep", "limb", "limb"]
+    assert [settings["assignment"] for settings in written["settings"]] == ["sweep", "limb"]
+    assert (tmp_path / "plots" / "crowd_ap.png").exists()
+
+
 def test_end_to_end_compares_few_and_many(tmp_path: Path) -> None:
     if find_weights("default") is None:
         pytest.skip("the built-in network is not in this source tree")
@@ -130,6 +146,10 @@ def test_end_to_end_can_match_the_picture_to_the_fields(tmp_path: Path) -> None:
         (["decode", "--crowd-index", "3", "--people", "1"], "crowd_index must be from 0 to 1 but is 3.0"),
         (["decode", "--csv", f"{__file__}/a.csv", "--people", "1"], "--csv must be a file that can be written"),
         (["end-to-end", "--json", str(Path(__file__).parent)], "--json must be a file that can be written"),
+        (["decode", "--plot", "times.doc", "--people", "1"], "--plot must end in one of "),
+        (["kernels", "--plot", f"{__file__}/a.png", "--people", "1"], "--plot must be a file that can be written"),
+        (["crowd", "--plots", __file__], "--plots must be a folder but"),
+        (["crowd", "--assignment", "sweep,best"], "assignment must be one of"),
         (["all", "--out", __file__], "--out must be a folder but"),
     ],
 )
