@@ -220,7 +220,7 @@ def everything(
     seconds: SecondsOption = 60.0,
     images: Annotated[int, typer.Option(metavar="N", help="Crowds for each figure of accuracy.")] = 20,
 ) -> None:
-    """Measure every figure of the README's Benchmarks section: tables, CSV, JSON and plots. Needs no data."""
+    """Measure times, memory and accuracy on crowds made by code: tables, CSV, JSON and plots. Needs no data."""
     from bottomup._cli_bench_all import run_all
     from bottomup._cli_bench_work import How, failures
 
