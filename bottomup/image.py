@@ -24,6 +24,9 @@ BgrImage = npt.NDArray[np.uint8]
 PADDING_GREY = 128
 """The pixels around a letterboxed photo: networks of this kind subtract about as much, so that it reads as 0."""
 
+TALLEST = 2.5
+"""Heights of a photo in widths; whatever is taller is no single photo of people (phones take them up to 2.2)."""
+
 
 def read_image(path: str | os.PathLike[str]) -> BgrImage:
     """Read a picture from a file as 8-bit BGR, turned upright as its EXIF orientation says.
@@ -133,12 +136,14 @@ class Letterbox:
     ) -> Letterbox:
         """Scale a photo of `height` x `width` pixels to be `input_height` high.
 
-        One more than `max_aspect` times as wide as high is scaled to `max_aspect * input_height` wide
-        instead, so that a panorama cannot ask for unbounded memory. The padded sides are multiples of `alignment`.
+        One more than `TALLEST` times as high as wide is scaled as if it were only that high, since its people would
+        become too narrow to be seen. Neither side becomes longer than `max_aspect * input_height`, so that a panorama
+        cannot ask for unbounded memory. The padded sides are multiples of `alignment`.
         """
         if min(height, width) < 1:
             raise ValueError(f"height and width must be at least 1 but are {height} and {width}")
-        scale = min(input_height / height, max_aspect * input_height / width)
+        seen_height = min(height, TALLEST * width)
+        scale = min(input_height / seen_height, max_aspect * input_height / max(height, width))
         resized = (max(1, round(height * scale)), max(1, round(width * scale)))
         padded = (-(-resized[0] // alignment) * alignment, -(-resized[1] // alignment) * alignment)
         return cls((height, width), resized, padded, rise)

@@ -17,8 +17,8 @@ class Settings:
     Network input
         input_height: pixels to which a photo is scaled before the network. None takes what the network's weights say,
             or 368, at which COCO pose networks of this kind are customarily run.
-        max_aspect: a photo more than this many times as wide as high is scaled to that width instead, so that a
-            panorama of any length costs no more memory than some six ordinary photos.
+        max_aspect: no side of a photo is scaled to more than this many times the input height, so that a panorama of
+            any length, upright or not, costs no more memory than some six ordinary photos.
         scales: factors of `input_height` at which the network sees the photo; see `merge`.
         flip: also show the mirrored photo, and mirror its fields back.
         merge: what becomes of the fields of several looks at a photo. "fields" averages them. "candidates" averages
@@ -50,8 +50,7 @@ class Settings:
         trace_response: lowest heatmap value of a joint from which limbs are followed. Noise rarely gets there.
         trace_weak: a limb is followed if its joint has no pair of at least this affinity. Most true pairs have it.
         trace_sample: a trace goes on while the field along it has at least this share (and `sample_threshold`).
-            Real
-            networks' fields fade towards the joints that they miss.
+            Real networks' fields fade towards the joints that they miss.
         trace_support: least mean of the field along a trace.
         trace_length: shortest trace. Shorter ones do not get out of the joint's own surroundings.
         trace_clear: an end closer than this to a well seen joint (half as close to a faint one) is that joint, whatever

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bottomup.image import PADDING_GREY, Letterbox
+from bottomup.image import PADDING_GREY, TALLEST, Letterbox
 
 sides = st.integers(1, 4000)
 
@@ -18,14 +18,17 @@ def test_letterbox_is_bounded_aligned_and_keeps_the_aspect(
 ) -> None:
     box = Letterbox.fit(height, width, input_height=input_height, max_aspect=max_aspect, alignment=alignment)
     (h, w), (padded_h, padded_w) = box.resized_size, box.padded_size
-    assert 1 <= h <= input_height
-    widest = max_aspect * input_height
-    assert 1 <= w <= widest + 0.5001
-    assert h == input_height or abs(w - widest) <= 0.5001
+    longest = max_aspect * input_height
+    assert 1 <= max(h, w) <= longest + 0.5001
+    if height <= TALLEST * width:
+        assert h <= input_height
+        assert h == input_height or abs(w - longest) <= 0.5001
+    else:
+        assert abs(w - input_height / TALLEST) <= 0.5001 or abs(h - longest) <= 0.5001
     assert padded_h % alignment == padded_w % alignment == 0
     assert 0 <= padded_h - h < alignment
     assert 0 <= padded_w - w < alignment
-    scale = min(input_height / height, max_aspect * input_height / width)
+    scale = min(input_height / min(height, TALLEST * width), max_aspect * input_height / max(height, width))
     assert abs(h - height * scale) <= 1
     assert abs(w - width * scale) <= 1
 
@@ -39,6 +42,14 @@ def test_letterbox_round_trip(height: int, width: int, input_height: int, x: flo
     np.testing.assert_allclose(box.to_network(np.array([-0.5, -0.5])), [-0.5, -0.5], atol=1e-9)
     far = np.array([width - 0.5, height - 0.5])
     np.testing.assert_allclose(box.to_network(far), np.array(box.resized_size[::-1]) - 0.5, atol=1e-6)
+
+
+def test_a_tall_strip_is_as_wide_as_a_photo() -> None:
+    """Four photos above each other are seen at the size of one, up to the bound on memory."""
+    strip = Letterbox.fit(4 * 1000, 400, input_height=100, max_aspect=8, alignment=8)
+    assert strip.resized_size == (400, 40)
+    assert Letterbox.fit(1000, 400, input_height=100, max_aspect=8, alignment=8).resized_size == (100, 40)
+    assert Letterbox.fit(100_000, 400, input_height=100, max_aspect=8, alignment=8).resized_size == (800, 3)
 
 
 def test_what_is_seen_too_high_is_put_back() -> None:
