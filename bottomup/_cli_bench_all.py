@@ -11,7 +11,7 @@ from bottomup.settings import Settings
 
 
 def run_all(out: Path, seed: int, how: How, images: int) -> None:
-    """`bottomup bench all`: the figures of the README, in the order in which it has them."""
+    """`bottomup bench all`: whatever docs/benchmarks.md tells that needs neither data nor others' decoders."""
 
     def files(name: str, plot: str | None = None, plots: str | None = None) -> Files:
         tables = out / f"{name}.csv", out / f"{name}.json"
