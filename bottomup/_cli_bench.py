@@ -167,7 +167,10 @@ def crowd(
     seed: SeedOption = 0,
     threads: ThreadsOption = 1,
     assignment: Annotated[
-        str, typer.Option(metavar="LIST", help="Ways to group: sweep, single, limb, greedy, exact.")
+        str,
+        typer.Option(
+            metavar="LIST", help="Ways to group: sweep, single, limb, greedy, exact. Only the first is built for speed."
+        ),
     ] = "sweep",
     annotations: Annotated[
         Path | None,

@@ -39,11 +39,10 @@ def run_crowds(
     files.write(rows, *ways)
     if files.plots is None:
         return
-    if len(crowd_indices) > 1:
-        lines = _lines(rows, ways, people=len(people) > 1)
-        _plot_accuracy(
-            rows, files.plots, lambda y, path: plots.plot_lines(lines, path, x="crowd_index", y=y, line="lines")
-        )
+    x = "crowd_index" if len(crowd_indices) > 1 else "people_per_image" if len(people) > 1 else "noise"
+    draw: Callable[..., None] = plots.plot_bars if x == "noise" else plots.plot_lines
+    lines = _lines(rows, ways, people=len(people) > 1 and x != "people_per_image")
+    _plot_accuracy(rows, files.plots, lambda y, path: draw(lines, path, x=x, y=y, line="lines"))
     if len(people) > 1:
         times = [row for row in _lines(rows, ways) if row["crowd_index_wanted"] == crowd_indices[0]]
         plots.plot_lines(

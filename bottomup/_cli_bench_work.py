@@ -148,8 +148,9 @@ def run_end_to_end(
     numbers = ("total_ms", "total_p95_ms", "decode_ms", "decode_p95_ms")
     cells = [[str(row["people"]), *(f"{row[name]:.2f}" for name in numbers)] for row in rows]
     _cli_report.print_table(columns, cells, numbers=columns)
-    share = f"{100 * result.share:.1f} % of the median total"
-    print(f"{many.people} people take {result.difference:.2f} ms more than {few.people}, {share} ({pairs} pairs)")
+    difference, share = abs(result.difference), f"{100 * abs(result.share):.1f} % of the median total"
+    way = "more" if result.difference >= 0 else "less"
+    print(f"{many.people} people take {difference:.2f} ms {way} than {few.people}, {share} ({pairs} pairs)")
     files.write(rows, settings)
 
 

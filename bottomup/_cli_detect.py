@@ -14,16 +14,14 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from bottomup.image import BgrImage, read_image
+from bottomup.image import PICTURE_SUFFIXES, BgrImage, read_image
 
 if TYPE_CHECKING:
     from bottomup.people import People
 
-SUFFIXES = frozenset(
-    {".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-)
 SAMPLE = "photographer"
 _JPEG_SIDE_LIMIT = 65_500  # libjpeg's
+_NAMED = 5  # files in a folder that are no pictures and are told one by one
 
 
 @dataclass(frozen=True)
@@ -79,10 +77,12 @@ def gather_sources(arguments: Sequence[Path], *, sample: bool) -> list[Source]:
     paths: list[Path | None] = [None] if sample else []
     for argument in arguments:
         if argument.is_dir():
-            inside = sorted(p for p in argument.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+            inside = [path for path in sorted(argument.iterdir()) if _is_picture(path)]
             if not inside:
+                suffixes = " ".join(sorted(PICTURE_SUFFIXES))
                 raise ValueError(
-                    f"{str(argument)!r} must be a folder of pictures but has none (subfolders do not count)"
+                    f"{str(argument)!r} must be a folder of pictures but has none (subfolders do not count, "
+                    f"and pictures end in {suffixes})"
                 )
             paths += inside
         else:
@@ -95,8 +95,33 @@ def gather_sources(arguments: Sequence[Path], *, sample: bool) -> list[Source]:
     names = [
         name if path is None or count[name] == 1 else path.as_posix() for name, path in zip(bare, paths, strict=True)
     ]
-    columns = zip(paths, names, unique_stems(bare), image_ids(bare), strict=True)
+    # A picture whose name is not its own is told apart by its folder: one_a and two_a for one/a.jpg and two/a.jpg.
+    beginnings = [
+        name if path is None or count[name] == 1 or not path.parent.name else f"{path.parent.name}_{name}"
+        for name, path in zip(bare, paths, strict=True)
+    ]
+    columns = zip(paths, names, unique_stems(beginnings), image_ids(bare), strict=True)
     return [Source(*column) for column in columns]
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
+
+
+def left_out(arguments: Sequence[Path]) -> list[str]:
+    """A sentence for each folder that holds more than pictures: what `gather_sources` did not take. Hidden files go
+    without saying."""
+    sentences = []
+    for folder in dict.fromkeys(argument for argument in arguments if argument.is_dir()):
+        names = [
+            f"{path.name}/" if path.is_dir() else path.name
+            for path in sorted(folder.iterdir())
+            if not _is_picture(path) and not path.name.startswith(".")
+        ]
+        if names:
+            shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+            sentences.append(f"{folder}: not taken for pictures: {shown}")
+    return sentences
 
 
 def unique_stems(names: Iterable[str]) -> list[str]:
@@ -156,7 +181,10 @@ class Results:
         self.folder, self.format, self.draw = folder, format, draw
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"--out must be a folder but {str(folder)!r} is a file")
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"--out must be a folder that can be made but is {str(folder)!r}: {error}") from error
         self._partial = folder / "results.json.partial"
         if format == "coco" and self._partial.exists():
             older = (self._partial.with_name(f"{self._partial.name}.{number}") for number in itertools.count(1))

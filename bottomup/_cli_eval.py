@@ -127,8 +127,9 @@ def evaluate(
 ) -> None:
     """Score a network, or a file of results, against labels.
 
-    Also counts missed and invented people (matched by OKS of at least 0.5) and limbs that join two people. A photo that
-    cannot be read is reported and its people count as missed.
+    Also counts labelled people who were missed and found ones who are invented (matched by OKS of at least 0.5; people
+    whom the labels tell to ignore are neither), and limbs that join two people. A photo that cannot be read is reported
+    and its people count as missed.
 
     Exit code 0: all went well. 1: some photos failed, the others are scored. 2: the command cannot be carried out.
     """

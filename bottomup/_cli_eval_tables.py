@@ -25,9 +25,10 @@ def show(evaluation: Evaluation) -> None:
     if Console().is_terminal:
         print()
     people = evaluation.people
-    columns = ("photos", "people", "found", "missed", "invented", "limbs joining two people")
+    # Not all that is found is labelled or invented: it may be somebody whom the labels tell to ignore.
+    columns = ("photos", "labelled", "missed", "found", "invented", "limbs joining two people")
     swaps = "none to judge" if people["swap_rate"] is None else f"{100 * people['swap_rate']:.2f} %"
-    counts = [str(people[name]) for name in ("labelled", "found", "missed", "invented")]
+    counts = [str(people[name]) for name in columns[1:5]]
     _cli_report.print_table(columns, [(str(evaluation.details["photos"]), *counts, swaps)], numbers=columns)
 
 

@@ -33,6 +33,8 @@ def onnx(
     try:
         if out.suffix.lower() != ".onnx":
             raise ValueError(f"FILE.onnx must end in .onnx but is {str(out)!r}")
+        if not out.parent.is_dir():
+            raise ValueError(f"FILE.onnx must be in a folder that exists but {str(out.parent)!r} is none")
         path = resolve_model(model)
         if path.suffix.lower() != ".safetensors":
             raise ValueError(f"--model must be the built-in network or a .safetensors file but is {model!r}")

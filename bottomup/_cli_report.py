@@ -59,8 +59,13 @@ def print_table(
         console.print(footer)
 
 
-def summarise(outcomes: Sequence[Outcome], out: Path | None, seconds: float) -> None:
-    """The end of `detect`: what was found where, and what failed."""
+def note(sentence: str) -> None:
+    """Something worth knowing, on stderr."""
+    Console(stderr=True, highlight=False).print(escape(sentence), soft_wrap=True)
+
+
+def summarise(outcomes: Sequence[Outcome], out: Path | None, seconds: float, network: str) -> None:
+    """The end of `detect`: what was found where by which network, and what failed."""
     failed = [outcome for outcome in outcomes if outcome.error]
     is_terminal = Console().is_terminal
     shown = failed if is_terminal and len(outcomes) > _ROWS else outcomes
@@ -72,7 +77,7 @@ def summarise(outcomes: Sequence[Outcome], out: Path | None, seconds: float) -> 
     if outcomes:
         counts.append(f"{1000 * seconds / len(outcomes):.0f} ms each")
     where = f"in {escape(str(out))}" if out is not None else "not saved (use --out)"
-    footer = f"\n{', '.join(counts)}; results {where}"
+    footer = f"\n{', '.join(counts)}; results {where}\nnetwork: {escape(network)}"
     columns = ["picture", "people", "best score", "error"]
     if is_terminal and not failed:
         columns, rows = columns[:-1], [row[:-1] for row in rows]

@@ -46,8 +46,6 @@ weights_app = typer.Typer(help="List and download networks.", no_args_is_help=Tr
 app.add_typer(weights_app, name="weights")
 app.add_typer(_cli_export.app, name="export")
 app.add_typer(bench_app, name="bench")
-app.command("eval")(_cli_eval.evaluate)
-app.command("train")(_cli_train.train)
 
 
 class Format(StrEnum):
@@ -84,7 +82,9 @@ def _options(
 def detect(
     images: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="IMAGE|DIR", help="Pictures, or folders of them.", show_default=False),
+        typer.Argument(
+            metavar="IMAGE|DIR", help="Pictures, or folders of them (not their subfolders).", show_default=False
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for the results; without it nothing is saved.")
@@ -119,6 +119,8 @@ def detect(
         sources = _cli_detect.gather_sources(images or [], sample=sample)
         if out is not None and any(image.resolve() == out.resolve() for image in images or []):
             raise ValueError("--out must be another folder than the pictures' own")
+        if out is not None and format is Format.none and not draw:
+            raise ValueError("--out must be left out with --format none --no-draw, which leave nothing to write")
         if out is not None and draw:
             _cli_detect.check_drawings(sources, out)
         if sample:
@@ -128,12 +130,15 @@ def detect(
             scales=None if scales is None else read_numbers("--scales", scales), flip=flip or None, merge=merge,
         )  # fmt: skip
         from bottomup.detector import Detector
+        from bottomup.networks.backends import runtime
 
         detector = Detector(model, device=device, backend=backend, settings=settings)
         results = None if out is None else _cli_detect.Results(out, format=format.value, draw=draw)
     except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:
         stop(str(error), WRONG_USAGE)
 
+    for sentence in _cli_detect.left_out(images or []):
+        _cli_report.note(sentence)
     outcomes: list[Outcome] = []
     started = time.perf_counter()
     try:
@@ -145,7 +150,8 @@ def detect(
         pass  # what is done is done; the rest is reported below
     finally:
         failure = None if results is None else results.close()
-    _cli_report.summarise(outcomes, out, time.perf_counter() - started)
+    network = f"{model}, by {runtime(detector.backend)}"
+    _cli_report.summarise(outcomes, out, time.perf_counter() - started, network)
     if failure:
         show_error(failure)
     if len(outcomes) < len(sources):
@@ -185,6 +191,10 @@ def weights_get(
         stop(str(error), FAILED)
     except KeyboardInterrupt:
         stop("interrupted; the next try goes on from there", INTERRUPTED)
+
+
+app.command("eval")(_cli_eval.evaluate)
+app.command("train")(_cli_train.train)
 
 
 @app.command()

@@ -19,7 +19,7 @@ from bottomup.grouping.nodes import merge_candidates
 from bottomup.grouping.proposals import check_proposal_lists
 from bottomup.image import BgrImage, Letterbox, is_single, iterate_bgr, to_bgr
 from bottomup.kernels import Candidates
-from bottomup.networks.backends import Backend, check_outputs, load_backend
+from bottomup.networks.backends import Backend, check_outputs, load_backend, runtime
 from bottomup.networks.passes import Pass, average_fields, pass_candidates, plan_passes
 from bottomup.people import People
 from bottomup.settings import Settings
@@ -43,7 +43,8 @@ class Detector:
     ----------
     model:
         `default` for the built-in network, the name of one that can be downloaded (`bottomup weights list`),
-        or the path of an OpenVINO `.xml` with its `.bin` beside it or of a `.safetensors` of `bottomup train`.
+        or the path of a `.safetensors` of `bottomup train`, an `.onnx` of `bottomup export onnx`, or an OpenVINO `.xml`
+        with its `.bin` beside it.
     device:
         `cpu`, `cuda` or `cuda:N`; None takes the GPU if there is one that the backend can use.
     backend:
@@ -96,7 +97,7 @@ class Detector:
         self.settings = dataclasses.replace(self.settings, **open_ones)
 
     def __repr__(self) -> str:
-        return f"Detector({self.skeleton.name}, {type(self.backend).__name__} on {self.backend.device})"
+        return f"Detector({self.skeleton.name}, {runtime(self.backend)})"
 
     @overload
     def __call__(

@@ -21,6 +21,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 BgrImage = npt.NDArray[np.uint8]
 """(H, W, 3) uint8, blue first."""
 
+PICTURE_SUFFIXES = frozenset(
+    {".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
+"""How the names of pictures end, in lower case: what is taken from a folder. A file that is named is tried anyway."""
+
 PADDING_GREY = 128
 """The pixels around a letterboxed photo: networks of this kind subtract about as much, so that it reads as 0."""
 
@@ -46,7 +51,8 @@ def read_image(path: str | os.PathLike[str]) -> BgrImage:
         raise ValueError("image must be the path of a picture but is empty")
     path = Path(path)
     if not path.exists():
-        raise FileNotFoundError(f"image must be an existing file but {str(path)!r} does not exist")
+        hint = "; download it first, if it is an address" if path.parts[0] in ("http:", "https:") else ""
+        raise FileNotFoundError(f"image must be an existing file but {str(path)!r} does not exist{hint}")
     if not path.is_file():
         raise ValueError(f"image must be a file but {str(path)!r} is a directory or a device")
     if path.stat().st_size == 0:
@@ -57,7 +63,7 @@ def read_image(path: str | os.PathLike[str]) -> BgrImage:
     except MemoryError:
         raise
     except Exception as error:  # Pillow's readers raise OSError, SyntaxError, EOFError, struct.error and more
-        reason = "its format is unknown" if isinstance(error, UnidentifiedImageError) else error
+        reason = "Pillow knows no such format" if isinstance(error, UnidentifiedImageError) else error
         raise ValueError(f"image must be a complete picture but {str(path)!r} cannot be read: {reason}") from error
 
 
@@ -93,7 +99,8 @@ def to_bgr(image: object, *, rgb: bool = False) -> BgrImage:
     if isinstance(image, np.ndarray):
         return _array_to_bgr(image, rgb=rgb)
     kinds = "a path, a NumPy array, a PIL image, a torch tensor or a list of them"
-    raise TypeError(f"image must be {kinds} but is a {type(image).__name__}")
+    hint = ", as cv2.imread gives for a file that it cannot read" if image is None else ""
+    raise TypeError(f"image must be {kinds} but is a {type(image).__name__}{hint}")
 
 
 def is_single(image: object) -> bool:

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -14,7 +15,7 @@ import numpy.typing as npt
 import pytest
 from typer.testing import CliRunner
 
-from bottomup._cli_detect import Results, gather_sources, image_ids, unique_stems, write_atomically
+from bottomup._cli_detect import Results, gather_sources, image_ids, left_out, unique_stems, write_atomically
 from bottomup.cli import app
 from bottomup.people import People
 from bottomup.settings import Settings
@@ -41,6 +42,7 @@ class StandIn:
     """A detector that finds as many people as the picture is bright, and remembers how it was made."""
 
     made: tuple[str, dict[str, Any]]
+    backend = SimpleNamespace(library="Stand-in", device="cpu")
 
     def __init__(self, model: str = "default", **options: Any) -> None:
         type(self).made = (model, options)
@@ -223,8 +225,28 @@ def test_a_folder_stands_for_its_pictures(picture: Picture, tmp_path: Path) -> N
     for name in ("photos/b.jpg", "photos/A.PNG", "photos/deeper/c.jpg"):
         picture(name)
     (tmp_path / "photos" / "notes.txt").write_text("no picture")
+    (tmp_path / "photos" / ".hidden").write_text("not worth a word")
     result = run(app, ["detect", str(tmp_path / "photos")])
     assert [line.split("\t")[0] for line in result.stdout.splitlines()[1:]] == ["A.PNG", "b.jpg"]
+    assert "photos: not taken for pictures: deeper/, notes.txt\n" in result.stderr
+    assert "network: default, by Stand-in on cpu\n" in result.stderr
+
+
+def test_many_files_that_are_no_pictures_are_told_in_short(tmp_path: Path) -> None:
+    for number in range(8):
+        (tmp_path / f"{number}.heic").write_text("")
+    assert left_out([tmp_path, tmp_path, tmp_path / "0.heic"]) == [
+        f"{tmp_path}: not taken for pictures: 0.heic, 1.heic, 2.heic, 3.heic, 4.heic and 3 more"
+    ]
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_nothing_to_write_is_wrong_usage(picture: Picture, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = run(app, ["detect", str(picture("a.png", 2)), "--out", str(out), "--format", "none", "--no-draw"])
+    assert result.exit_code == 2
+    assert "--out must be left out with --format none --no-draw" in result.stderr
+    assert not out.exists()
 
 
 def test_pictures_of_one_name_keep_apart(tmp_path: Path) -> None:
@@ -232,7 +254,7 @@ def test_pictures_of_one_name_keep_apart(tmp_path: Path) -> None:
     sources = gather_sources(paths, sample=False)
     assert [source.path for source in sources] == paths[:4]
     assert [source.name for source in sources] == ["one/a.jpg", "two/a.jpg", "A.jpg", "a.png"]
-    assert len({source.stem.lower() for source in sources}) == 4
+    assert [source.stem for source in sources] == ["one_a", "two_a", "A", "a_png"]
     assert len({source.image_id for source in sources}) == 4
 
 

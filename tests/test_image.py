@@ -113,6 +113,10 @@ def test_an_opened_truncated_picture_is_an_error(tmp_path: Path) -> None:
 def test_missing_empty_foreign_and_directory(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"image must be an existing file but '.*nowhere\.jpg' does not exist"):
         read_image(tmp_path / "nowhere.jpg")
+    with pytest.raises(FileNotFoundError, match=r"does not exist; download it first, if it is an address$"):
+        read_image("https://example.org/photo.jpg")
+    with pytest.raises(TypeError, match=r"is a NoneType, as cv2\.imread gives for a file that it cannot read$"):
+        to_bgr(None)
     with pytest.raises(ValueError, match="is a directory"):
         read_image(tmp_path)
     with pytest.raises(ValueError, match="image must be the path of a picture but is empty"):
@@ -121,7 +125,7 @@ def test_missing_empty_foreign_and_directory(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"empty\.jpg' is empty"):
         read_image(tmp_path / "empty.jpg")
     (tmp_path / "text.jpg").write_text("no picture " * 100)
-    with pytest.raises(ValueError, match=r"'.*text\.jpg' cannot be read: its format is unknown"):
+    with pytest.raises(ValueError, match=r"'.*text\.jpg' cannot be read: Pillow knows no such format"):
         read_image(tmp_path / "text.jpg")
 
 

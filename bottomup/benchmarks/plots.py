@@ -43,12 +43,13 @@ def plot_times(results: Sequence[Measured], path: str | Path, title: str) -> Non
         axes.set_yscale("log")
         for stage in order[0].timings if order else ():
             median = [measured.timings[stage].median for measured in order]
-            style = {"copy": "k:", "total": "C3-"}.get(stage, "--")
-            axes.plot(people, median, style, marker="o", markersize=3, label=stage)
+            style = {"copy": "k:", "total": "k-"}.get(stage, "--")
+            label = "results" if stage == "people" else stage
+            axes.plot(people, median, style, marker="o", markersize=3, label=label)
             if stage == "total":
                 p95 = [measured.timings[stage].p95 for measured in order]
-                axes.fill_between(people, median, p95, color="C3", alpha=0.15, label="total, to p95")
-        axes.legend()
+                axes.fill_between(people, median, p95, color="k", alpha=0.15, label="total, to p95")
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def plot_lines(

@@ -11,7 +11,8 @@ from bottomup.datasets.coco import read_coco
 from bottomup.datasets.lsp import read_lsp
 from bottomup.datasets.matlab import mat_variables
 from bottomup.datasets.mpii import read_mpii
-from bottomup.datasets.photo import PHOTO_SUFFIXES, Photo
+from bottomup.datasets.photo import Photo
+from bottomup.image import PICTURE_SUFFIXES
 from bottomup.skeleton import Skeleton
 
 # Where labels are if nobody says: COCO's form, Leeds Sports Pose, MPII.
@@ -62,7 +63,7 @@ def _form(file: Path) -> str:
 def read_plain(folder: str | Path, skeleton: Skeleton) -> list[Photo]:
     """Every photo beneath a folder, as photos in which nobody is. ValueError if there is none."""
     folder = Path(folder)
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
     if not paths:
         raise ValueError(f"folder must hold photos but {folder} has none")
     nobody, nothing = np.zeros((0, skeleton.num_joints, 2), np.float32), np.zeros((0, 4), np.float32)

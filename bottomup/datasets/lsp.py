@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup.datasets.matlab import read_mat
-from bottomup.datasets.photo import PHOTO_SUFFIXES, JointNames, Photo, joint_boxes
+from bottomup.datasets.photo import JointNames, Photo, joint_boxes
+from bottomup.image import PICTURE_SUFFIXES
 from bottomup.skeleton import Skeleton
 
 LSP_JOINTS = (
@@ -87,6 +88,6 @@ def _numbered_photos(folder: Path) -> dict[int, Path]:
     found = {}
     for path in folder.glob("im*"):
         number = re.fullmatch(r"im(\d+)", path.stem)
-        if number and path.suffix.lower() in PHOTO_SUFFIXES:
+        if number and path.suffix.lower() in PICTURE_SUFFIXES:
             found[int(number[1])] = path
     return found

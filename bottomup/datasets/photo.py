@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from bottomup.skeleton import Skeleton
 
-PHOTO_SUFFIXES = frozenset({".webp", ".jpg", ".jpeg", ".png", ".bmp"})
 # Beyond the outermost joints, as a share of their extent: a hand, a foot, the top of a head.
 _BOX_MARGIN = 0.15
 

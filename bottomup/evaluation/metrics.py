@@ -160,9 +160,13 @@ def _thresholds(metric: str, way: Metric, thresholds: Sequence[float] | None) ->
     if thresholds is None:
         return way.thresholds
     most = {"oks": 0, "joints": math.inf, "parts": 1}[way.kind]
-    fine = all(math.isfinite(value) and value > 0 for value in thresholds)
+    fine = all(0 < value <= 1 for value in thresholds)
     if not (fine and 0 < len(thresholds) <= most):
-        wanted = {"oks": f"left out for {metric}", "joints": "positive numbers", "parts": "one positive number"}
+        wanted = {
+            "oks": f"left out for {metric}",
+            "joints": "numbers above 0, at most 1",
+            "parts": "one number above 0, at most 1",
+        }
         raise ValueError(f"thresholds must be {wanted[way.kind]} but is {list(thresholds)}")
     return tuple(float(value) for value in thresholds)
 

@@ -132,6 +132,11 @@ def _is_installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
+def runtime(backend: Backend) -> str:
+    """What runs a network and where, as people call it: `OpenVINO on cpu`."""
+    return f"{getattr(backend, 'library', type(backend).__name__)} on {backend.device}"
+
+
 def no_pafs(heatmaps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Part affinity fields of no limbs, (B, 0, h, w), beside heatmaps."""
     return np.zeros((len(heatmaps), 0, *heatmaps.shape[2:]), np.float32)

@@ -26,6 +26,8 @@ class OnnxBackend:
         If the file is corrupt or holds another kind of network, or `device` is not there for ONNX Runtime.
     """
 
+    library = "ONNX Runtime"
+
     def __init__(self, path: Path, *, device: str | None = None) -> None:
         try:
             import onnxruntime

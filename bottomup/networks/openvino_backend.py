@@ -42,6 +42,7 @@ class OpenVinoBackend:
         If the file is corrupt, has other inputs or outputs, or `device` is not the CPU.
     """
 
+    library = "OpenVINO"
     skeleton = OPENPOSE_COCO_18
 
     def __init__(self, path: Path, *, device: str | None = None) -> None:
@@ -85,6 +86,8 @@ class OpenVinoFieldBackend:
     ValueError
         If the file is corrupt or holds another kind of network, or `device` is not the CPU.
     """
+
+    library = "OpenVINO"
 
     def __init__(self, path: Path, *, device: str | None = None, exact: bool = False) -> None:
         openvino = _import_openvino(path, device)

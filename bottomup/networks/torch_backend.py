@@ -37,6 +37,8 @@ class TorchBackend:
         If the file is corrupt or holds another kind of network, or the device is not there.
     """
 
+    library = "torch"
+
     def __init__(self, path: Path, *, device: str | None = None) -> None:
         survive_fork()
         self._device = choose_device(device)

@@ -91,6 +91,18 @@ def test_crowd_compares_ways_to_group(tmp_path: Path) -> None:
     assert (tmp_path / "plots" / "crowd_ap.png").exists()
 
 
+@pytest.mark.parametrize("people", ["2", "2,4"])
+def test_crowd_draws_plots_of_one_crowd_index_too(tmp_path: Path, people: str) -> None:
+    pytest.importorskip("pycocotools")
+    pytest.importorskip("matplotlib")
+    code, _, _ = run(
+        "crowd", "--people", people, "--size", "46x82", "--images", "2", "--crowd-index", "0.1",
+        "--noise", "clean,mild", "--plots", str(tmp_path / "plots"),
+    )  # fmt: skip
+    assert code == 0
+    assert (tmp_path / "plots" / "crowd_ap.png").exists()
+
+
 def test_end_to_end_compares_few_and_many(tmp_path: Path) -> None:
     if find_weights("default") is None:
         pytest.skip("the built-in network is not in this source tree")

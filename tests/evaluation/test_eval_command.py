@@ -150,8 +150,8 @@ def test_tables_for_programs(data: Path, detector: type[StandIn]) -> None:
     lines = run(app, ["eval", "coco", str(data), "--split", "a"]).stdout.splitlines()
     assert lines[:2] == ["score\tvalue", "AP\t1.0000"]
     assert lines[-2:] == [
-        "photos\tpeople\tfound\tmissed\tinvented\tlimbs joining two people",
-        "2\t2\t2\t0\t0\t0.00 %",
+        "photos\tlabelled\tmissed\tfound\tinvented\tlimbs joining two people",
+        "2\t2\t0\t2\t0\t0.00 %",
     ]
     lines = run(app, ["eval", "pck", str(data), "--thresholds", "0.1,0.2", "--reference", "torso"]).stdout.splitlines()
     assert lines[:3] == [
