@@ -32,7 +32,11 @@ ScalesOption = Annotated[
 FlipOption = Annotated[bool, typer.Option("--flip", help="Look at the mirrored picture too: slower, better.")]
 MergeOption = Annotated[
     str | None,
-    typer.Option(metavar="HOW", help="Several looks: fields averages, candidates finds more.", show_default=False),
+    typer.Option(
+        metavar="fields|candidates",
+        help="Of several looks: average the fields, or take joints from each.",
+        show_default=False,
+    ),
 ]
 PersonOption = Annotated[
     float | None, typer.Option(metavar="SCORE", help="Leave out people with a lower score.", show_default=False)
