@@ -132,7 +132,11 @@ def _gpu() -> Rows:
         yield f"GPU {index}", f"{properties.name}, {memory}, compute {properties.major}.{properties.minor}", True
     from bottomup import _C
 
-    yield "GPUs the kernels see", str(_C.cuda_device_count()), True
+    seen, there = _C.cuda_device_count(), torch.cuda.device_count()
+    toolkit = _C.build_info()["cuda"]
+    # A wheel of torch may be content with an older driver than the toolkit that the kernels were built with.
+    hint = f" of torch's {there}: the driver may be too old for CUDA {toolkit}" if toolkit and seen < there else ""
+    yield "GPUs the kernels see", f"{seen}{hint}", not hint
     for index, fault in enumerate(_C.cuda_device_faults()):
         yield f"kernels on GPU {index}", fault or "run", not fault
 

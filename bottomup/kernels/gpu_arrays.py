@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,9 +91,9 @@ def _interface(field: Any) -> dict[str, Any] | None:
 
 
 def _from_dlpack(name: str, field: Any) -> GpuArray:
-    stream = _stream(field)
     try:
-        capsule = field.__dlpack__(stream=stream)  # has its library order its work before ours
+        with _current_device(field):
+            capsule = field.__dlpack__(stream=(stream := _stream(field)))  # has its library order its work before ours
     except (BufferError, RuntimeError, TypeError, ValueError) as error:
         raise TypeError(
             f"{name} must be an array that DLPack can pass on but is {type(field).__name__}: {error}"
@@ -103,10 +104,20 @@ def _from_dlpack(name: str, field: Any) -> GpuArray:
     return GpuArray(address, dtype, shape, strides, stream, owner)
 
 
+def _is_tensor(field: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(field, torch.Tensor)
+
+
+def _current_device(field: Any) -> AbstractContextManager[Any]:
+    """Makes the array's GPU the current one where its library asks for that: torch passes on no other's tensors."""
+    return sys.modules["torch"].cuda.device(field.device) if _is_tensor(field) else nullcontext()
+
+
 def _stream(field: Any) -> int:
     """The stream on which the array's library works now."""
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(field, torch.Tensor):
+    if _is_tensor(field):
+        torch = sys.modules["torch"]
         return int(torch.cuda.current_stream(field.device).cuda_stream) or _LEGACY_STREAM
     return _interface_stream(_interface(field) or {})
 

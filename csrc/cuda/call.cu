@@ -228,8 +228,10 @@ bool Call::run_once() {
 
     Header header;
     std::memcpy(&header, staging.get(), sizeof header);
-    if (report_non_finite(header)) return true;
+    if (report_broken_heatmap(header)) return true;
+    // With peaks missing, more pairs are looked at than the call is asked for: what those saw does not count.
     if (!make_room(header, arena, p)) return false;
+    if (report_broken_limb(header)) return true;
     const size_t candidates = heatmaps ? size_t(header.candidates) : 0;
     const size_t bytes = fixed + candidates * sizeof(Candidate) + size_t(header.pairs) * sizeof(Pair);
     if (bytes <= guess) {
@@ -279,21 +281,20 @@ void Call::list_plateaus(const unsigned char* large) {
         if (flags[plane]) plateau_planes_.push_back(int64_t(plane));
 }
 
-bool Call::report_non_finite(const Header& header) {
+bool Call::report_broken_heatmap(const Header& header) {
     const auto complement = header.non_finite_cell ? header.non_finite_cell : header.overflow_cell;
-    if (complement) {
-        const int64_t cell = int64_t(~complement), width = heatmaps->width, height = heatmaps->height;
-        const int64_t plane = cell / (width * height);
-        peaks.non_finite = {plane / heatmaps->channels, plane % heatmaps->channels, cell / width % height,
-                            cell % width};
-        return true;
-    }
-    if (header.non_finite_limb) {
-        const int64_t segment = int64_t(~header.non_finite_limb);
-        pairs.non_finite = {segment / limb_query.limbs, 2 * (segment % limb_query.limbs), -1, -1};
-        return true;
-    }
-    return false;
+    if (!complement) return false;
+    const int64_t cell = int64_t(~complement), width = heatmaps->width, height = heatmaps->height;
+    const int64_t plane = cell / (width * height);
+    peaks.non_finite = {plane / heatmaps->channels, plane % heatmaps->channels, cell / width % height, cell % width};
+    return true;
+}
+
+bool Call::report_broken_limb(const Header& header) {
+    if (!header.non_finite_limb) return false;
+    const int64_t segment = int64_t(~header.non_finite_limb);
+    pairs.non_finite = {segment / limb_query.limbs, 2 * (segment % limb_query.limbs), -1, -1};
+    return true;
 }
 
 void Call::unpack(const char* results, const Places& p) {

@@ -60,7 +60,8 @@ private:
     bool make_room(const Header& header, const Arena& arena, const Places& places);
     void list_plateaus(const unsigned char* large);
     void unpack(const char* results, const Places& places);
-    bool report_non_finite(const Header& header);
+    bool report_broken_heatmap(const Header& header);
+    bool report_broken_limb(const Header& header);
     int64_t map_cells() const;
     int64_t candidate_count() const;
     int64_t candidate_room() const;

@@ -9,9 +9,16 @@ namespace bottomup::cuda {
 
 class Clock {
 public:
-    Clock(bool wanted, cudaStream_t stream) : wanted_(wanted), stream_(stream) {}
+    Clock(bool wanted, cudaStream_t stream) : wanted_(wanted), stream_(stream) {
+        // All events at once: making one between two kernels would keep the GPU waiting.
+        for (int stage = 0; wanted && stage < kMarks; ++stage) {
+            marks_.push_back({nullptr, nullptr});
+            check(cudaEventCreate(&marks_.back().event), "create an event");
+        }
+    }
     ~Clock() {
-        for (const Mark& mark : marks_) (void)cudaEventDestroy(mark.event);
+        for (const Mark& mark : marks_)
+            if (mark.event) (void)cudaEventDestroy(mark.event);
     }
     Clock(const Clock&) = delete;
     Clock& operator=(const Clock&) = delete;
@@ -19,15 +26,15 @@ public:
     // What was put on the stream since the mark before is to be added to `stage`; null for the beginning.
     void mark(float* stage) {
         if (!wanted_) return;
-        marks_.push_back({nullptr, stage});
-        check(cudaEventCreate(&marks_.back().event), "create an event");
-        check(cudaEventRecord(marks_.back().event, stream_), "record an event");
+        Mark& mark = marks_.at(used_++);
+        mark.stage = stage;
+        check(cudaEventRecord(mark.event, stream_), "record an event");
     }
 
     // Fills in the stages and returns the whole time, once the stream has been waited for.
     float read() const {
         float total = 0;
-        for (size_t i = 1; i < marks_.size(); ++i) {
+        for (size_t i = 1; i < used_; ++i) {
             float milliseconds = 0;
             check(cudaEventElapsedTime(&milliseconds, marks_[i - 1].event, marks_[i].event), "read an event");
             if (marks_[i].stage) *marks_[i].stage += milliseconds;
@@ -42,9 +49,12 @@ private:
         float* stage;
     };
 
+    static constexpr int kMarks = 6;  // the beginning, and what Timings has
+
     bool wanted_;
     cudaStream_t stream_;
     std::vector<Mark> marks_;
+    size_t used_ = 0;
 };
 
 }  // namespace bottomup::cuda

@@ -10,8 +10,9 @@
 namespace bottomup::cuda {
 namespace {
 
-// Blocks at least, over all limbs of all images: enough to fill any GPU, so that one picture is not left to a few.
-constexpr int64_t kBlocks = 2048;
+// Blocks at least, over all limbs of all images: as many as a large GPU runs at once, so that one picture is not left to
+// a few; most of more would have nothing to do.
+constexpr int64_t kBlocks = 512;
 
 // The ends of some limbs, small enough for a kernel's arguments; skeletons with more take more launches.
 constexpr int kLimbsPerLaunch = 128;
@@ -57,7 +58,7 @@ __device__ void score(const Work& work, const Plane<T>& paf_x, const Plane<T>& p
 }
 
 template <class T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 3)
     score_limbs(const __grid_constant__ Work work, const __grid_constant__ LimbEnds ends) {
     const int64_t one = blockIdx.x / work.shares, share = blockIdx.x - one * work.shares;
     const int64_t image = one / work.count, limb = one - image * work.count;

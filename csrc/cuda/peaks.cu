@@ -47,6 +47,12 @@ __device__ Pack<T> read_pack(const char* run, const Stretch<T>& part) {
     return pack;
 }
 
+// Reads are aligned to 16 bytes; so many values of the first of them lie before the run.
+template <class T>
+__device__ int64_t values_before(const char* run) {
+    return int64_t(reinterpret_cast<uintptr_t>(run) % 16 / sizeof(T));
+}
+
 // Not certain to be below the threshold and finite.
 __device__ bool of_interest(float value, float threshold) { return !(value < threshold) | !(value >= -FLT_MAX); }
 
@@ -87,41 +93,94 @@ __device__ void look_closer(const Layout& layout, int64_t begin, const Pack<T>& 
         if (left >> j & 1u) visit_number<T>(layout, begin + part.first + j, sink);
 }
 
-// The packs of interest, few and in clusters, are put on a list first and then shared out among the block's threads.
+// Where a pack lies: in which run, that begins at `start` with the value `begin`.
 template <class T>
-__global__ void __launch_bounds__(kThreads, 4)
-    scan_packs(const __grid_constant__ Layout layout, int64_t tiles, float threshold,
-               const __grid_constant__ PeakSink sink) {
+struct PackPlace {
+    const char* start;
+    int64_t begin;
+    Stretch<T> part;
+};
+
+// The packs of interest, few and in clusters, are put on a list first and then shared out among the block's threads.
+// `place_of` tells where the block's packs lie, of which each thread has read those of its number and every kThreads on.
+template <class T, class PlaceOf>
+__device__ void look_at(const Pack<T> (&packs)[kReads], PlaceOf place_of, const Layout& layout, float threshold,
+                        const PeakSink& sink) {
     __shared__ unsigned short list[kThreads * kReads];
     __shared__ unsigned listed;
-    constexpr int kValues = Pack<T>::kValues;
-    const int64_t run = layout.runs == 1 ? 0 : quotient(blockIdx.x, tiles), tile = blockIdx.x - run * tiles;
-    const char* const start = layout.runs == 1 ? layout.view.data : layout.address(run * layout.run);
-    // Reads are aligned to 16 bytes; the first of them may begin before the run.
-    const int64_t skew = int64_t(reinterpret_cast<uintptr_t>(start) % 16 / sizeof(T));
-    const int64_t first = tile * (kThreads * kReads * kValues) - skew;
-    const bool inside = first >= 0 && first + kThreads * kReads * kValues <= layout.run;
-    Pack<T> packs[kReads];
-#pragma unroll
-    for (int r = 0; r < kReads; ++r) {
-        const int64_t value = first + int(r * kThreads + threadIdx.x) * kValues;
-        packs[r] = inside ? read_whole<T>(start, value) : read_pack<T>(start, Stretch<T>(value, layout.run));
-    }
     if (threadIdx.x == 0) listed = 0;
     __syncthreads();
 #pragma unroll
     for (int r = 0; r < kReads; ++r) {
         bool interesting = false;
 #pragma unroll
-        for (int j = 0; j < kValues; ++j)
+        for (int j = 0; j < Pack<T>::kValues; ++j)
             interesting = interesting | of_interest(to_float(packs[r].values[j]), threshold);
         if (interesting) list[atomicAdd(&listed, 1u)] = static_cast<unsigned short>(r * kThreads + threadIdx.x);
     }
     __syncthreads();
     for (unsigned n = threadIdx.x; n < listed; n += kThreads) {
-        const Stretch<T> part(first + int(list[n]) * kValues, layout.run);
-        look_closer<T>(layout, run * layout.run, read_pack<T>(start, part), part, threshold, sink);
+        const PackPlace<T> place = place_of(list[n]);
+        look_closer<T>(layout, place.begin, read_pack<T>(place.start, place.part), place.part, threshold, sink);
     }
+}
+
+// A block has a tile of a long run.
+template <class T>
+__global__ void __launch_bounds__(kThreads, 4)
+    scan_tiles(const __grid_constant__ Layout layout, int64_t tiles, float threshold,
+               const __grid_constant__ PeakSink sink) {
+    constexpr int kValues = Pack<T>::kValues;
+    const int64_t run = layout.runs == 1 ? 0 : quotient(blockIdx.x, tiles), tile = blockIdx.x - run * tiles;
+    const char* const start = layout.runs == 1 ? layout.view.data : layout.address(run * layout.run);
+    const int64_t first = tile * (kThreads * kReads * kValues) - values_before<T>(start);
+    const auto place_of = [&](int pack) {
+        return PackPlace<T>{start, run * layout.run, Stretch<T>(first + pack * kValues, layout.run)};
+    };
+    Pack<T> packs[kReads];
+    // Two loops: with the choice inside, the compiler lets each read wait for the one before.
+    if (first >= 0 && first + kThreads * kReads * kValues <= layout.run) {
+#pragma unroll
+        for (int r = 0; r < kReads; ++r)
+            packs[r] = read_whole<T>(start, first + int(r * kThreads + threadIdx.x) * kValues);
+    } else {
+#pragma unroll
+        for (int r = 0; r < kReads; ++r) packs[r] = read_pack<T>(start, place_of(r * kThreads + threadIdx.x).part);
+    }
+    look_at(packs, place_of, layout, threshold, sink);
+}
+
+// A block has the packs of several short runs, such as the rows of a larger map, of which each has `each` packs.
+template <class T>
+__global__ void __launch_bounds__(kThreads, 4)
+    scan_rows(const __grid_constant__ Layout layout, int64_t each, float threshold,
+              const __grid_constant__ PeakSink sink) {
+    const int64_t first = int64_t(blockIdx.x) * kReads * kThreads, last = layout.runs - 1;
+    const auto place_of = [&](int pack) {
+        const int64_t number = first + pack, run = quotient(number, each);
+        const int64_t begin = (run < last ? run : last) * layout.run;
+        const char* const start = layout.address(begin);
+        const int64_t value = (number - run * each) * Pack<T>::kValues - values_before<T>(start);
+        return PackPlace<T>{start, begin, Stretch<T>(run <= last ? value : layout.run, layout.run)};
+    };
+    // A run has at least one whole pack, which is read in place of those that are none, and these anew. For each read by
+    // itself to choose would let it wait for the one before.
+    Pack<T> packs[kReads];
+    bool whole[kReads];
+#pragma unroll
+    for (int r = 0; r < kReads; ++r) {
+        const PackPlace<T> place = place_of(r * kThreads + threadIdx.x);
+        whole[r] = place.part.whole();
+        const int64_t before = values_before<T>(place.start);
+        packs[r] = read_whole<T>(place.start, whole[r] ? place.part.first : before > 0 ? Pack<T>::kValues - before : 0);
+    }
+#pragma unroll
+    for (int r = 0; r < kReads; ++r) {
+        if (whole[r]) continue;
+        const PackPlace<T> place = place_of(r * kThreads + threadIdx.x);
+        packs[r] = read_pack<T>(place.start, place.part);
+    }
+    look_at(packs, place_of, layout, threshold, sink);
 }
 
 // For fields whose values do not follow each other in memory for long.
@@ -144,15 +203,19 @@ __global__ void __launch_bounds__(kThreads, 4)
 
 template <class T>
 void scan(const FieldView& heatmaps, float threshold, const PeakSink& sink, cudaStream_t stream) {
-    constexpr int64_t kTile = int64_t(kThreads) * kReads * Pack<T>::kValues;
+    constexpr int64_t kReadValues = int64_t(kThreads) * kReads, kTile = kReadValues * Pack<T>::kValues;
     const Layout layout = layout_of(heatmaps, sizeof(T));
-    if (2 * layout.run < kTile && layout.runs > 1) {
-        const int64_t blocks = blocks_of(layout.cells(), int64_t(kThreads) * kReads);
-        launch("look for peaks", scan_values<T>, blocks, stream, layout, threshold, sink);
-        return;
+    const int64_t packs = blocks_of(layout.run + Pack<T>::kValues - 1, Pack<T>::kValues);  // wherever the run begins
+    if (layout.runs == 1 || 2 * layout.run >= kTile) {
+        const int64_t tiles = blocks_of(packs, kReadValues);
+        launch("look for peaks", scan_tiles<T>, layout.runs * tiles, stream, layout, tiles, threshold, sink);
+    } else if (layout.run >= 2 * Pack<T>::kValues) {
+        launch("look for peaks", scan_rows<T>, blocks_of(layout.runs * packs, kReadValues), stream, layout, packs,
+               threshold, sink);
+    } else {
+        launch("look for peaks", scan_values<T>, blocks_of(layout.cells(), kReadValues), stream, layout, threshold,
+               sink);
     }
-    const int64_t tiles = blocks_of(layout.run + Pack<T>::kValues - 1, kTile);
-    launch("look for peaks", scan_packs<T>, layout.runs * tiles, stream, layout, tiles, threshold, sink);
 }
 
 // Writes candidates in their final order.

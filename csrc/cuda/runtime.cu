@@ -10,8 +10,8 @@
 namespace bottomup::cuda {
 namespace {
 
-// What a pool may keep between calls: room for a batch of some tens of images.
-constexpr uint64_t kKeptDeviceBytes = 64u << 20;
+// What a pool may keep between calls: room for a batch of a few hundred images. Beyond, each call asks the driver anew.
+constexpr uint64_t kKeptDeviceBytes = 512u << 20;
 // Host buffers kept between calls; more threads than this allocate anew each time.
 constexpr size_t kKeptBuffers = 8, kKeptBufferBytes = 16u << 20;
 
@@ -100,9 +100,13 @@ int device_of(const void* pointer) {
     return attributes.device;
 }
 
-DeviceGuard::DeviceGuard(const void* pointer) : device_(device_of(pointer)) {
+DeviceGuard::DeviceGuard(int device) : device_(device) {
     check(cudaGetDevice(&before_), "get the current device");
-    check(cudaSetDevice(device_), "select the device of a field");
+    if (device_ != before_) check(cudaSetDevice(device_), "select a device");
+}
+
+DeviceGuard::~DeviceGuard() {
+    if (device_ != before_) (void)cudaSetDevice(before_);
 }
 
 size_t Arena::reserve(int64_t count, size_t size) {
@@ -160,11 +164,20 @@ PinnedBuffer::~PinnedBuffer() {
 
 void release_memory() {
     Shared& all = shared();
-    const std::lock_guard<std::mutex> lock(all.mutex);
-    for (const HostBuffer& buffer : all.buffers) (void)cudaFreeHost(buffer.data);
-    all.buffers.clear();
-    for (const DeviceState& state : all.devices)
-        if (state.pool) check(cudaMemPoolTrimTo(state.pool, 0), "give back device memory");
+    std::vector<cudaMemPool_t> pools;
+    {
+        const std::lock_guard<std::mutex> lock(all.mutex);
+        for (const HostBuffer& buffer : all.buffers) (void)cudaFreeHost(buffer.data);
+        all.buffers.clear();
+        for (const DeviceState& state : all.devices) pools.push_back(state.pool);
+    }
+    for (size_t device = 0; device < pools.size(); ++device) {
+        if (!pools[device]) continue;
+        const DeviceGuard guard{int(device)};
+        // Memory that was freed in the order of a stream is only given back once that is known to have come so far.
+        check(cudaDeviceSynchronize(), "finish earlier work");
+        check(cudaMemPoolTrimTo(pools[device], 0), "give back device memory");
+    }
 }
 
 Needs last_needs(int device) {

@@ -18,11 +18,15 @@ inline void check(cudaError_t status, const char* what) {
     throw std::runtime_error(std::string("CUDA failed to ") + what + ": " + cudaGetErrorString(status));
 }
 
-// Makes the GPU that a pointer belongs to the current one while it lives.
+// The GPU in whose memory a field is; throws if it is in none's.
+int device_of(const void* pointer);
+
+// Makes a GPU the current one while it lives.
 class DeviceGuard {
 public:
-    explicit DeviceGuard(const void* pointer);
-    ~DeviceGuard() { (void)cudaSetDevice(before_); }
+    explicit DeviceGuard(int device);
+    explicit DeviceGuard(const void* pointer) : DeviceGuard(device_of(pointer)) {}
+    ~DeviceGuard();
     DeviceGuard(const DeviceGuard&) = delete;
     DeviceGuard& operator=(const DeviceGuard&) = delete;
 
@@ -31,9 +35,6 @@ public:
 private:
     int before_ = 0, device_ = 0;
 };
-
-// The GPU in whose memory a field is; throws if it is in none's.
-int device_of(const void* pointer);
 
 constexpr int kThreads = 256;
 

@@ -95,6 +95,25 @@ def test_channels_of_a_larger_output(channels: slice) -> None:
 
 
 @needs_gpu
+@hypothesis_settings(max_examples=150)
+@given(
+    kind=kinds,
+    seed=seeds,
+    height=st.integers(1, 40),
+    width=st.sampled_from([1, 7, 8, 15, 16, 17, 31, 64, 71, 480, 1100]),
+    cut=st.tuples(st.integers(0, 9), st.integers(0, 9)),
+    dtype=st.sampled_from([np.float32, np.float16]),
+    threshold=st.sampled_from([0.1, -0.5]),
+)
+def test_rows_cut_out_of_a_larger_map(
+    kind: str, seed: int, height: int, width: int, cut: tuple[int, int], dtype: type, threshold: float
+) -> None:
+    """As of a padded picture: runs of any length that begin and end anywhere between multiples of 16 bytes."""
+    field = make_field(kind, seed, (2, 2, height, width + sum(cut)), dtype)[..., cut[0] : cut[0] + width]
+    assert_agree(find_peaks(OnGpu(field), threshold=threshold), find_peaks_numpy(field, threshold=threshold))
+
+
+@needs_gpu
 @pytest.mark.parametrize("count", [1023, 1024, 1025, 2600])
 def test_channels_of_many_peaks_are_sorted_in_chunks(count: int) -> None:
     field = np.zeros((1, 2, 120, 120), np.float32)
@@ -225,6 +244,46 @@ def test_more_peaks_and_pairs_than_there_is_room_for_at_first() -> None:
         np.testing.assert_allclose(pairs.scores, expected.scores, atol=1e-4)
         assert len(pairs) > 10_000
         _C.release_cuda_memory()
+
+
+@needs_gpu
+def test_what_an_overflowing_run_saw_of_the_pafs_does_not_count() -> None:
+    """A joint whose partner has found no room looks farther, here into broken cells where it has no business."""
+    heatmaps = np.zeros((1, 3, 280, 170), np.float32)
+    heatmaps[0, 0, 120:160:2, 0:160:4] = 0.5
+    heatmaps[0, 1, 120:160:2, 1:161:2] = 0.5  # more than there is room for at first
+    heatmaps[0, 0, [96, 182], 100] = heatmaps[0, 1, [96, 182], 104] = 0.5
+    pafs = np.zeros((1, 4, 280, 170), np.float32)
+    pafs[0, 0] = 0.7
+    pafs[0, 0, 102:114] = pafs[0, 0, 165:177] = np.nan
+    expected = score_limbs(pafs, find_peaks(heatmaps), THREE)
+    _C.release_cuda_memory()
+    timings: dict[str, float] = {}
+    _, pairs = find_peaks_and_limbs(OnGpu(heatmaps), OnGpu(pafs), THREE, timings=timings)
+    assert timings["runs"] > 1
+    assert as_dict(pairs).keys() == as_dict(expected).keys()
+
+
+@needs_gpu
+@pytest.mark.skipif(ON_HOST, reason="the stand-in keeps no memory")
+def test_memory_is_given_back_at_once() -> None:
+    torch = pytest.importorskip("torch")
+    find_peaks(OnGpu(make_field("blobs", 3, (32, 18, 60, 90))))
+    torch.cuda.synchronize()
+    _C.release_cuda_memory()
+    before = torch.cuda.mem_get_info()[0]
+    find_peaks(OnGpu(make_field("blobs", 3, (32, 18, 60, 90))))
+    _C.release_cuda_memory()
+    assert torch.cuda.mem_get_info()[0] >= before - (32 << 20)
+
+
+@pytest.mark.skipif(ON_HOST or _C.cuda_device_count() < 2, reason="fewer than two GPUs")
+def test_tensors_of_another_gpu_than_the_current_one() -> None:
+    torch = pytest.importorskip("torch")
+    values = torch.rand(1, 3, 40, 50, generator=torch.Generator().manual_seed(1))
+    expected = find_peaks_numpy(values.numpy(), threshold=0.9)
+    assert_agree(find_peaks(values.to("cuda:1"), threshold=0.9), expected)
+    assert torch.cuda.current_device() == 0
 
 
 @pytest.mark.parametrize("device", DEVICES)
