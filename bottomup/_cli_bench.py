@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bottomup.benchmarks.cases import Case
 
 app = typer.Typer(
-    help="Measure how fast and how good the decoder is, on crowds made by code.",
+    help="Measure how fast and how good the decoder is.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -41,7 +41,10 @@ def run_crowds(
         return
     x = "crowd_index" if len(crowd_indices) > 1 else "people_per_image" if len(people) > 1 else "noise"
     draw: Callable[..., None] = plots.plot_bars if x == "noise" else plots.plot_lines
-    lines = _lines(rows, ways, people=len(people) > 1 and x != "people_per_image")
+    if x == "noise":
+        lines = [{**row, "lines": row["assignment"]} for row in rows]
+    else:
+        lines = _lines(rows, ways, people=len(people) > 1 and x != "people_per_image")
     _plot_accuracy(rows, files.plots, lambda y, path: draw(lines, path, x=x, y=y, line="lines"))
     if len(people) > 1:
         times = [row for row in _lines(rows, ways) if row["crowd_index_wanted"] == crowd_indices[0]]

@@ -143,6 +143,7 @@ def run_end_to_end(
         rows.append({**asdict(case), "total_ms": whole.median, "total_p95_ms": whole.p95})
         rows[-1] |= {"decode_ms": part.median, "decode_p95_ms": part.p95, "pairs": whole.runs, "model": model}
         rows[-1] |= {"difference_ms": result.difference, "difference_share": result.share}
+        rows[-1] |= {"difference_low": result.spread[0], "difference_high": result.spread[1]}
         rows[-1] |= {"picture_height": image.shape[0], "picture_width": image.shape[1]}
     columns = ("people", "network + decode", "p95", "decode", "p95 ")
     numbers = ("total_ms", "total_p95_ms", "decode_ms", "decode_p95_ms")
@@ -150,7 +151,9 @@ def run_end_to_end(
     _cli_report.print_table(columns, cells, numbers=columns)
     difference, share = abs(result.difference), f"{100 * abs(result.share):.1f} % of the median total"
     way = "more" if result.difference >= 0 else "less"
-    print(f"{many.people} people take {difference:.2f} ms {way} than {few.people}, {share} ({pairs} pairs)")
+    print(f"{many.people} people take {difference:.2f} ms {way} than {few.people}, {share}")
+    quartiles = "{:.2f} to {:.2f}".format(*result.spread)
+    print(f"The median of {pairs} pairs' differences, of which the middle half are {quartiles} ms.")
     files.write(rows, settings)
 
 

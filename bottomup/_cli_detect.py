@@ -105,7 +105,8 @@ def gather_sources(arguments: Sequence[Path], *, sample: bool) -> list[Source]:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
+    """Hidden files are none: ._a.jpg is what macOS keeps beside a.jpg."""
+    return not path.name.startswith(".") and path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
 
 
 def left_out(arguments: Sequence[Path]) -> list[str]:
@@ -174,7 +175,8 @@ class Results:
     """The files of a run. Each picture's are written as soon as it is done, and never half.
 
     COCO wants one list for all pictures. Until `close`, each person is a line of `results.json.partial`, which
-    survives even if the process is killed (the next run adds a number to its name); `close` makes `results.json` of it.
+    survives even if the process is killed (the next run adds a number to its name, which is `kept`); `close` makes
+    `results.json` of it.
     """
 
     def __init__(self, folder: Path, *, format: str, draw: bool) -> None:
@@ -186,9 +188,10 @@ class Results:
         except OSError as error:
             raise ValueError(f"--out must be a folder that can be made but is {str(folder)!r}: {error}") from error
         self._partial = folder / "results.json.partial"
+        self.kept: Path | None = None
         if format == "coco" and self._partial.exists():
             older = (self._partial.with_name(f"{self._partial.name}.{number}") for number in itertools.count(1))
-            self._partial.replace(next(path for path in older if not path.exists()))
+            self.kept = self._partial.replace(next(path for path in older if not path.exists()))
         self._lines = self._partial.open("w", encoding="utf-8") if format == "coco" else None
 
     def add(self, source: Source, image: BgrImage, people: People) -> None:

@@ -94,7 +94,16 @@ class Task:
         self.entries = read_results(path)
         strangers = {entry["image_id"] for entry in self.entries} - set(self.names)
         if strangers:
-            raise ValueError(f"results must be of labelled photos but {path} has ids like {sorted(strangers)[:5]}")
+            raise ValueError(
+                f"results must be of labelled photos but {path} has ids like {sorted(strangers)[:5]}, none of "
+                "the labels' (`bottomup detect` takes them from file names that are numbers)"
+            )
+        looked_at = {entry["image_id"] for entry in self.entries} & set(self.labels.images)
+        if 2 * len(looked_at) < len(self.labels.images):
+            _cli_report.note(
+                f"The results are of {len(looked_at)} of {len(self.labels.images)} photos; the people in the others "
+                "count as missed (--limit and --split choose photos)."
+            )
         if skeleton is not None:
             self.skeleton = get_skeleton(skeleton)
         elif self.entries and len(self.entries[0]["keypoints"]) != 3 * self.skeleton.num_joints:
@@ -111,6 +120,7 @@ class Task:
         Raises Interrupted on Ctrl-C.
         """
         from bottomup.detector import Detector
+        from bottomup.networks.backends import runtime
         from bottomup.weights import resolve_model
 
         if not self.photos.is_dir():
@@ -124,16 +134,19 @@ class Task:
             "bottomup": __version__,
             "model": model,
             "weights": file_digests(resolve_model(model)),
-            "backend": network["backend"],
+            "backend": runtime(detector.backend),
             "skeleton": self.skeleton.name,
             "settings": asdict(chosen),
             "photos": str(self.photos.resolve()),
         }
+        _cli_report.note(f"network: {model}, by {self.source['backend']}")
         if self.out is None:
             self._look(detector, None)
             return
         # Which of the photos are looked at may change: --limit may be raised later, and the run goes on.
         with Run(self.out, {**self.source, "files": digest({str(k): name for k, name in self.names.items()})}) as run:
+            if known := sum(key in run.done for key in self.labels.images):
+                _cli_report.note(f"{known} of {len(self.labels.images)} photos were looked at before, in {self.out}")
             self._look(detector, run)
         write_whole(self.out / "results.json", json.dumps(self.entries))
 

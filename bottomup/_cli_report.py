@@ -79,8 +79,11 @@ def summarise(outcomes: Sequence[Outcome], out: Path | None, seconds: float, net
     where = f"in {escape(str(out))}" if out is not None else "not saved (use --out)"
     footer = f"\n{', '.join(counts)}; results {where}\nnetwork: {escape(network)}"
     columns = ["picture", "people", "best score", "error"]
+    if out is not None and any(outcome.source.stem != Path(outcome.source.name).stem for outcome in outcomes):
+        columns.append("saved as")
+        rows = [[*row, outcome.source.stem] for row, outcome in zip(rows, shown, strict=True)]
     if is_terminal and not failed:
-        columns, rows = columns[:-1], [row[:-1] for row in rows]
+        columns, rows = columns[:3] + columns[4:], [row[:3] + row[4:] for row in rows]
     print_table(columns, rows, footer=footer)
 
 

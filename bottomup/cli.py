@@ -117,7 +117,7 @@ def detect(
 
     try:
         sources = _cli_detect.gather_sources(images or [], sample=sample)
-        if out is not None and any(image.resolve() == out.resolve() for image in images or []):
+        if out is not None and any(image.is_dir() and image.resolve() == out.resolve() for image in images or []):
             raise ValueError("--out must be another folder than the pictures' own")
         if out is not None and format is Format.none and not draw:
             raise ValueError("--out must be left out with --format none --no-draw, which leave nothing to write")
@@ -139,6 +139,8 @@ def detect(
 
     for sentence in _cli_detect.left_out(images or []):
         _cli_report.note(sentence)
+    if results is not None and results.kept is not None:
+        _cli_report.note(f"an earlier run was killed: its people, a line of JSON for each, are in {results.kept}")
     outcomes: list[Outcome] = []
     started = time.perf_counter()
     try:
@@ -180,7 +182,10 @@ def weights_list() -> None:
 def weights_get(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name of `bottomup weights list`.", show_default=False)],
 ) -> None:
-    """Download a network, unless it is on this computer already, and print where it is."""
+    """Download a network and print where it is.
+
+    One that is on this computer already is not downloaded again.
+    """
     from bottomup.weights import get_weights
 
     try:
@@ -199,7 +204,10 @@ app.command("train")(_cli_train.train)
 
 @app.command()
 def doctor() -> None:
-    """Show versions, kernels, processor and GPU: what a bug report needs. Exit code 1 if something is broken."""
+    """Show versions, kernels, processor and GPU.
+
+    That is what a bug report needs. Exit code 1 if something is broken.
+    """
     from bottomup import _cli_report
     from bottomup._cli_doctor import findings
 

@@ -20,7 +20,7 @@ from bottomup.grouping.proposals import check_proposal_lists
 from bottomup.image import BgrImage, Letterbox, is_single, iterate_bgr, to_bgr
 from bottomup.kernels import Candidates
 from bottomup.networks.backends import Backend, check_outputs, load_backend, runtime
-from bottomup.networks.passes import Pass, average_fields, pass_candidates, plan_passes
+from bottomup.networks.passes import Pass, average_fields, check_scales, pass_candidates, plan_passes
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
@@ -95,6 +95,7 @@ class Detector:
         wishes: dict[str, Any] = getattr(self.backend, "preferred", {})
         open_ones = {name: value for name, value in wishes.items() if getattr(self.settings, name) is None}
         self.settings = dataclasses.replace(self.settings, **open_ones)
+        check_scales(self.settings)
 
     def __repr__(self) -> str:
         return f"Detector({self.skeleton.name}, {runtime(self.backend)})"

@@ -63,7 +63,11 @@ def read_image(path: str | os.PathLike[str]) -> BgrImage:
     except MemoryError:
         raise
     except Exception as error:  # Pillow's readers raise OSError, SyntaxError, EOFError, struct.error and more
-        reason = "Pillow knows no such format" if isinstance(error, UnidentifiedImageError) else error
+        reason = (
+            "Pillow knows no such format, or no such pixels in it"
+            if isinstance(error, UnidentifiedImageError)
+            else error
+        )
         raise ValueError(f"image must be a complete picture but {str(path)!r} cannot be read: {reason}") from error
 
 
@@ -261,7 +265,9 @@ def _array_to_bgr(array: npt.NDArray[Any], *, rgb: bool) -> BgrImage:
         if array.dtype == np.uint16:
             hint = "; (image // 257).astype('uint8') converts 16 bits to 8"
         elif np.issubdtype(array.dtype, np.floating):
-            hint = "; (image * 255).round().astype('uint8') converts values in 0..1"
+            hint = (
+                "; (image * 255).round().astype('uint8') converts values in 0..1, image.round().astype('uint8') 0..255"
+            )
         raise ValueError(f"{expected} but has dtype {array.dtype}{hint}")
     if 0 in shape:
         raise ValueError(f"{expected} with at least one pixel but has shape {shape}")

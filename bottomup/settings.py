@@ -253,11 +253,11 @@ def _check_number(name: str, value: object, *, whole: bool) -> None:
 
 def _scales(scales: object) -> tuple[float, ...]:
     if isinstance(scales, str | bytes):  # "12" would be 1 and 2
-        raise TypeError(f"scales must be numbers but is {scales!r}")
+        raise TypeError(f"scales must be several numbers, as (1.0,), but is {scales!r}")
     try:
         checked = tuple(float(scale) for scale in scales)  # type: ignore[attr-defined]
     except (TypeError, ValueError) as error:
-        raise TypeError(f"scales must be numbers but is {scales!r}") from error
+        raise TypeError(f"scales must be several numbers, as (1.0,), but is {scales!r}") from error
     if not checked or not all(math.isfinite(scale) and scale > 0 for scale in checked):
         raise ValueError(f"scales must be positive numbers, at least one, but is {scales!r}")
     return checked

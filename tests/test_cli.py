@@ -175,6 +175,23 @@ def test_what_killed_runs_left_is_kept(picture: Picture, tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("stand_in")
+def test_what_a_killed_run_left_is_told(picture: Picture, tmp_path: Path) -> None:
+    (tmp_path / "results.json.partial").write_text("older\n")
+    result = run(app, ["detect", str(picture("a.png", 2)), "--out", str(tmp_path), "--no-draw"])
+    assert f"an earlier run was killed: its people, a line of JSON for each, are in {tmp_path}" in result.stderr
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_the_table_tells_where_pictures_of_one_name_went(picture: Picture, tmp_path: Path) -> None:
+    paths = [picture("one/a.png", 2), picture("two/a.png", 2)]
+    result = run(app, ["detect", *map(str, paths), "--out", str(tmp_path / "out")])
+    header, *rows = [line.split("\t") for line in result.stdout.splitlines()]
+    assert header == ["picture", "people", "best score", "error", "saved as"]
+    assert [row[-1] for row in rows] == ["one_a", "two_a"]
+    assert {path.name for path in (tmp_path / "out").glob("*.jpg")} == {"one_a_people.jpg", "two_a_people.jpg"}
+
+
+@pytest.mark.usefixtures("stand_in")
 def test_results_that_cannot_be_put_together_are_told_and_kept(
     picture: Picture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,7 +242,7 @@ def test_a_folder_stands_for_its_pictures(picture: Picture, tmp_path: Path) -> N
     for name in ("photos/b.jpg", "photos/A.PNG", "photos/deeper/c.jpg"):
         picture(name)
     (tmp_path / "photos" / "notes.txt").write_text("no picture")
-    (tmp_path / "photos" / ".hidden").write_text("not worth a word")
+    (tmp_path / "photos" / "._b.jpg").write_text("not worth a word")
     result = run(app, ["detect", str(tmp_path / "photos")])
     assert [line.split("\t")[0] for line in result.stdout.splitlines()[1:]] == ["A.PNG", "b.jpg"]
     assert "photos: not taken for pictures: deeper/, notes.txt\n" in result.stderr
@@ -307,6 +324,7 @@ def test_options_reach_the_detector(picture: Picture, stand_in: type[StandIn]) -
         (["detect", "{tmp}"], "must be a folder of pictures but has none"),
         (["detect", "a.jpg", "--scales", "1,two"], "--scales must be numbers with commas between them but is '1,two'"),
         (["detect", "a.jpg", "--scales", "0"], "scales must be"),
+        (["detect", "a.jpg", "--scales", "100"], "scales must be at most"),
         (["detect", "a.jpg", "--merge", "both"], "merge must be one of"),
         (["detect", "a.jpg", "--input-height", "-3"], "input_height must be"),
         (["detect", "a.jpg", "--format", "xml"], "'xml' is not one of 'coco', 'openpose', 'none'"),

@@ -18,8 +18,8 @@ from bottomup.skeletons import get_skeleton
 class EndToEnd:
     """One photo through a network plus the decode of fields with few, and with many people.
 
-    few, many: whole times. difference: median over pairs of what the many cost more, milliseconds; share: that as a
-    part of the median time with few. decode_few, decode_many: the decode alone.
+    few, many: whole times. difference: median over pairs of what the many cost more, milliseconds; spread: its
+    quartiles; share: the difference as a part of the median time with few. decode_few, decode_many: the decode alone.
     """
 
     few: Timing
@@ -27,6 +27,7 @@ class EndToEnd:
     decode_few: Timing
     decode_many: Timing
     difference: float
+    spread: tuple[float, float]
     share: float
 
 
@@ -60,7 +61,7 @@ def measure_end_to_end(
         return run
 
     taken = interleave({"few": side(few), "many": side(many)}, repeats=pairs)
-    difference = float(np.median(taken["many"] - taken["few"])) * 1000
+    low, difference, high = (np.percentile(taken["many"] - taken["few"], (25, 50, 75)) * 1000).tolist()
     whole = Timing.of(taken["few"])
     parts = (Timing.of(taken["many"]), Timing.of(taken["few/decode"]), Timing.of(taken["many/decode"]))
-    return EndToEnd(whole, *parts, difference, difference / whole.median)
+    return EndToEnd(whole, *parts, difference, (low, high), difference / whole.median)

@@ -56,7 +56,7 @@ def plot_lines(
     rows: Sequence[Mapping[str, Any]], path: str | Path, *, x: str, y: str, line: str, title: str = ""
 ) -> None:
     """Column `y` against column `x`, a line for each value of column `line`; rows without a value are left out."""
-    with _axes(path, title, x.replace("_", " "), y.replace("_", " ")) as axes:
+    with _axes(path, title, _words(x), _words(y)) as axes:
         for value in dict.fromkeys(row[line] for row in rows):
             chosen = [row for row in rows if row[line] == value and row[y] is not None]
             axes.plot([row[x] for row in chosen], [row[y] for row in chosen], "o-", markersize=3, label=str(value))
@@ -67,13 +67,17 @@ def plot_lines(
 def plot_bars(rows: Sequence[Mapping[str, Any]], path: str | Path, *, x: str, y: str, line: str) -> None:
     """Column `y` in a group of bars for each value of `x`, one bar for each value of `line`."""
     groups, kinds = list(dict.fromkeys(row[x] for row in rows)), list(dict.fromkeys(row[line] for row in rows))
-    with _axes(path, "", x, y.replace("_", " ")) as axes:
+    with _axes(path, "", x, _words(y)) as axes:
         for number, kind in enumerate(kinds):
             chosen = [row for row in rows if row[line] == kind and row[y] is not None]
             places = [groups.index(row[x]) + number / (len(kinds) + 1) for row in chosen]
             axes.bar(places, [row[y] for row in chosen], 1 / (len(kinds) + 1), label=str(kind))
         axes.set_xticks([place + (len(kinds) - 1) / (len(kinds) + 1) / 2 for place in range(len(groups))], groups)
         axes.legend()
+
+
+def _words(column: str) -> str:
+    return {"ap": "AP"}.get(column, column.replace("_", " "))
 
 
 @contextmanager

@@ -121,7 +121,9 @@ def evaluate_metric(
         raise ValueError(f"metric must be one of {list(METRICS)} but is {metric!r}")
     way = METRICS[metric]
     if way.joints is not None and labels.skeleton.joints != way.joints.joints:
-        raise ValueError(f"labels must have the joints of {way.joints.name} but have {list(labels.skeleton.joints)}")
+        missing = [name for name in way.joints.joints if name not in labels.skeleton.joints]
+        what = f"lack {', '.join(missing)}" if missing else f"have {list(labels.skeleton.joints)}"
+        raise ValueError(f"labels must have the joints of {way.joints.name}, in its order, but {what}")
     chosen = _thresholds(metric, way, thresholds)
     if reference is not None and (way.kind != "joints" or reference not in REFERENCES):
         raise ValueError(f"reference must be one of {list(REFERENCES)}, for pck, pckh and pdj, but is {reference!r}")

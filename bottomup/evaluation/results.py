@@ -23,6 +23,8 @@ def read_results(path: str | Path) -> list[Entry]:
     Raises FileNotFoundError if there is no such file, ValueError naming it and what is wrong with it.
     """
     path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"results must be a JSON file but {str(path)!r} is none")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

@@ -33,7 +33,7 @@ class OnnxBackend:
             import onnxruntime
         except ImportError as error:
             raise ImportError(
-                f'model {str(path)!r} needs the package onnxruntime: pip install "bottomup[onnx]"'
+                f'backend "onnxruntime" (for {path.name}) needs the package onnxruntime: pip install "bottomup[onnx]"'
             ) from error
         self._path = path.absolute()
         self.device, providers = _providers(device, onnxruntime.get_available_providers())

@@ -25,20 +25,26 @@ class Pass:
     mirrored: bool = False
 
 
-def plan_passes(height: int, width: int, settings: Settings, alignment: int, rise: float = 0.0) -> tuple[Pass, ...]:
-    """The looks that the settings ask for at a photo of `height` x `width` pixels, the reference first.
-
-    That is the largest one, in whatever order the scales are named: the fields of all are brought to its grid, and on a
-    coarser one peaks that it tells apart would run into each other. `alignment` and `rise` are those of the `Backend`.
-    ValueError if a scale asks for a picture that no memory holds.
-    """
-    looks = []
+def check_scales(settings: Settings) -> int:
+    """The height that the scales are factors of; ValueError if one asks for a picture that no memory holds."""
     reference_height = settings.input_height or DEFAULT_INPUT_HEIGHT
     if (largest := max(settings.scales)) * reference_height > HIGHEST_INPUT:
         raise ValueError(
             f"scales must be at most {HIGHEST_INPUT / reference_height:g} for an input_height of {reference_height} "
             f"but has {largest:g}"
         )
+    return reference_height
+
+
+def plan_passes(height: int, width: int, settings: Settings, alignment: int, rise: float = 0.0) -> tuple[Pass, ...]:
+    """The looks that the settings ask for at a photo of `height` x `width` pixels, the reference first.
+
+    That is the largest one, in whatever order the scales are named: the fields of all are brought to its grid, and on a
+    coarser one peaks that it tells apart would run into each other. `alignment` and `rise` are those of the `Backend`.
+    ValueError as `check_scales`.
+    """
+    looks = []
+    reference_height = check_scales(settings)
     for scale in sorted(settings.scales, reverse=True):
         letterbox = Letterbox.fit(
             height,

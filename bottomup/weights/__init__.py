@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -84,13 +85,16 @@ def get_weights(name: str, *, progress: bool | None = None) -> Path:
 def resolve_model(model: str | os.PathLike[str]) -> Path:
     """The file of a `model` argument: a network's name, or the path of an `.xml` or `.safetensors` file.
 
-    A name is downloaded if need be; a path need not exist. Raises ValueError if `model` is neither, and otherwise
-    as `get_weights` does.
+    A name is downloaded if need be; a path need not exist. Raises ValueError if `model` is neither, ImportError, before
+    anything is downloaded, if what runs it is not installed, and otherwise as `get_weights` does.
     """
     if not isinstance(model, (str, os.PathLike)):
         raise TypeError(f"model must be a name or a path but is a {type(model).__name__}")
     name = os.fspath(model)
     if name in NETWORKS:
+        files = get_network(name).files
+        if files and files[0].name.endswith(".xml") and importlib.util.find_spec("openvino") is None:
+            raise ImportError(f'model {name!r} needs the package openvino: pip install "bottomup[openvino]"')
         return get_weights(name)
     path = Path(model)
     if path.suffix.lower() not in (".xml", ".safetensors") and not path.exists():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -27,6 +28,7 @@ class StandIn:
     seen: list[str]
     stop_at: str | None
     skeleton = COCO_17
+    backend = SimpleNamespace(library="Stand-in", device="cpu")
 
     def __init__(self, model: str, **options: Any) -> None:
         self.settings = options["settings"]
@@ -105,7 +107,10 @@ def test_an_interrupted_run_goes_on(data: Path, tmp_path: Path, detector: type[S
     assert "interrupted after 2 of 4 photos; the same command goes on from there" in result.stderr
     assert not (tmp_path / "out" / "coco.json").exists()
     detector.stop_at = None
-    report = scores("coco", data, "--out", tmp_path / "out")
+    result = run(app, ["eval", "coco", str(data), "--out", str(tmp_path / "out"), "--json"])
+    assert "network: default, by Stand-in on cpu\n" in result.stderr
+    assert "2 of 4 photos were looked at before, in " in result.stderr
+    report = json.loads(result.stdout)
     assert detector.seen == ["1", "2", "3", "4"]
     assert report["scores"] == scores("coco", data)["scores"]
     detector.seen.clear()
@@ -128,6 +133,23 @@ def test_other_settings_are_refused(data: Path, tmp_path: Path, detector: type[S
     detector.seen.clear()
     assert scores("coco", data, "--out", tmp_path / "out", "--limit", 3)["details"]["photos"] == 3
     assert detector.seen == ["3"], "more photos are no other run"
+
+
+def test_another_backend_is_refused_though_none_is_named(
+    data: Path, tmp_path: Path, detector: type[StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores("coco", data, "--out", tmp_path / "out", "--limit", 2)
+    monkeypatch.setattr(detector, "backend", SimpleNamespace(library="Other", device="cpu"))
+    result = run(app, ["eval", "coco", str(data), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 2
+    assert "backend was Stand-in on cpu and is Other on cpu" in result.stderr
+
+
+def test_results_of_few_photos_are_told(data: Path, tmp_path: Path, detector: type[StandIn]) -> None:
+    scores("coco", data, "--out", tmp_path / "out", "--limit", 1)
+    result = run(app, ["eval", "coco", str(data), "--results", str(tmp_path / "out" / "results.json")])
+    assert result.exit_code == 0
+    assert "The results are of 1 of 4 photos; the people in the others count as missed" in result.stderr
 
 
 def test_a_photo_that_cannot_be_read_is_counted(data: Path, tmp_path: Path, detector: type[StandIn]) -> None:
@@ -203,7 +225,7 @@ def test_results_in_other_joints(data: Path, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["map"], "'map' is not one of 'coco', 'crowdpose', 'ochuman', 'pck', 'pckh', 'pdj', 'pcp'"),
-        (["coco", "--results", "nothing.json"], "No such file"),
+        (["coco", "--results", "nothing.json"], "results must be a JSON file but 'nothing.json' is none"),
         (["coco", "--results", "nothing.json", "--model", "default", "--flip"], "--model and --flip must be left out"),
         (["coco", "--split", "c"], "labels must have photos of split 'c'"),
         (["coco", "--crowd-bounds", "0.1,0.2"], "--crowd-bounds must be two numbers, for crowdpose"),

@@ -318,3 +318,13 @@ def test_a_package_without_its_network_says_so(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(bottomup.weights, "_BUILT_IN", tmp_path / "default.safetensors")
     with pytest.raises(FileNotFoundError, match="the package must hold the built-in network"):
         get_weights("default")
+
+
+def test_what_runs_a_network_is_asked_for_before_it_is_downloaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BOTTOMUP_CACHE", str(tmp_path))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"needs the package openvino: pip install .bottomup\[openvino\]"):
+        resolve_model("human-pose-estimation-0001")
+    assert list(tmp_path.iterdir()) == []
