@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from bottomup import People, Skeleton
-from bottomup.fields import draw_fields
+from bottomup import People
 from bottomup.networks.field_network import FieldNetwork, NetworkConfig, save_network
 from bottomup.weights import find_weights
 
@@ -24,11 +23,7 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         pytest.skip("the built-in network is not in this source tree")
     monkeypatch.chdir(tmp_path)
     cv2.imwrite("photo.jpg", data.astronaut()[:, :, ::-1])
-    hand = Skeleton("three points", ("wrist", "thumb", "finger"), ((0, 1), (0, 2)), (0.06, 0.04, 0.04))
-    ideal = draw_fields(
-        [[[40.0, 90.0], [20.0, 40.0], [60.0, 20.0]]], [[1, 1, 1]], hand, height=128, width=128, stride=8
-    )
-    names: dict[str, Any] = {"heatmaps": ideal.heatmaps, "pafs": ideal.pafs, "boxes": [[70.0, 0, 430, 512]]}
+    names: dict[str, Any] = {"boxes": [[70.0, 0, 430, 512]]}
     # No network for crops comes with the package; an untrained one does for this.
     small = NetworkConfig(channels=8, widths=(8, 8, 8, 8), depths=(0, 0, 0), task="crops", crop_size=64)
     Path("runs/crops").mkdir(parents=True)
@@ -39,8 +34,9 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         exec(compile(block, str(README), "exec"), names)
         if "decode_fields(" in block:
             assert isinstance(names["people"], People)
-            assert len(names["people"]) == 1
-            assert np.isfinite(names["people"].keypoints).all()
+            drawn = np.array(names["poses"])
+            found = names["people"].keypoints[np.argsort(names["people"].keypoints[:, 0, 1])]
+            np.testing.assert_allclose(found, drawn, atol=1.0)
     for picture in ("skeletons.jpg", "joints.jpg", "limbs.jpg"):
         assert cv2.imread(picture).shape == (512, 512, 3)
 
