@@ -81,7 +81,7 @@ def summarise(outcomes: Sequence[Outcome], out: Path | None, seconds: float, net
     columns = ["picture", "people", "best score", "error"]
     if out is not None and any(outcome.source.stem != Path(outcome.source.name).stem for outcome in outcomes):
         columns.append("saved as")
-        rows = [[*row, outcome.source.stem] for row, outcome in zip(rows, shown, strict=True)]
+        rows = [[*row, "" if one.error else one.source.stem] for row, one in zip(rows, shown, strict=True)]
     if is_terminal and not failed:
         columns, rows = columns[:3] + columns[4:], [row[:3] + row[4:] for row in rows]
     print_table(columns, rows, footer=footer)
