@@ -38,6 +38,7 @@ def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_cuda_sources_pass_the_tests_for_a_gpu(extension: Path, pools: bool) -> None:
     files = [
         "test_cuda.py",
+        "test_cuda_memory.py",
         "test_upsample.py",
         "test_peaks.py",
         "test_limbs.py",
