@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bottomup._version import __version__
 
 if TYPE_CHECKING:
-    from bottomup.crops import CropDetector
+    from bottomup.crop_detector import CropDetector
     from bottomup.decoder import decode_fields
     from bottomup.detector import Detector, detect_people
     from bottomup.fields import Fields
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "CropDetector": "crops",
+    "CropDetector": "crop_detector",
     "Detector": "detector",
     "Fields": "fields",
     "People": "people",

@@ -100,8 +100,8 @@ def run_decode(cases: Sequence[Case], how: How, files: Files, *, memory: bool = 
 
 def run_published(cases: Sequence[Case], how: How, files: Files) -> None:
     """`bottomup bench published`."""
+    from bottomup.benchmarks.baselines import find_decoders
     from bottomup.benchmarks.comparison import compare
-    from bottomup.benchmarks.published import find_decoders
 
     decoders, missing = find_decoders()
     files.check()

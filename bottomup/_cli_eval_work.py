@@ -11,11 +11,11 @@ from typing import Any, Self
 from bottomup import _cli_report
 from bottomup._cli_common import make_settings
 from bottomup._version import __version__
+from bottomup.evaluation.gallery import write_page
 from bottomup.evaluation.labels import Labels, annotation_file, read_labels
 from bottomup.evaluation.metrics import CROWD_BOUNDS, METRICS, Evaluation, evaluate_metric
 from bottomup.evaluation.results import Entry, read_results
 from bottomup.evaluation.runs import Run, digest, file_digests, write_whole
-from bottomup.evaluation.worst import write_page
 from bottomup.people import People
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import get_skeleton
@@ -120,7 +120,7 @@ class Task:
         Raises Interrupted on Ctrl-C.
         """
         from bottomup.detector import Detector
-        from bottomup.networks.backends import runtime
+        from bottomup.networks.backends.base import runtime
         from bottomup.weights import resolve_model
 
         if not self.photos.is_dir():

@@ -38,8 +38,8 @@ def onnx(
         path = resolve_model(model)
         if path.suffix.lower() != ".safetensors":
             raise ValueError(f"--model must be the built-in network or a .safetensors file but is {model!r}")
+        from bottomup.networks.export.onnx import export_onnx
         from bottomup.networks.field_network import load_network
-        from bottomup.networks.onnx_graph import export_onnx
 
         export_onnx(load_network(path), out)
     except (ValueError, FileNotFoundError, ImportError) as error:

@@ -130,7 +130,7 @@ def detect(
             scales=None if scales is None else read_numbers("--scales", scales), flip=flip or None, merge=merge,
         )  # fmt: skip
         from bottomup.detector import Detector
-        from bottomup.networks.backends import runtime
+        from bottomup.networks.backends.base import runtime
 
         detector = Detector(model, device=device, backend=backend, settings=settings)
         results = None if out is None else _cli_detect.Results(out, format=format.value, draw=draw)

@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from bottomup.grouping import PersonJointGraph, build_graph, group
 from bottomup.grouping.build import typical_affinity
-from bottomup.grouping.nms import pose_nms
 from bottomup.grouping.proposals import adopt, check_proposal_lists
 from bottomup.grouping.results import to_people
 from bottomup.kernels import (
@@ -28,6 +27,7 @@ from bottomup.kernels import (
 from bottomup.kernels.arrays import check_field, check_finite, find_non_finite
 from bottomup.kernels.gpu_arrays import is_on_gpu
 from bottomup.people import People
+from bottomup.pose_nms import pose_nms
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
 

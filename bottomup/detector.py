@@ -19,11 +19,11 @@ from bottomup.grouping.nodes import merge_candidates
 from bottomup.grouping.proposals import check_proposal_lists
 from bottomup.image import BgrImage, Letterbox, is_single, iterate_bgr, to_bgr
 from bottomup.kernels import Candidates
-from bottomup.networks.backends import Backend, check_outputs, load_backend, runtime
-from bottomup.networks.passes import Pass, average_fields, check_scales, pass_candidates, plan_passes
+from bottomup.networks.backends.base import Backend, check_outputs, load_backend, runtime
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
+from bottomup.test_time_augmentation import Pass, average_fields, check_scales, pass_candidates, plan_passes
 from bottomup.weights import NETWORKS, resolve_model
 
 Boxes = npt.NDArray[np.float64]
@@ -49,8 +49,8 @@ class Detector:
         `cpu`, `cuda` or `cuda:N`; None takes the GPU if there is one that the backend can use.
     backend:
         `openvino`, `onnxruntime` or `torch`; None takes the quickest that is installed and can run the file. An object
-        with the attributes and the method of `bottomup.networks.backends.Backend` is used as it is; then `model` and
-        `device` have no say.
+        with the attributes and the method of `bottomup.networks.backends.base.Backend` is used as it is; then
+        `model` and `device` have no say.
     settings:
         See `Settings`.
 

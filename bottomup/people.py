@@ -167,8 +167,8 @@ class People:
         return People(skeleton, *self.skeleton.convert(self.keypoints, self.keypoint_scores, skeleton), self.scores)
 
     def draw(self, image: Any, **options: Any) -> npt.NDArray[np.uint8]:
-        """A copy of the picture with the people drawn on it; see `bottomup.drawing.draw_people` for the options."""
-        from bottomup.drawing import draw_people
+        """A copy of the picture with the people drawn on it; see `bottomup.drawing.draw_people` for its options."""
+        from bottomup.drawing.people import draw_people
 
         return draw_people(image, self, **options)
 

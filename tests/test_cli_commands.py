@@ -201,7 +201,7 @@ def test_the_built_in_network_finds_the_photographer(tmp_path: Path) -> None:
 def test_export_onnx_writes_what_the_backend_reads(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
-    from bottomup.networks.backends import load_backend
+    from bottomup.networks.backends.base import load_backend
 
     out = tmp_path / "network.onnx"
     result = run(app, ["export", "onnx", str(out)])

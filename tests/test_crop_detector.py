@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bottomup import crops
-from bottomup.crops import CROP_MARGIN, CropDetector, crop_view, cut, share_joints
+from bottomup import crop_detector as crops
+from bottomup.crop_detector import CROP_MARGIN, CropDetector, crop_view, cut, share_joints
 from bottomup.fields import cell_centres, draw_heatmaps
 from bottomup.skeletons import CROWDPOSE_14
 

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from network_makers import save_random_network
-from scene_makers import TWO, SeesColours, assert_same_poses, scene
 
 import bottomup.detector
 from bottomup.detector import Detector, detect_people
-from bottomup.networks.backends import Backend
+from bottomup.networks.backends.base import Backend
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18
+from tests.makers.networks import save_random_network
+from tests.makers.scenes import TWO, SeesColours, assert_same_poses, scene
 
 
 def test_a_network_may_ask_for_settings_that_are_left_open() -> None:
@@ -272,5 +272,5 @@ def test_detect_people_keeps_its_detector(random_network: Path, monkeypatch: pyt
 
 
 def test_the_path_to_openvino_does_not_import_torch() -> None:
-    program = "import sys, bottomup.detector, bottomup.networks.openvino_backend; sys.exit('torch' in sys.modules)"
+    program = "import sys, bottomup.detector, bottomup.networks.backends.openvino; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

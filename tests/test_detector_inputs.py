@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from scene_makers import TWO, SeesColours, assert_same_poses, scene
 
 import bottomup.detector
 from bottomup.detector import Detector, detect_people
+from tests.makers.scenes import TWO, SeesColours, assert_same_poses, scene
 
 
 def test_lists_and_batches_keep_their_order() -> None:

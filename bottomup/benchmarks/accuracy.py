@@ -11,7 +11,7 @@ import numpy as np
 from bottomup.benchmarks.scenes import Scene
 from bottomup.benchmarks.timing import Timing
 from bottomup.evaluation.coco import evaluate_results
-from bottomup.evaluation.counts import count_photo
+from bottomup.evaluation.errors import count_photo
 from bottomup.evaluation.labels import LabelledPeople
 from bottomup.evaluation.matching import FoundPeople, IntArray, joint_similarity
 from bottomup.skeleton import Skeleton

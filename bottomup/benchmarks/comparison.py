@@ -8,8 +8,8 @@ from time import perf_counter
 from typing import Any
 
 from bottomup.benchmarks.accuracy import Accuracy, measure_accuracy
+from bottomup.benchmarks.baselines import Decoder, Ready
 from bottomup.benchmarks.cases import Case
-from bottomup.benchmarks.published import Decoder, Ready
 from bottomup.benchmarks.scenes import Scene
 from bottomup.benchmarks.timing import Task, Timing, copy_task, interleave
 from bottomup.decoder import decode_fields

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.benchmarks.bodies import random_bodies
+from bottomup.benchmarks.figures import random_bodies
 from bottomup.evaluation.labels import AREA_OF_BOX, LabelledPeople
 from bottomup.skeleton import Skeleton
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from bottomup.evaluation.coco import evaluate_results
-from bottomup.evaluation.counts import PhotoCount, count_photo, summarise
-from bottomup.evaluation.joints import REFERENCES, joint_rates, reference_lengths
+from bottomup.evaluation.errors import PhotoCount, count_photo, summarise
 from bottomup.evaluation.labels import FloatArray, LabelledPeople, Labels
 from bottomup.evaluation.matching import FoundPeople, oks, pair
-from bottomup.evaluation.parts import PARTS, part_rates
+from bottomup.evaluation.pck import REFERENCES, joint_rates, reference_lengths
+from bottomup.evaluation.pcp import PARTS, part_rates
 from bottomup.evaluation.results import Entry, convert_results, group
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, CROWDPOSE_14
@@ -67,7 +67,7 @@ class Evaluation:
 
     scores: by name; lists have one value for each threshold, None where nothing of the kind is labelled.
     details: what the numbers depend on: thresholds, bounds, how many photos, joints that could not be scored.
-    people: the sums of `bottomup.evaluation.counts.summarise`.
+    people: the sums of `bottomup.evaluation.errors.summarise`.
     photos: each photo's counts, by its id.
     found, truth: who was found and who is labelled in each photo, in the joints of `skeleton`.
     """

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from bottomup.networks.backbones import BACKBONES
+from bottomup.networks.backbones.registry import BACKBONES
 from bottomup.networks.layers import ConvBlock
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import get_skeleton
@@ -34,7 +34,7 @@ class NetworkConfig:
 
     skeleton: name of a built-in skeleton whose joints and limbs the fields have.
     stride: image pixels per cell of the fields, 4 or 8.
-    backbone: a name in `bottomup.networks.backbones.BACKBONES`.
+    backbone: a name in `bottomup.networks.backbones.registry.BACKBONES`.
     channels: of the features that the stages see.
     widths, depths: of the backbone.
     stages: how many predictions are made in turn.

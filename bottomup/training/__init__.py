@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bottomup.training.config import TrainConfig
 from bottomup.training.loop import train
-from bottomup.training.parts import find_recipe, load_parts, train_parts
+from bottomup.training.phases import find_recipe, load_parts, train_parts
 from bottomup.training.source import Source
 
 __all__ = ["Source", "TrainConfig", "find_recipe", "load_parts", "train", "train_parts"]

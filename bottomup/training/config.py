@@ -161,7 +161,7 @@ class TrainConfig:
 
     @classmethod
     def load(cls, path: str | Path, **changes: Any) -> TrainConfig:
-        """Read a recipe of one part; keyword arguments replace its values. See `bottomup.training.parts.load_parts`.
+        """Read a recipe of one part; keyword arguments replace its values. See `bottomup.training.phases.load_parts`.
 
         ValueError names the file and what it cannot have.
         """

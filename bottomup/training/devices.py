@@ -13,10 +13,10 @@ import cv2
 import torch
 from torch import distributed, nn
 
+from bottomup.networks.backends.torch import choose_device
 from bottomup.networks.field_network import FieldNetwork
-from bottomup.networks.torch_backend import choose_device
 from bottomup.training.config import TrainConfig
-from bottomup.training.crops import Batch
+from bottomup.training.crop_dataset import Batch
 from bottomup.training.modes import make_loss
 from bottomup.training.replicas import Replicas
 

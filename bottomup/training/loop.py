@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from bottomup.networks.field_network import save_network
 from bottomup.skeletons import get_skeleton
 from bottomup.training.config import TrainConfig
-from bottomup.training.crops import Batch, BatchNumbers
+from bottomup.training.crop_dataset import Batch, BatchNumbers
 from bottomup.training.devices import Computer, Place, crop_workers, make_computer, one_thread, take_place
 from bottomup.training.examples import Example, load_examples, read_source
 from bottomup.training.modes import make_crops

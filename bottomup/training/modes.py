@@ -9,11 +9,11 @@ from torch.utils.data import Dataset
 
 from bottomup.skeleton import Skeleton
 from bottomup.training.config import TrainConfig
+from bottomup.training.crop_dataset import Batch, CropMaker
 from bottomup.training.crop_loss import CropLoss
-from bottomup.training.crops import Batch, CropMaker
 from bottomup.training.examples import Example
 from bottomup.training.loss import FieldLoss
-from bottomup.training.person_crops import PersonCropMaker
+from bottomup.training.person_crop_dataset import PersonCropMaker
 from bottomup.training.source import Source
 
 

@@ -23,7 +23,7 @@ from bottomup.skeletons import get_skeleton
 from bottomup.training.config import TrainConfig
 from bottomup.training.examples import Example, load_examples, read_source
 from bottomup.training.loop import load_teacher
-from bottomup.training.parts import parts_toml
+from bottomup.training.phases import parts_toml
 from bottomup.training.report import Say
 from bottomup.training.source import Source
 from bottomup.training.teacher import TeacherMaps

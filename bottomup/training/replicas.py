@@ -15,7 +15,7 @@ import torch
 
 from bottomup.networks.field_network import FieldNetwork
 from bottomup.training.config import TrainConfig
-from bottomup.training.crops import Batch
+from bottomup.training.crop_dataset import Batch
 from bottomup.training.modes import make_loss
 
 

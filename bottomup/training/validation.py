@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bottomup.crops import CropDetector
+from bottomup.crop_detector import CropDetector
 from bottomup.datasets import Photo
 from bottomup.detector import Detector
 from bottomup.drawing import draw_heatmaps

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bottomup.benchmarks import crowd_index, make_crowd
-from bottomup.benchmarks.bodies import random_bodies
+from bottomup.benchmarks.figures import random_bodies
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import BODY_25, COCO_17, CROWDPOSE_14, SKELETONS
 

@@ -11,12 +11,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from evaluation_makers import entry, pose, write_labels
 from typer.testing import CliRunner
 
 from bottomup.cli import app
 from bottomup.people import People
 from bottomup.skeletons import COCO_17, CROWDPOSE_14, MPII_16
+from tests.makers.evaluation import entry, pose, write_labels
 
 pytest.importorskip("pycocotools")
 run = CliRunner().invoke

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from crowd_makers import dealt, found
 
 from bottomup import _C
 from bottomup.grouping.tables import tables
 from bottomup.settings import Settings
 from bottomup.skeletons import COCO_17
+from tests.makers.crowds import dealt, found
 
 
 def test_what_the_kernels_cannot_have_found_is_refused() -> None:

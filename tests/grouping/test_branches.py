@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from graph_makers import ARM_AND_LEG, LOOSE, POINT, SQUARE
 
 from bottomup.grouping.body import sweep_order
 from bottomup.grouping.exchange import branches
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import AI_CHALLENGER_14, BODY_25, COCO_17, CROWDPOSE_14, MPII_16, OPENPOSE_COCO_18
+from tests.makers.graphs import ARM_AND_LEG, LOOSE, POINT, SQUARE
 
 BUILT_IN = [COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18, BODY_25, MPII_16, AI_CHALLENGER_14]
 

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 import networkx as nx
 import numpy as np
 import pytest
-from graph_makers import (
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from bottomup.grouping import PersonJointGraph, group
+from bottomup.grouping.exact import group_exactly
+from bottomup.grouping.sweep import settle
+from bottomup.skeleton import Skeleton
+from tests.makers.graphs import (
     LOOSE,
     POINT,
     SQUARE,
@@ -17,13 +24,6 @@ from graph_makers import (
     random_graphs,
     slow_objective,
 )
-from hypothesis import assume, example, given, settings
-from hypothesis import strategies as st
-
-from bottomup.grouping import PersonJointGraph, group
-from bottomup.grouping.exact import group_exactly
-from bottomup.grouping.sweep import settle
-from bottomup.skeleton import Skeleton
 
 # Four limbs that hang together, a triangle among them, and lengths that are known: the length prior has a say.
 BODY = Skeleton(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import networkx
 import numpy as np
 import pytest
-from graph_makers import ARM_AND_LEG, LOOSE, SQUARE, check_consistent, deal, make_graph, random_graphs, slow_objective
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,16 @@ from bottomup.grouping import PersonJointGraph
 from bottomup.grouping.twins import PlainGraph
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
+from tests.makers.graphs import (
+    ARM_AND_LEG,
+    LOOSE,
+    SQUARE,
+    check_consistent,
+    deal,
+    make_graph,
+    random_graphs,
+    slow_objective,
+)
 
 SEEDS = st.integers(0, 2**32 - 1)
 NOBODY = np.zeros(0, np.int64)

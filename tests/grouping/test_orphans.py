@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from graph_makers import ARM_AND_LEG, LOOSE, POINT, SQUARE, check_consistent, deal, make_graph
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
@@ -19,6 +18,7 @@ from bottomup.grouping.twins import PlainGraph
 from bottomup.grouping.whole_body import FILE, JOINTS, log_density, whole_body
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import CROWDPOSE_14, SKELETONS
+from tests.makers.graphs import ARM_AND_LEG, LOOSE, POINT, SQUARE, check_consistent, deal, make_graph
 
 NAMED = [*SKELETONS.values(), SQUARE, ARM_AND_LEG, POINT, LOOSE]
 SEEDS = st.integers(0, 2**32 - 1)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graph_makers import ARM_AND_LEG, SQUARE, check_consistent, make_graph, people_graph, random_graphs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from bottomup.fields import Fields, draw_fields
 from bottomup.grouping import PersonJointGraph, group
 from bottomup.grouping.proposals import adopt, match_boxes, overlap
 from bottomup.skeletons import CROWDPOSE_14
+from tests.makers.graphs import ARM_AND_LEG, SQUARE, check_consistent, make_graph, people_graph, random_graphs
 
 # A standing figure 100 high in CrowdPose's order.
 FIGURE = 100 * np.array(

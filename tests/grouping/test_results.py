@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graph_makers import ARM_AND_LEG, SQUARE, deal, make_graph
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from bottomup.grouping import PersonJointGraph
 from bottomup.grouping.results import to_people, to_people_numpy
 from bottomup.people import People
 from bottomup.skeletons import OPENPOSE_COCO_18
+from tests.makers.graphs import ARM_AND_LEG, SQUARE, deal, make_graph
 
 
 def dealt(seed: int, **settings: Any) -> PersonJointGraph:

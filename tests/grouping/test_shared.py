@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from graph_makers import assert_people, check_consistent, figures, people_graph, random_graphs
 from hypothesis import given
 
 from bottomup.grouping import PersonJointGraph, group
 from bottomup.grouping.sweep import settle, share_peaks
 from bottomup.skeletons import CROWDPOSE_14
+from tests.makers.graphs import assert_people, check_consistent, figures, people_graph, random_graphs
 
 
 def test_two_people_share_one_peak() -> None:

@@ -6,20 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from graph_makers import (
-    ARM_AND_LEG,
-    LOOSE,
-    POINT,
-    SQUARE,
-    assert_people,
-    check_consistent,
-    deal,
-    figures,
-    make_graph,
-    people_graph,
-    random_graphs,
-    slow_objective,
-)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +19,20 @@ from bottomup.skeleton import Skeleton
 from bottomup.skeletons import (
     COCO_17,
     CROWDPOSE_14,
+)
+from tests.makers.graphs import (
+    ARM_AND_LEG,
+    LOOSE,
+    POINT,
+    SQUARE,
+    assert_people,
+    check_consistent,
+    deal,
+    figures,
+    make_graph,
+    people_graph,
+    random_graphs,
+    slow_objective,
 )
 
 NOBODY = np.zeros(0, np.int64)

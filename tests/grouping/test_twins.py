@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from crowd_makers import crowd, dealt, found
-from graph_makers import ARM_AND_LEG, LOOSE, POINT, SQUARE, check_consistent, deal, make_graph, random_graphs
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -22,6 +20,8 @@ from bottomup.grouping.twins import PlainGraph, assign_numpy
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
+from tests.makers.crowds import crowd, dealt, found
+from tests.makers.graphs import ARM_AND_LEG, LOOSE, POINT, SQUARE, check_consistent, deal, make_graph, random_graphs
 
 SEEDS = st.integers(0, 2**32 - 1)
 FRAME = Skeleton(

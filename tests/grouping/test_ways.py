@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from graph_makers import ARM_AND_LEG, LOOSE, POINT, SQUARE, check_consistent, make_graph, random_graphs
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from bottomup.grouping.exact import largest_group
 from bottomup.grouping.ways import WAYS
 from bottomup.settings import Settings
 from bottomup.skeletons import CROWDPOSE_14
+from tests.makers.graphs import ARM_AND_LEG, LOOSE, POINT, SQUARE, check_consistent, make_graph, random_graphs
 
 # A standing figure 100 pixels high in CrowdPose's order.
 FIGURE = 100 * np.array(

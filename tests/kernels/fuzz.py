@@ -1,6 +1,6 @@
 """Throw many small fields at the compiled kernels and hold what they say to laws that every answer obeys.
 
-    python tests/kernels/fuzz.py --fields 1000000
+    python -m tests.kernels.fuzz --fields 1000000
 
 Fields of all kinds, sizes, types and layouts, with values that are not finite in some, come in batches, so that a
 million take minutes. Each batch is also decoded in another way (one image at a time, a copy in another layout, other
@@ -14,10 +14,10 @@ import sys
 import time
 
 import numpy as np
-from field_makers import KINDS, LAYOUTS, THREE, Field, make_candidates, make_field
 
 from bottomup import _C
 from bottomup.kernels import Candidates, LimbPairs, find_peaks, find_peaks_numpy, score_limbs, score_limbs_numpy
+from tests.makers.fields import KINDS, LAYOUTS, THREE, Field, make_candidates, make_field
 
 CHANNELS = 2 * THREE.num_limbs
 THRESHOLDS = (0.1, 0.5, 0.0, -0.5, 1e-7, 3.0)

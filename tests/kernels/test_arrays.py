@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from field_makers import DEVICES, THREE, candidates_at, on
 
 from bottomup import _C
 from bottomup.kernels import find_peaks, find_peaks_numpy, score_limbs, score_limbs_numpy
 from bottomup.kernels.arrays import as_floats, check_field, find_non_finite
+from tests.makers.fields import DEVICES, THREE, candidates_at, on
 
 needs_cuda_code = pytest.mark.skipif(not _C.build_info()["cuda"], reason="built without CUDA")
 

@@ -6,7 +6,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-from field_makers import (
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from bottomup import _C
+from bottomup.fields import draw_fields
+from bottomup.kernels import (
+    TraceRule,
+    find_peaks,
+    find_peaks_and_limbs,
+    find_peaks_numpy,
+    score_limbs,
+    trace_limbs,
+)
+from bottomup.skeleton import Skeleton
+from bottomup.skeletons import COCO_17
+from tests.kernels.test_limbs import as_dict
+from tests.kernels.test_limbs import assert_agree as assert_pairs_agree
+from tests.kernels.test_peaks import assert_agree
+from tests.makers.fields import (
     DEVICES,
     GPU_LAYOUTS,
     LAYOUTS,
@@ -21,25 +40,6 @@ from field_makers import (
     seeds,
     sizes,
 )
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
-from test_limbs import as_dict
-from test_limbs import assert_agree as assert_pairs_agree
-from test_peaks import assert_agree
-
-from bottomup import _C
-from bottomup.fields import draw_fields
-from bottomup.kernels import (
-    TraceRule,
-    find_peaks,
-    find_peaks_and_limbs,
-    find_peaks_numpy,
-    score_limbs,
-    trace_limbs,
-)
-from bottomup.skeleton import Skeleton
-from bottomup.skeletons import COCO_17
 
 needs_gpu = pytest.mark.skipif(_C.cuda_device_count() == 0, reason="no GPU, or built without CUDA")
 needs_torch_gpu = pytest.mark.skipif(ON_HOST or _C.cuda_device_count() == 0, reason="no GPU for torch")

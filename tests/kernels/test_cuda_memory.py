@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from field_makers import ON_HOST, THREE, OnGpu, candidates_at, make_field
-from test_limbs import as_dict
 
 from bottomup import _C
 from bottomup.kernels import find_peaks, find_peaks_and_limbs, score_limbs
 from bottomup.skeleton import Skeleton
+from tests.kernels.test_limbs import as_dict
+from tests.makers.fields import ON_HOST, THREE, OnGpu, candidates_at, make_field
 
 needs_gpu = pytest.mark.skipif(_C.cuda_device_count() == 0, reason="no GPU, or built without CUDA")
 

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from field_makers import ON_HOST
+
+from tests.makers.fields import ON_HOST
 
 HERE = Path(__file__).parent
 STAND_IN = HERE.parent / "cuda_on_host"

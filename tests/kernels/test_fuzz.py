@@ -1,9 +1,10 @@
-"""A short run of the fuzzer; `python tests/kernels/fuzz.py --fields 1000000` is the long one."""
+"""A short run of the fuzzer; `python -m tests.kernels.fuzz --fields 1000000` is the long one."""
 
 from __future__ import annotations
 
 import pytest
-from fuzz import fuzz
+
+from tests.kernels.fuzz import fuzz
 
 
 @pytest.mark.parametrize("seed", range(4))

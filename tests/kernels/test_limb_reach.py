@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
-from field_makers import DEVICES, THREE, candidates_at, make_candidates, make_field, on
-from limb_makers import STICK, as_dict, constant_paf
 
 from bottomup.kernels import Candidates, score_limbs, score_limbs_numpy
+from tests.makers.fields import DEVICES, THREE, candidates_at, make_candidates, make_field, on
+from tests.makers.limbs import STICK, as_dict, constant_paf
 
 
 def crowd_of_limbs(seed: int, height: int, width: int, images: int = 2) -> tuple[npt.NDArray[np.float32], Candidates]:

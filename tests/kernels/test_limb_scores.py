@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from field_makers import DEVICES, candidates_at, on
-from limb_makers import STICK, constant_paf
 
 from bottomup.kernels import score_limbs, score_limbs_numpy
+from tests.makers.fields import DEVICES, candidates_at, on
+from tests.makers.limbs import STICK, constant_paf
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from field_makers import (
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from bottomup.fields import draw_fields
+from bottomup.kernels import find_peaks, find_peaks_numpy, score_limbs, score_limbs_numpy
+from bottomup.skeletons import COCO_17
+from tests.makers.fields import (
     DEVICES,
     GPU_LAYOUTS,
     LAYOUTS,
@@ -23,14 +30,7 @@ from field_makers import (
     on,
     seeds,
 )
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
-from limb_makers import STICK, as_dict, assert_agree, constant_paf
-
-from bottomup.fields import draw_fields
-from bottomup.kernels import find_peaks, find_peaks_numpy, score_limbs, score_limbs_numpy
-from bottomup.skeletons import COCO_17
+from tests.makers.limbs import STICK, as_dict, assert_agree, constant_paf
 
 rules = st.fixed_dictionaries(
     {

@@ -8,7 +8,6 @@ import threading
 import numpy as np
 import numpy.typing as npt
 import pytest
-from field_makers import DEVICES, GPU_LAYOUTS, LAYOUTS, Field, fields, layouts, make_field, on, seeds, sizes
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -19,6 +18,7 @@ from bottomup import _C
 from bottomup.fields import draw_fields
 from bottomup.kernels import Candidates, find_peaks, find_peaks_numpy
 from bottomup.skeletons import COCO_17
+from tests.makers.fields import DEVICES, GPU_LAYOUTS, LAYOUTS, Field, fields, layouts, make_field, on, seeds, sizes
 
 FloatArray = npt.NDArray[np.float32]
 

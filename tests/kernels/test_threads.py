@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from field_makers import make_field
 
 from bottomup.kernels import find_peaks
+from tests.makers.fields import make_field
 
 FIELD = make_field("blobs", 5, (3, 7, 40, 50))
 
@@ -25,8 +25,8 @@ def running_threads() -> int:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts threads as Linux lists them")
 def test_threads_are_kept_and_one_thread_needs_none() -> None:
     code = """
-import sys; sys.path.insert(0, "tests/kernels")
-from test_threads import FIELD, find_peaks, running_threads
+import sys
+from tests.kernels.test_threads import FIELD, find_peaks, running_threads
 
 before = running_threads()
 find_peaks(FIELD)
@@ -41,8 +41,8 @@ assert running_threads() == before + 3, (before, running_threads())
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does not fork")
 def test_a_forked_process_has_threads_of_its_own() -> None:
     code = """
-import os, sys; sys.path.insert(0, "tests/kernels")
-from test_threads import FIELD, find_peaks
+import os, sys
+from tests.kernels.test_threads import FIELD, find_peaks
 
 expected = find_peaks(FIELD, threads=4)
 child = os.fork()

@@ -5,16 +5,16 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from field_makers import DEVICES, GPU_LAYOUTS, LAYOUTS, fields, make_field, on
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from test_peaks import Field, assert_agree
 
 from bottomup.fields import draw_fields
 from bottomup.kernels import find_peaks, find_peaks_numpy
 from bottomup.kernels.upsample import upsample_numpy
 from bottomup.skeletons import COCO_17
+from tests.kernels.test_peaks import Field, assert_agree
+from tests.makers.fields import DEVICES, GPU_LAYOUTS, LAYOUTS, fields, make_field, on
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3, 4, 8])

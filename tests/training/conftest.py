@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from figure_makers import SMALL, figure
 
 from bottomup.skeletons import COCO_17
 from bottomup.training import Source, TrainConfig
+from tests.makers.figures import SMALL, figure
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ import bottomup
 from bottomup.networks.field_network import FieldNetwork, load_network
 from bottomup.skeletons import get_skeleton
 from bottomup.training import TrainConfig, load_parts, train, train_parts
-from bottomup.training.crops import BatchNumbers, CropMaker
+from bottomup.training.crop_dataset import BatchNumbers, CropMaker
 from bottomup.training.devices import (
     Place,
     WholeBatch,

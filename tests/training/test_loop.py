@@ -14,7 +14,7 @@ import torch
 
 from bottomup.networks.field_network import load_network
 from bottomup.training import Source, TrainConfig, loop, train
-from bottomup.training.crops import CropMaker
+from bottomup.training.crop_dataset import CropMaker
 from bottomup.training.examples import read_source
 from bottomup.training.loop import load_sets
 from bottomup.training.loss import field_loss

@@ -12,7 +12,7 @@ import pytest
 from bottomup.fields import draw_fields
 from bottomup.skeletons import OPENPOSE_COCO_18
 from bottomup.training import TrainConfig, load_parts, loop, train
-from bottomup.training.crops import CropMaker
+from bottomup.training.crop_dataset import CropMaker
 from bottomup.training.devices import WholeBatch
 from bottomup.training.examples import read_source
 from bottomup.training.packing import pack_recipe

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from bottomup.networks.efficientnet_lite import EfficientNetLite, _published_name
+from bottomup.networks.backbones.efficientnet_lite import EfficientNetLite, _published_name
 from bottomup.networks.field_network import FieldNetwork, NetworkConfig, save_network
 from bottomup.skeletons import get_skeleton
 from bottomup.training import TrainConfig
-from bottomup.training.crops import CropMaker
+from bottomup.training.crop_dataset import CropMaker
 from bottomup.training.loop import load_sets
 from bottomup.training.pretrained import PRETRAINED, imagenet_weights
 from bottomup.training.replicas import Replicas

@@ -1,0 +1,1 @@
+"""Backbones of a field network: one file a family, named in `registry`."""

@@ -1,0 +1,188 @@
+"""OpenVINO on the CPU: networks with OpenPose's output, such as human-pose-estimation-0001, and the project's own.
+
+OpenPose's input: (B, 3, H, W) BGR of 0..255. Its outputs: 19 heatmaps (OpenPose's 18 joints and the background) and 38
+part affinity channels. They are told apart by their number of channels, since every conversion names them differently.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bottomup.networks.backends.base import check_images, no_pafs
+from bottomup.skeletons import OPENPOSE_COCO_18
+
+_HEATMAPS = OPENPOSE_COCO_18.num_joints + 1  # the last is the background, which nobody here needs
+_PAFS = 2 * OPENPOSE_COCO_18.num_limbs
+# By how many network pixels the networks of these names see everything too high. Found on 692 photos of COCO train2017,
+# where 0.5 to 0.75 give the best AP; 0.4 sideways, to either side, is worse than 0.
+_RISES = {"human-pose-estimation-0001": 0.6}
+_PROBE = 256  # pixels; any size that common strides divide will do to learn the stride
+
+
+class OpenVinoBackend:
+    """An OpenVINO IR (`.xml` and `.bin`) with OpenPose's 19 heatmaps and 38 part affinity channels.
+
+    The network is compiled once for inputs of any size: OpenVINO then prepares each new size in some
+    40 ms and remembers it, where compiling per size took 200 ms or more, and runs equally fast.
+
+    Raises
+    ------
+    ImportError
+        If the package `openvino` is not installed.
+    FileNotFoundError
+        If the `.bin` with the weights is not beside the `.xml`.
+    ValueError
+        If the file is corrupt, has other inputs or outputs, or `device` is not the CPU.
+    """
+
+    library = "OpenVINO"
+    skeleton = OPENPOSE_COCO_18
+
+    def __init__(self, path: Path, *, device: str | None = None) -> None:
+        openvino = _import_openvino(path, device)
+        self._path, self.device = path.absolute(), "cpu"
+        if not path.with_suffix(".bin").is_file():
+            raise FileNotFoundError(f"model must have its weights beside it but {path.with_suffix('.bin')} is no file")
+        core = openvino.Core()
+        try:
+            model = core.read_model(path)
+        except RuntimeError as error:
+            raise ValueError(
+                f"model must be an OpenVINO IR but {str(path)!r} cannot be read: {_brief(error)}"
+            ) from error
+        self._heatmaps, self._pafs, self.stride = _inspect(model, path)
+        self.alignment = self.stride
+        self.rise = _RISES.get(model.get_friendly_name(), 0.0)
+        self._runner = _Runner(_compile(core, _take_pictures(model)), self._heatmaps, self._pafs)
+
+    def __reduce__(self) -> tuple[Any, tuple[Path]]:
+        return OpenVinoBackend, (self._path,)  # a pickle is loaded from the same file
+
+    def run(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """See `Backend.run`."""
+        heatmaps, pafs = self._runner(check_images(images, self.alignment))
+        return np.ascontiguousarray(heatmaps[:, :-1]), pafs
+
+
+class OpenVinoFieldBackend:
+    """A `.safetensors` file that `bottomup train` wrote.
+
+    OpenVINO computes in bfloat16 where the processor is made for it, which takes little more than half the time and
+    moves the fields by some hundredths; `exact` keeps it to float32, and to what torch gives.
+
+    Raises
+    ------
+    ImportError
+        If the package `openvino` is not installed.
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is corrupt or holds another kind of network, or `device` is not the CPU.
+    """
+
+    library = "OpenVINO"
+
+    def __init__(self, path: Path, *, device: str | None = None, exact: bool = False) -> None:
+        openvino = _import_openvino(path, device)
+        from bottomup.networks.export.lowering import lower
+        from bottomup.networks.export.openvino import openvino_model
+        from bottomup.networks.field_network import load_network
+
+        network = load_network(path)
+        self._path, self._exact, self.device = path.absolute(), exact, "cpu"
+        self.skeleton, self.stride, self.alignment = network.skeleton, network.config.stride, network.alignment
+        self.preferred = network.config.preferred
+        self.task, self.crop_size = network.config.task, network.config.crop_size
+        options = {"INFERENCE_PRECISION_HINT": "f32"} if exact else {}
+        compiled = _compile(openvino.Core(), openvino_model(lower(network)), options)
+        self._runner = _Runner(compiled, "heatmaps", "pafs" if self.task == "fields" else None)
+
+    def __reduce__(self) -> tuple[Any, tuple[Path]]:
+        return partial(OpenVinoFieldBackend, exact=self._exact), (self._path,)  # a pickle is loaded from the same file
+
+    def run(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """See `Backend.run`."""
+        return self._runner(check_images(images, self.alignment))
+
+
+class _Runner:
+    """A compiled network whose heatmaps are wanted, and its pafs if it has any."""
+
+    def __init__(self, compiled: Any, heatmaps: int | str, pafs: int | str | None) -> None:
+        self._request, self._names = compiled.create_infer_request(), (heatmaps, pafs)
+        self._lock = threading.Lock()  # a request serves one caller at a time and already uses every core
+
+    def __call__(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        with self._lock:
+            outputs = self._request.infer([images])
+            heatmaps, *pafs = (np.array(outputs[name], np.float32) for name in self._names if name is not None)
+        return heatmaps, pafs[0] if pafs else no_pafs(heatmaps)
+
+
+def _import_openvino(path: Path, device: str | None) -> Any:
+    if device not in (None, "cpu"):
+        raise ValueError(f"device must be 'cpu' for an OpenVINO network but is {device!r}")
+    try:
+        import openvino
+    except ImportError as error:
+        raise ImportError(
+            f'model {str(path)!r} needs the package openvino: pip install "bottomup[openvino]"'
+        ) from error
+    return openvino
+
+
+def _inspect(model: Any, path: Path) -> tuple[int, int, int]:
+    """The numbers of the heatmap and paf outputs, and the stride; leaves the model's input at any size."""
+    _reshape(model, [1, 3, _PROBE, _PROBE], path)
+    shapes = [tuple(port.get_shape()) for port in model.outputs]
+    sides = {shape[2:] for shape in shapes if len(shape) == 4 and shape[1] in (_HEATMAPS, _PAFS)}
+    channels = [shape[1] if len(shape) == 4 else 0 for shape in shapes]
+    if channels.count(_HEATMAPS) != 1 or channels.count(_PAFS) != 1 or len(sides) != 1:
+        expected = f"one output of {_HEATMAPS} heatmaps and one of {_PAFS} part affinity channels, equally large"
+        raise ValueError(f"model must have {expected}, but the outputs of {str(path)!r} have shapes {shapes}")
+    height, width = sides.pop()
+    stride = _PROBE // height
+    if height != width or stride * height != _PROBE:
+        raise ValueError(
+            f"model must have a whole stride but {str(path)!r} makes {height} x {width} cells of {_PROBE} x {_PROBE}"
+        )
+    _reshape(model, [-1, 3, -1, -1], path)
+    return channels.index(_HEATMAPS), channels.index(_PAFS), stride
+
+
+def _reshape(model: Any, shape: list[int], path: Path) -> None:
+    try:
+        model.reshape(shape)
+    except RuntimeError as error:
+        inputs = [str(port.get_partial_shape()) for port in model.inputs]
+        raise ValueError(
+            f"model must take one input of any shape (B, 3, H, W) but {str(path)!r} takes {inputs}: {_brief(error)}"
+        ) from error
+
+
+def _take_pictures(model: Any) -> Any:
+    """The model for (B, H, W, 3) uint8: the conversion and the transposition happen inside."""
+    from openvino import Layout, Type
+    from openvino.preprocess import PrePostProcessor
+
+    steps = PrePostProcessor(model)
+    steps.input().tensor().set_element_type(Type.u8).set_layout(Layout("NHWC"))
+    steps.input().model().set_layout(Layout("NCHW"))
+    return steps.build()
+
+
+def _compile(core: Any, model: Any, options: Mapping[str, str] | None = None) -> Any:
+    return core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY", **(options or {})})
+
+
+def _brief(error: Exception) -> str:
+    """OpenVINO's messages begin with the places in its own sources; the last line says what is wrong."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,1 @@
+"""A field network as the graph of another library: ONNX and OpenVINO."""

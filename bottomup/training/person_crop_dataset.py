@@ -1,0 +1,96 @@
+"""Crops around one person each, for a network that is told where people are (`mode = "crops"`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from bottomup.crop_detector import CROP_MARGIN
+from bottomup.fields import SIGMA, cell_centres, draw_heatmaps
+from bottomup.skeleton import Skeleton
+from bottomup.training import augment
+from bottomup.training.config import TrainConfig
+from bottomup.training.copy_paste import half_body
+from bottomup.training.crop_dataset import BatchMaker, FloatArray, finish
+from bottomup.training.examples import Example
+from bottomup.training.source import Source
+
+# Boxes of detectors are some larger or smaller than labels', and beside them by a share of their side.
+_SCALES, _SHIFT = (0.65, 1.35), 0.1
+
+
+class PersonCropMaker(BatchMaker):
+    """Makes crops around one person each.
+
+    A batch is images (B, 3, S, S) uint8 RGB; heatmaps (B, K, h, w) of the person's joints and, at `interference` times
+    their height, of others'; cells (B, K, 2) x and y of the person's joints; (B, K) 1 where such a joint is labelled
+    and in the crop; (B, K) 0 for joints that the data set never labels. All but the images are float32.
+
+    Raises ValueError if nobody in `sets` has a labelled joint.
+    """
+
+    def __init__(
+        self, config: TrainConfig, skeleton: Skeleton, sets: Sequence[tuple[Source, Sequence[Example]]]
+    ) -> None:
+        self._config, self._skeleton = config, skeleton
+        self._sets: list[list[tuple[Example, int]]] = []
+        weights = []
+        for source, examples in sets:
+            people = [(one, int(n)) for one in examples for n in np.flatnonzero(one.photo.visible.any(axis=1))]
+            if people:
+                self._sets.append(people)
+                weights.append(source.weight)
+        if not weights:
+            raise ValueError("sources must hold people with labelled joints, to crop them, but hold none")
+        self._shares = np.array(weights) / sum(weights)
+
+    def crop(self, number: int, size: int) -> tuple[npt.NDArray[np.uint8], *tuple[FloatArray, ...]]:
+        """See `BatchMaker.crop`."""
+        rng = np.random.default_rng([self._config.seed, number])
+        people = self._sets[rng.choice(len(self._sets), p=self._shares)]
+        example, person = people[int(rng.integers(len(people)))]
+        matrix = self._random_matrix(example, person, size, rng)
+        image = augment.warp_photo(example.image, matrix, size)
+        return finish(image, self._config, rng), *self.target(example, person, matrix, size)
+
+    def _random_matrix(self, example: Example, person: int, size: int, rng: np.random.Generator) -> augment.Matrix:
+        config = self._config
+        x0, y0, x1, y1 = example.photo.boxes[person].astype(np.float64)
+        centre, side = np.array([x0 + x1, y0 + y1]) / 2, max(x1 - x0, y1 - y0, 1.0)
+        if config.half_body and rng.random() < config.half_body:
+            half = half_body(example.photo, self._skeleton, rng, [person])
+            centre, side = (centre, side) if half is None else (half[0], max(half[1], 1.0))
+        scale = size / (CROP_MARGIN * side)
+        if config.crop_jitter:
+            scale *= float(np.exp(rng.uniform(*np.log(_SCALES))))
+            centre = centre + rng.uniform(-_SHIFT, _SHIFT, 2) * side
+        degrees = float(np.clip(rng.normal(0, 0.5), -1, 1)) * config.rotation
+        return augment.crop_matrix(centre, scale, degrees, bool(rng.random() < config.flip), size)
+
+    def target(
+        self, example: Example, person: int, matrix: augment.Matrix, size: int
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Heatmaps, cells, which of them are labelled and in the crop, and which joints are known, as in a batch.
+
+        The heatmaps are the joint-candidate target of Li et al., CVPR 2019, eq. 1: T + mu C, with the person's own
+        joints in T and the interference joints, those of others in the crop, in C. Where both are, the own one counts.
+        """
+        stride = self._config.network.stride
+        points = augment.warp_keypoints(example.photo.keypoints, matrix, self._skeleton)
+        inside = np.asarray(((points > -0.5) & (points < size - 0.5)).all(axis=2))
+        centres = cell_centres(size // stride, stride)
+        others = np.arange(len(points)) != person
+        heat = draw_heatmaps(points[[person]], inside[[person]], centres, centres, SIGMA)
+        if self._config.interference and others.any():
+            theirs = draw_heatmaps(points[others], inside[others], centres, centres, SIGMA)
+            heat = np.maximum(heat, self._config.interference * theirs)
+        seen = inside[person]
+        cells = np.where(seen[:, None], (points[person] + 0.5) / stride - 0.5, 0.0)
+        return (
+            heat.astype(np.float32),
+            cells.astype(np.float32),
+            seen.astype(np.float32),
+            example.photo.known.astype(np.float32),
+        )

@@ -1,0 +1,217 @@
+"""Parametric pose NMS: who stays, who goes, and that the rule is the written one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from bottomup import People, Settings, decode_fields
+from bottomup.fields import draw_fields
+from bottomup.pose_nms import GRID, fit_pose_nms, pose_nms
+from bottomup.skeleton import Skeleton
+from bottomup.skeletons import COCO_17
+
+THREE = Skeleton("three", ("a", "b", "c"), ((0, 1), (1, 2)), (0.1,) * 3)
+POSE = np.array([[0, 0], [30, 40], [60, 100]], np.float32)
+
+
+def shifted(right: float) -> np.ndarray:
+    return POSE + np.array([right, 0], np.float32)
+
+
+def make(poses: Any, joint_scores: Any = 0.9, scores: Any = None) -> People:
+    keypoints = np.asarray(poses, np.float32).reshape(-1, 3, 2)
+    keypoint_scores = np.broadcast_to(np.asarray(joint_scores, np.float32), keypoints.shape[:2])
+    keypoint_scores = np.where(np.isnan(keypoints).any(axis=2), 0, keypoint_scores).astype(np.float32)
+    scores = np.linspace(0.9, 0.5, len(keypoints)) if scores is None else scores
+    return People(THREE, keypoints, keypoint_scores, np.asarray(scores, np.float32))
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> People:
+    count = draw(st.integers(0, 6))
+    keypoints = draw(arrays(np.float32, (count, 3, 2), elements=st.integers(0, 12).map(float)))
+    joint_scores = draw(arrays(np.float32, (count, 3), elements=st.sampled_from([0.0, 0.25, 0.5, 1.0])))
+    scores = draw(arrays(np.float32, count, elements=st.sampled_from([0.1, 0.2, 0.3, 0.4])))
+    return People(THREE, np.where(joint_scores[..., None] > 0, keypoints, np.nan), joint_scores, scores)
+
+
+def slow_similarity(a: Any, b: Any, sigma1: float, sigma2: float, weight: float, radius: float) -> float:
+    """The formula of `pose_nms`, joint by joint: how similar b is to the better a."""
+    places = [xy for xy, score in zip(a.keypoints, a.keypoint_scores, strict=True) if score > 0]
+    if not places:
+        return 0.0
+    size = max(
+        max(x for x, _ in places) - min(x for x, _ in places), max(y for _, y in places) - min(y for _, y in places), 1
+    )
+    total, count = 0.0, 0
+    for (xa, ya), sa, (xb, yb), sb in zip(a.keypoints, a.keypoint_scores, b.keypoints, b.keypoint_scores, strict=True):
+        count += sb > 0
+        if sa > 0 and sb > 0:
+            dx, dy = abs(float(xa) - float(xb)) / size, abs(float(ya) - float(yb)) / size
+            if max(dx, dy) <= radius:
+                total += np.tanh(sa / sigma1) * np.tanh(sb / sigma1)
+            total += weight * np.exp(-(dx**2 + dy**2) / (2 * sigma2**2))
+    return float(total / max(count, 1) / (1 + weight))
+
+
+@given(crowds(), st.sampled_from([0.1, 1.0]), st.sampled_from([0.05, 0.3]), st.sampled_from([0.0, 2.0]))
+def test_the_rule_is_the_written_one(people: People, sigma1: float, sigma2: float, weight: float) -> None:
+    rule = (sigma1, sigma2, weight, 0.13)
+    threshold = 0.437  # no similarity of such round numbers is as close to it as rounding
+    order = sorted(range(len(people)), key=lambda n: -people.scores[n])
+    kept: list[int] = []
+    for n in order:
+        if all(slow_similarity(people[m], people[n], *rule) < threshold for m in kept):
+            kept.append(n)
+    stayed = pose_nms(people, sigma1=sigma1, sigma2=sigma2, weight=weight, threshold=threshold, radius=0.13)
+    assert stayed == people[sorted(kept)]
+
+
+@given(crowds())
+def test_what_stays_stays_again(people: People) -> None:
+    stayed = pose_nms(people)
+    assert pose_nms(stayed) == stayed
+    assert bool(len(stayed)) == bool(len(people))
+    if len(people):
+        assert stayed.scores.max() == people.scores.max()
+
+
+@given(crowds(), st.integers(1, 6))
+def test_near_and_far_people_are_treated_alike(people: People, power: int) -> None:
+    scale = 2.0**power
+    larger = People(people.skeleton, people.keypoints * np.float32(scale), people.keypoint_scores, people.scores)
+    sizes = (people.boxes[:, 2:] - people.boxes[:, :2]).max(axis=1) if len(people) else np.ones(0)
+    if (sizes >= 1).all():  # smaller ones count as a pixel large
+        stayed = pose_nms(people)
+        again = pose_nms(larger)
+        np.testing.assert_array_equal(again.keypoints, stayed.keypoints * np.float32(scale))
+
+
+def test_the_better_of_two_guesses_at_one_person_stays() -> None:
+    people = make([POSE + 1, POSE, POSE + 300], scores=[0.5, 0.8, 0.3])
+    assert pose_nms(people) == people[[1, 2]]
+
+
+def test_a_fragment_of_a_body_is_redundant_and_a_body_of_others_is_not() -> None:
+    fragment = np.array([[np.nan, np.nan], [31, 40], [np.nan, np.nan]])
+    neighbour = shifted(20)
+    people = make([POSE, fragment, neighbour])
+    assert pose_nms(people) == people[[0, 2]]
+
+
+def test_who_shares_one_joint_is_not_redundant() -> None:
+    crossing = np.array([[60, 0], [30, 40], [0, 100]])
+    people = make([POSE, crossing])
+    assert pose_nms(people) == people
+
+
+def test_distance_counts_by_the_size_of_the_better_one() -> None:
+    near = make([10 * POSE, 10 * POSE + 10])
+    assert len(pose_nms(near)) == 1
+    far = make([POSE, POSE + 10])
+    assert len(pose_nms(far)) == 2
+
+
+def test_a_threshold_above_one_keeps_everybody() -> None:
+    people = make([POSE, POSE, POSE])
+    assert len(pose_nms(people, threshold=0.9)) == 1
+    assert pose_nms(people, threshold=1.01) == people
+
+
+def test_nobody_stays_nobody() -> None:
+    assert pose_nms(People.empty(COCO_17)) == People.empty(COCO_17)
+
+
+def test_who_has_no_joints_makes_nobody_redundant() -> None:
+    people = make([np.full((3, 2), np.nan), POSE, np.full((3, 2), np.nan)])
+    assert pose_nms(people) == people
+
+
+@pytest.mark.parametrize("name", ["sigma1", "sigma2", "weight", "threshold", "radius"])
+@pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf")])
+def test_parameters_are_checked(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must be finite and .* but is {value}$"):
+        pose_nms(make([POSE]), **{name: value})
+
+
+@pytest.mark.parametrize("name", ["sigma1", "sigma2"])
+def test_nothing_is_divided_by_zero(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must be finite and positive but is 0$"):
+        pose_nms(make([POSE]), **{name: 0})
+
+
+def test_people_must_be_people() -> None:
+    with pytest.raises(TypeError, match="people must be People but is a list"):
+        pose_nms([])  # type: ignore[arg-type]
+
+
+def test_the_decoder_asks_only_if_told_to() -> None:
+    poses = 80 * np.array([[[0.2, 0.2], [0.3, 0.4], [0.2, 0.8]], [[1.2, 0.2], [1.3, 0.4], [1.2, 0.8]]])
+    fields = draw_fields(poses, np.full((2, 3), 2), THREE, height=80, width=160, stride=4)
+
+    def decode(**settings: Any) -> People:
+        found = decode_fields(fields.heatmaps, fields.pafs, THREE, stride=4, settings=Settings(**settings))
+        assert isinstance(found, People)
+        return found
+
+    assert len(decode(nms_threshold=0.0)) == 2
+    assert len(decode(nms=True)) == 2
+    assert decode(nms=True, nms_threshold=0.0) == decode()[:1]  # then everybody is redundant beside the best
+
+
+# -- learning --------------------------------------------------------------------------------------------------------
+
+
+def guesses() -> list[People]:
+    """Two people 20 pixels apart, 100 high, with a second guess at each that is 6 pixels off."""
+    return [make([POSE, shifted(20), shifted(6), shifted(26)])]
+
+
+def right_ones(people: list[People]) -> float:
+    """1 if there is one person for each of the two."""
+    return float(people == [guesses()[0][:2]])
+
+
+def test_fitting_finds_parameters_that_are_right() -> None:
+    assert right_ones([pose_nms(guesses()[0])]) == 0  # 6 % of the size is more than a tenth of the box allows
+    found = fit_pose_nms(guesses(), right_ones)
+    assert right_ones([pose_nms(guesses()[0], **found)]) == 1
+    assert set(found) == set(GRID)
+
+
+def test_fitting_keeps_the_start_if_nothing_is_better() -> None:
+    start = {"sigma1": 0.123, "sigma2": 0.05, "weight": 1.5, "threshold": 0.45}
+    assert fit_pose_nms(guesses(), lambda people: 0.0, start=start) == start
+    defaults = {name: getattr(Settings, f"nms_{name}") for name in GRID}
+    assert fit_pose_nms([], lambda people: 0.0) == defaults
+
+
+def test_fitting_searches_what_the_grid_names() -> None:
+    tried = []
+
+    def score(people: list[People]) -> float:
+        tried.append(people)
+        return 0.0
+
+    found = fit_pose_nms(guesses(), score, grid={"threshold": (0.1, 0.9)})
+    assert len(tried) == 3
+    assert found["threshold"] == Settings.nms_threshold
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"grid": {"radius": (0.1,)}}, "grid and start must name some of .* but have 'radius'"),
+        ({"start": {"eta": 0.1}}, "grid and start must name some of .* but have 'eta'"),
+        ({"grid": {"sigma1": ()}}, "grid must have values to try but has none for 'sigma1'"),
+    ],
+)
+def test_unknown_parameters_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fit_pose_nms([], lambda people: 0.0, **options)

@@ -1,0 +1,226 @@
+"""Crops around one person: their targets and losses, and a network from training to a photo."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bottomup import CropDetector, Detector
+from bottomup.fields import cell_centres, draw_heatmaps
+from bottomup.image import read_image
+from bottomup.networks.export.onnx import export_onnx
+from bottomup.networks.field_network import FieldNetwork, NetworkConfig, load_network, save_network
+from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
+from bottomup.training import Source, TrainConfig, train
+from bottomup.training.augment import crop_matrix
+from bottomup.training.crop_loss import CropLoss, integral_loss, softmax_loss
+from bottomup.training.examples import Example, load_examples, read_source
+from bottomup.training.person_crop_dataset import PersonCropMaker
+from bottomup.training.validation import held_out_loss
+from tests.makers.figures import SMALL, figure
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+@pytest.fixture
+def crops(config: TrainConfig) -> TrainConfig:
+    return dataclasses.replace(config, mode="crops")
+
+
+@pytest.fixture
+def examples(config: TrainConfig) -> list[Example]:
+    photos, _ = read_source(config.sources[0], Path(config.data), OPENPOSE_COCO_18)
+    return load_examples(config.sources[0], photos, None, Path(config.out))
+
+
+def test_the_target_holds_own_joints_and_lower_those_of_others(crops: TrainConfig, examples: list[Example]) -> None:
+    maker = PersonCropMaker(crops, OPENPOSE_COCO_18, [(crops.sources[0], examples)])
+    matrix = crop_matrix((80, 60), 1.0, 0.0, False, 192)
+    heat, cells, seen, known = maker.target(examples[0], 1, matrix, 192)
+    centres = cell_centres(24, 8)
+    points = examples[0].photo.keypoints + (95.5 - np.array([80, 60]))
+    everybody = np.ones((1, 18), bool)
+    own = draw_heatmaps(points[[1]], everybody, centres, centres, 7.0)
+    others = draw_heatmaps(points[[0]], everybody, centres, centres, 7.0)
+    np.testing.assert_allclose(heat, np.maximum(own, 0.5 * others), atol=1e-5)
+    np.testing.assert_allclose(cells, (points[1] + 0.5) / 8 - 0.5, atol=1e-4)
+    assert seen.all()
+    assert known.all()
+    alone = PersonCropMaker(
+        dataclasses.replace(crops, interference=0.0), OPENPOSE_COCO_18, [(crops.sources[0], examples)]
+    )
+    np.testing.assert_allclose(alone.target(examples[0], 1, matrix, 192)[0], own, atol=1e-5)
+
+
+def test_joints_beyond_the_crop_are_not_asked_for(crops: TrainConfig, examples: list[Example]) -> None:
+    maker = PersonCropMaker(crops, OPENPOSE_COCO_18, [(crops.sources[0], examples)])
+    nose = examples[0].photo.keypoints[0, OPENPOSE_COCO_18.index("nose")]
+    matrix = crop_matrix(nose, 1.0, 0.0, False, 64)
+    heat, _, seen, _ = maker.target(examples[0], 0, matrix, 64)
+    ankle = OPENPOSE_COCO_18.index("left_ankle")
+    assert seen[OPENPOSE_COCO_18.index("nose")] == 1
+    assert seen[ankle] == 0
+    assert heat[ankle].max() < 0.51, "only the other's"
+
+
+def test_crops_repeat_and_show_the_person_whole(crops: TrainConfig, examples: list[Example]) -> None:
+    still = dataclasses.replace(crops, crop_jitter=False, rotation=0.0)
+    maker = PersonCropMaker(still, OPENPOSE_COCO_18, [(still.sources[0], examples), (still.sources[1], [])])
+    images, heatmaps, cells, seen, known = maker[(4, 6, 64)]
+    assert (images.shape, str(images.dtype)) == ((6, 3, 64, 64), "torch.uint8")
+    assert (heatmaps.shape, cells.shape, seen.shape, known.shape) == ((6, 18, 8, 8), (6, 18, 2), (6, 18), (6, 18))
+    assert seen.all()
+    assert (cells.amax(1) - cells.amin(1)).amax(1).min() > 5, "people fill their crops"
+    for one, again in zip(maker[(6, 2, 64)], (images, heatmaps, cells, seen, known), strict=True):
+        torch.testing.assert_close(one, again[2:4], rtol=0, atol=0)
+    halves = PersonCropMaker(
+        dataclasses.replace(still, half_body=1.0), OPENPOSE_COCO_18, [(still.sources[0], examples)]
+    )
+    assert 0.3 < halves[(0, 20, 64)][3].mean() < 0.95
+    with pytest.raises(ValueError, match="sources must hold people with labelled joints, to crop them, but hold none"):
+        PersonCropMaker(still, OPENPOSE_COCO_18, [(still.sources[1], [])])
+
+
+def one_joint(x: float, y: float) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.tensor([[[x, y]]]), torch.ones(1, 1)
+
+
+def test_softmax_loss_is_that_of_the_right_cell() -> None:
+    logits = torch.zeros(1, 1, 4, 6)
+    cells, weights = one_joint(3.4, 1.6)
+    assert softmax_loss(logits, cells, weights).item() == pytest.approx(math.log(24))
+    logits[0, 0, 2, 3] = 5.0
+    assert softmax_loss(logits, cells, weights).item() == pytest.approx(math.log(math.exp(5) + 23) - 5, rel=1e-5)
+    assert softmax_loss(logits, cells, 0 * weights).item() == 0
+
+
+def test_integral_loss_is_the_distance_of_the_mean() -> None:
+    logits = torch.full((1, 1, 4, 6), -50.0)
+    logits[0, 0, 1, 2] = logits[0, 0, 1, 4] = 10.0
+    cells, weights = one_joint(3.0, 2.5)
+    assert integral_loss(logits, cells, weights).item() == pytest.approx(1.5, abs=1e-4)
+    cells, _ = one_joint(3.0, 1.0)
+    assert integral_loss(logits, cells, weights).item() == pytest.approx(0, abs=1e-4)
+    assert integral_loss(logits, one_joint(9.0, 9.0)[0], 0 * weights).item() == 0
+
+
+@pytest.mark.parametrize("loss", ["softmax", "integral", "candidates"])
+def test_stages_and_joints_count_as_the_recipe_says(crops: TrainConfig, loss: str) -> None:
+    torch.manual_seed(0)
+    recipe = dataclasses.replace(crops, crop_loss=loss)
+    maps = [(torch.randn(2, 18, 8, 8), torch.zeros(2, 0, 8, 8)) for _ in range(2)]
+    cells, seen = torch.rand(2, 18, 2) * 7, torch.ones(2, 18)
+    target = (torch.rand(2, 18, 8, 8) * 0.9, cells, seen, seen)
+    both = CropLoss(recipe, OPENPOSE_COCO_18)(maps, *target)
+    each = [CropLoss(recipe, OPENPOSE_COCO_18)([stage], *target)[0].item() for stage in maps]
+    assert both[0].item() == pytest.approx(sum(each), rel=1e-4)
+    assert both[1] == 0
+    last = CropLoss(dataclasses.replace(recipe, intermediate=False), OPENPOSE_COCO_18)(maps, *target)
+    assert last[0].item() == pytest.approx(each[1], rel=1e-4)
+    heavier = dataclasses.replace(recipe, joint_weights=(("nose", 50.0),))
+    assert CropLoss(heavier, OPENPOSE_COCO_18)(maps, *target)[0].item() != pytest.approx(sum(each), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mode": "boxes"}, r"mode must be one of \('fields', 'crops'\) but is boxes"),
+        ({"mode": "crops", "crop_loss": "squares"}, "crop_loss must be one of .* but is squares"),
+        ({"mode": "crops", "interference": 2.0}, "interference must be from 0 to 1 but is 2.0"),
+        ({"mode": "crops", "teacher": "a.xml"}, "teacher must be empty with mode 'crops' but is 'a.xml'"),
+        ({"mode": "crops", "crowd": 0.5}, "crowd must be 0 with mode 'crops' but is 0.5"),
+    ],
+)
+def test_says_what_a_recipe_for_crops_has_wrong(config: TrainConfig, changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(config, **changes)
+
+
+def test_the_network_has_the_task_of_the_recipe(config: TrainConfig, tmp_path: Path) -> None:
+    assert (config.network.task, config.network.crop_size) == ("fields", 0)
+    for loss, task in (("candidates", "crops"), ("softmax", "places"), ("integral", "places")):
+        recipe = dataclasses.replace(config, mode="crops", crop_loss=loss)
+        assert (recipe.network.task, recipe.network.crop_size) == (task, 96)
+        (tmp_path / "a.toml").write_text(recipe.to_toml())
+        assert TrainConfig.load(tmp_path / "a.toml") == recipe
+    with pytest.raises(ValueError, match=r"task must be one of .* but is 'boxes'"):
+        NetworkConfig(task="boxes")
+    with pytest.raises(ValueError, match="crop_size must be above 0 for crops and 0 for fields but is 64"):
+        NetworkConfig(crop_size=64)
+
+
+@pytest.fixture(scope="module")
+def trained(drawn_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Weights by loss: a short run each, long enough to find the drawn figures."""
+    done: dict[str, Path] = {}
+
+    def weights(loss: str) -> Path:
+        if loss not in done:
+            recipe = TrainConfig(
+                sources=(Source("people", held_out_split="val2017", held_out=1),), mode="crops", crop_loss=loss,
+                data=str(drawn_data), out=str(tmp_path_factory.mktemp(loss)), steps=160, warmup=10, batch=8,
+                micro_batch=8, network=SMALL, crop_sizes=((0.0, 64),), learning_rate=8e-3, ema=0.9, colour=0.2,
+                rotation=5.0, flip=0.0, crop_jitter=False, threads=1, workers=0,
+            )  # fmt: skip
+            done[loss] = train(recipe, say=quiet)
+            assert held_out_loss(done[loss], recipe, crops=8) > 0
+        return done[loss]
+
+    return weights
+
+
+@pytest.mark.parametrize("loss", ["candidates", "softmax", "integral"])
+def test_a_network_for_crops_finds_people_in_their_boxes(
+    trained: Callable[[str], Path], drawn_data: Path, loss: str
+) -> None:
+    pytest.importorskip("pycocotools")
+    photo = drawn_data / "people" / "images" / "1.png"  # held out
+    truth = np.stack([figure(5, 8, 100), figure(80, 15, 70)])
+    boxes = np.concatenate([truth.min(axis=1), truth.max(axis=1)], axis=1)
+    # What an integral is trained for is the mean of its distribution, which may be wide.
+    way, backend = ("integral" if loss == "integral" else None), "torch"
+    detector = CropDetector(trained(loss), backend=backend, decode=way, joint_threshold=0.05)
+    people = detector(photo, proposals=boxes)
+    assert people.skeleton == COCO_17
+    assert len(people) == 2
+    apart = np.linalg.norm(people.keypoints - truth, axis=2)
+    assert np.nanmedian(apart) < 6
+    assert (people.keypoint_scores > 0).mean() > 0.7
+    np.testing.assert_allclose(people.scores, detector(photo, proposals=boxes[::-1]).scores[::-1], atol=1e-4)
+    assert len(detector(read_image(photo)[..., ::-1], proposals=boxes, rgb=True)) == 2
+    assert len(detector(photo, proposals=np.zeros((0, 4)))) == 0
+
+
+@pytest.mark.parametrize("loss", ["candidates", "softmax"])
+def test_every_backend_finds_the_same(
+    trained: Callable[[str], Path], drawn_data: Path, tmp_path: Path, loss: str
+) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("openvino")
+    weights, photo = trained(loss), drawn_data / "people" / "images" / "1.png"
+    boxes = [[15, 5, 95, 112], [90, 15, 145, 90]]
+    wanted = CropDetector(weights, backend="torch")(photo, proposals=boxes)
+    export_onnx(load_network(weights), tmp_path / "crops.onnx")
+    for model, backend in ((tmp_path / "crops.onnx", None), (weights, "onnxruntime"), (weights, "openvino")):
+        people = CropDetector(model, backend=backend)(photo, proposals=boxes)
+        # OpenVINO computes in bfloat16 where it can.
+        np.testing.assert_allclose(people.scores, wanted.scores, atol=0.05 if backend == "openvino" else 1e-3)
+        assert np.nanmedian(np.abs(people.keypoints - wanted.keypoints)) < 1
+
+
+def test_networks_are_not_mixed_up(trained: Callable[[str], Path], config: TrainConfig, tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r"model must see fields in whole pictures but .* is for crops: use CropDetector"
+    ):
+        Detector(trained("candidates"), backend="torch")
+    save_network(FieldNetwork(config.network), tmp_path / "fields.safetensors")
+    with pytest.raises(ValueError, match=r"model must be a network for crops but .* sees whole pictures: use Detector"):
+        CropDetector(tmp_path / "fields.safetensors", backend="torch")
