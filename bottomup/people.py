@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
 Index = slice | npt.NDArray[np.bool_] | npt.NDArray[np.integer[Any]] | list[bool] | list[int]
 
 
@@ -35,23 +36,26 @@ class People:
         (N, K) float32, 0 for a missing joint, else positive.
     scores:
         (N,) float32, one for each person.
+    ids:
+        (N,) int64, the names that a tracker gave, at least 0; None where nothing was tracked.
 
     Raises
     ------
     ValueError
-        If a shape or dtype is wrong, a score is negative or not finite, or a joint has a score without
-        finite coordinates or coordinates without a score.
+        If a shape or dtype is wrong, a score is negative or not finite, an id is negative, or a joint has a score
+        without finite coordinates or coordinates without a score.
 
     Notes
     -----
     `len(people)` is N. `people[3]` and iteration give a `Person`; a slice, a mask or an index array gives People.
-    Two People are equal if their skeletons and all their values are, missing joints included.
+    Two People are equal if their skeletons and all their values are, missing joints and ids included.
     """
 
     skeleton: Skeleton
     keypoints: FloatArray
     keypoint_scores: FloatArray
     scores: FloatArray
+    ids: IntArray | None = None
 
     def __post_init__(self) -> None:
         _check_skeleton(self.skeleton)
@@ -70,6 +74,7 @@ class People:
             where = f"person {person}, joint {self.skeleton.joints[joint]!r}"
             was = f"{keypoints[person, joint].tolist()} with score {keypoint_scores[person, joint]:g}"
             raise ValueError(f"keypoints must be finite where the score is positive, else NaN, but {where} is {was}")
+        object.__setattr__(self, "ids", None if self.ids is None else _freeze_ids(self.ids, len(scores)))
         object.__setattr__(self, "scores", scores)
         object.__setattr__(self, "keypoints", keypoints)
         object.__setattr__(self, "keypoint_scores", keypoint_scores)
@@ -78,19 +83,27 @@ class People:
     def empty(cls, skeleton: Skeleton) -> People:
         """Nobody."""
         _check_skeleton(skeleton)
-        return cls(
-            skeleton, *(np.zeros(s, np.float32) for s in ((0, skeleton.num_joints, 2), (0, skeleton.num_joints), 0))
-        )
+        joints = skeleton.num_joints
+        keypoints, scores = np.zeros((0, joints, 2), np.float32), np.zeros((0, joints), np.float32)
+        return cls(skeleton, keypoints, scores, np.zeros(0, np.float32))
 
     @classmethod
     def unchecked(
-        cls, skeleton: Skeleton, keypoints: FloatArray, keypoint_scores: FloatArray, scores: FloatArray
+        cls,
+        skeleton: Skeleton,
+        keypoints: FloatArray,
+        keypoint_scores: FloatArray,
+        scores: FloatArray,
+        ids: IntArray | None = None,
     ) -> People:
-        """People of arrays that are known to be right and that nobody else has, without a look at them or a copy."""
+        """People of arrays that are known to be right and that nothing else refers to, neither checked nor copied."""
         people = object.__new__(cls)
         for name, values in (("keypoints", keypoints), ("keypoint_scores", keypoint_scores), ("scores", scores)):
             values.setflags(write=False)
             object.__setattr__(people, name, values)
+        if ids is not None:
+            ids.setflags(write=False)
+        object.__setattr__(people, "ids", ids)
         object.__setattr__(people, "skeleton", skeleton)
         return people
 
@@ -120,10 +133,14 @@ class People:
                 raise IndexError(
                     f"index must be within 0 to {len(self) - 1} but is {index}: there are {len(self)} people"
                 )
-            return Person(self.skeleton, self.keypoints[index], self.keypoint_scores[index], float(self.scores[index]))
+            name = None if self.ids is None else int(self.ids[index])
+            return Person(
+                self.skeleton, self.keypoints[index], self.keypoint_scores[index], float(self.scores[index]), name
+            )
         if not isinstance(index, slice):
             index = _index_array(index, len(self))
-        return People(self.skeleton, self.keypoints[index], self.keypoint_scores[index], self.scores[index])
+        ids = None if self.ids is None else self.ids[index]
+        return People(self.skeleton, self.keypoints[index], self.keypoint_scores[index], self.scores[index], ids)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, People):
@@ -133,6 +150,8 @@ class People:
             and np.array_equal(self.scores, other.scores)
             and np.array_equal(self.keypoint_scores, other.keypoint_scores)
             and np.array_equal(self.keypoints, other.keypoints, equal_nan=True)
+            and (self.ids is None) == (other.ids is None)
+            and (self.ids is None or other.ids is None or np.array_equal(self.ids, other.ids))
         )
 
     __hash__ = None  # type: ignore[assignment]  # equal by value, and the values are arrays
@@ -145,7 +164,8 @@ class People:
         more = ", ..." if len(self) > 5 else ""
         noun = "person" if len(self) == 1 else "people"
         joints = f"joints [{seen}{more}] of {self.skeleton.num_joints}"
-        return f"People({len(self)} {noun}, {self.skeleton.name}, scores [{scores}{more}], {joints})"
+        names = "" if self.ids is None else f"ids [{', '.join(map(str, self.ids[:5].tolist()))}{more}], "
+        return f"People({len(self)} {noun}, {self.skeleton.name}, {names}scores [{scores}{more}], {joints})"
 
     def convert(self, skeleton: Skeleton | str) -> People:
         """The same people in another skeleton, or that of a built-in one's name; see `Skeleton.convert`.
@@ -164,7 +184,12 @@ class People:
                 f"skeleton must share joints with {self.skeleton.name!r} but {skeleton.name!r} has only "
                 f"{', '.join(skeleton.joints)}"
             )
-        return People(skeleton, *self.skeleton.convert(self.keypoints, self.keypoint_scores, skeleton), self.scores)
+        converted = self.skeleton.convert(self.keypoints, self.keypoint_scores, skeleton)
+        return People(skeleton, *converted, self.scores, self.ids)
+
+    def with_ids(self, ids: npt.ArrayLike | None) -> People:
+        """The same people under other names: (N,) whole numbers of at least 0, or None for none."""
+        return People(self.skeleton, self.keypoints, self.keypoint_scores, self.scores, ids)  # type: ignore[arg-type]
 
     def draw(self, image: Any, **options: Any) -> npt.NDArray[np.uint8]:
         """A copy of the picture with the people drawn on it; see `bottomup.drawing.draw_people` for its options."""
@@ -176,7 +201,8 @@ class People:
         """COCO's keypoint results, ready for `json.dump`.
 
         Each person is {image_id, category_id: 1, keypoints: [x, y, v, ...], score} with v = 2 for a joint
-        that was found and 0, 0, 0 for a missing one. Coordinates are rounded to a thousandth of a pixel.
+        that was found and 0, 0, 0 for a missing one, and track_id for people with ids. Coordinates are rounded to a
+        thousandth of a pixel.
         """
         image_id = _plain_int("image_id", image_id)
         visibility = np.where(self.keypoint_scores > 0, 2, 0)
@@ -187,14 +213,16 @@ class People:
                 "category_id": 1,
                 "keypoints": [round(value, 3) for value in values.reshape(-1).tolist()],
                 "score": float(score),
+                **({} if name is None else {"track_id": name}),
             }
-            for values, score in zip(triples, self.scores, strict=True)
+            for values, score, name in zip(triples, self.scores, self._names(), strict=True)
         ]
 
     def to_openpose(self) -> dict[str, Any]:
         """OpenPose's JSON structure (its output format 1.3), ready for `json.dump`.
 
-        `pose_keypoints_2d` holds x, y, confidence of each joint, 0 0 0 for a missing one. COCO-17 people are given
+        `pose_keypoints_2d` holds x, y, confidence of each joint, 0 0 0 for a missing one; `person_id` is the id of the
+        person, -1 where nothing was tracked. COCO-17 people are given
         as OpenPose's COCO-18, neck included, since that is what its readers expect; others keep their joints.
         """
         people = self.convert(OPENPOSE_COCO_18) if self.skeleton == COCO_17 else self
@@ -205,11 +233,11 @@ class People:
             "version": 1.3,
             "people": [
                 {
-                    "person_id": [-1],
+                    "person_id": [-1 if name is None else name],
                     "pose_keypoints_2d": [round(value, 6) for value in values.reshape(-1).tolist()],
                     **{name: [] for name in others},
                 }
-                for values in triples
+                for values, name in zip(triples, self._names(), strict=True)
             ],
         }
 
@@ -233,6 +261,9 @@ class People:
             "keypoints_scores": torch.from_numpy(self.keypoint_scores.copy()),
         }
 
+    def _names(self) -> list[int] | list[None]:
+        return [None] * len(self) if self.ids is None else self.ids.tolist()
+
     def _finite_keypoints(self) -> npt.NDArray[np.float64]:
         return np.nan_to_num(self.keypoints.astype(np.float64))
 
@@ -251,12 +282,15 @@ class Person:
         (K,) float32, 0 for a missing joint.
     score:
         The person's score.
+    id:
+        The name that a tracker gave, or None.
     """
 
     skeleton: Skeleton
     keypoints: FloatArray
     keypoint_scores: FloatArray
     score: float
+    id: int | None = None
 
     @property
     def box(self) -> FloatArray:
@@ -273,13 +307,14 @@ class Person:
         seen = int((self.keypoint_scores > 0).sum())
         box = ", ".join(f"{side:.0f}" for side in self.box)
         joints = f"joints {seen} of {len(self.keypoints)}"
-        return f"Person({self.skeleton.name}, score {self.score:.2f}, {joints}, box [{box}])"
+        name = "" if self.id is None else f"id {self.id}, "
+        return f"Person({self.skeleton.name}, {name}score {self.score:.2f}, {joints}, box [{box}])"
 
     def as_people(self) -> People:
         """People of this one."""
-        return People(
-            self.skeleton, self.keypoints[None], self.keypoint_scores[None], np.array([self.score], np.float32)
-        )
+        ids = None if self.id is None else np.array([self.id], np.int64)
+        score = np.array([self.score], np.float32)
+        return People(self.skeleton, self.keypoints[None], self.keypoint_scores[None], score, ids)
 
     def __eq__(self, other: object) -> bool:
         return self.as_people() == other.as_people() if isinstance(other, Person) else NotImplemented
@@ -304,6 +339,23 @@ def _freeze(argument: str, values: Any, shape: tuple[int | None, ...]) -> FloatA
         raise ValueError(f"{argument} must have shape {expected} but has {array.shape}")
     with np.errstate(over="ignore"):  # what becomes infinite is reported by the caller
         frozen: FloatArray = np.array(array, np.float32)
+    frozen.setflags(write=False)
+    return frozen
+
+
+def _freeze_ids(values: Any, count: int) -> IntArray:
+    """A read-only int64 copy of (count,) ids; ValueError says what is wrong with them."""
+    array = np.asarray(values)
+    if array.size == 0:
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"ids must be whole numbers but have dtype {array.dtype}")
+    if array.shape != (count,):
+        raise ValueError(f"ids must have shape ({count},), one for each person, but have {array.shape}")
+    if array.size and (array.min() < 0 or array.max() > np.iinfo(np.int64).max):
+        wrong = array[(array < 0) | (array > np.iinfo(np.int64).max)][0]
+        raise ValueError(f"ids must be from 0 to {np.iinfo(np.int64).max} but have {wrong}")
+    frozen: IntArray = np.array(array, np.int64)
     frozen.setflags(write=False)
     return frozen
 

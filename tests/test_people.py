@@ -258,3 +258,50 @@ def test_a_person_says_what_it_is_in_a_line() -> None:
     keypoints[0, :2], scores[0, :2] = [(10.2, 20), (30, 44)], 0.5
     (person,) = People(COCO_17, keypoints, scores, np.array([0.625]))
     assert repr(person) == "Person(coco17, score 0.62, joints 2 of 17, box [10, 20, 30, 44])"
+
+
+def test_ids_go_along_with_their_people() -> None:
+    people = make_people(4).with_ids([7, 3, 12, 0])
+    assert people.ids is not None
+    assert people.ids.dtype == np.int64
+    assert people[1:3].ids.tolist() == [3, 12]
+    assert people[[3, 0]].ids.tolist() == [0, 7]
+    assert people[people.scores > 0.5].ids.tolist() == [7, 3]
+    assert [person.id for person in people] == [7, 3, 12, 0]
+    assert people[2].as_people().ids.tolist() == [12]
+    assert people.convert(OPENPOSE_COCO_18).ids.tolist() == [7, 3, 12, 0]
+    assert [entry["track_id"] for entry in people.to_coco(1)] == [7, 3, 12, 0]
+    assert [entry["person_id"] for entry in people.to_openpose()["people"]] == [[7], [3], [12], [0]]
+    assert pickle.loads(pickle.dumps(people)) == people
+    assert "ids [7, 3, 12, 0]" in repr(people)
+    assert "id 7" in repr(people[0])
+    with pytest.raises(ValueError, match="read-only"):
+        people.ids[0] = 1
+
+
+def test_people_without_ids_say_nothing_of_them() -> None:
+    people = make_people(2)
+    assert people.ids is None
+    assert people[0].id is None
+    assert people[:1].ids is None
+    assert "track_id" not in people.to_coco(1)[0]
+    assert people.to_openpose()["people"][0]["person_id"] == [-1]
+    assert people != people.with_ids([0, 1])
+    assert people.with_ids([0, 1]) != people.with_ids([1, 0])
+    assert people.with_ids([0, 1]).with_ids(None) == people
+    assert make_people(0).with_ids([]).ids.shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        ([1.0, 2.0], "ids must be whole numbers but have dtype float64"),
+        ([1], r"ids must have shape \(2,\), one for each person, but have \(1,\)"),
+        ([1, -1], "ids must be from 0 to 9223372036854775807 but have -1"),
+        (["a", "b"], "ids must be whole numbers but have dtype <U1"),
+        ([True, False], "ids must be whole numbers but have dtype bool"),
+    ],
+)
+def test_wrong_ids(ids: list[Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_people(2).with_ids(ids)

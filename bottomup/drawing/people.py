@@ -45,6 +45,7 @@ def draw_people(
     joint_threshold: float = 0.0,
     line_scale: float = 1.0,
     colors: Sequence[Color] | None = None,
+    show_ids: bool = True,
 ) -> BgrImage:
     """Draw skeletons over a copy of an image.
 
@@ -57,13 +58,16 @@ def draw_people(
     image:
         A picture of any kind that the detector takes; a NumPy array is (H, W, 3) uint8 BGR.
     people:
-        What to draw; person number i has `distinct_color(i)`. Missing joints (score 0, NaN) are skipped.
+        What to draw; person number i has `distinct_color(i)`, so has the person with id i where there are ids. Missing
+        joints (score 0, NaN) are skipped.
     person_threshold, joint_threshold:
         People and joints with a lower score are not drawn.
     line_scale:
         Factor on every line width and dot.
     colors:
         BGR colours to use instead, in turn.
+    show_ids:
+        Write the id of each person that has one above its uppermost joint.
 
     Returns
     -------
@@ -94,10 +98,13 @@ def draw_people(
         score = float(people.scores[index])
         if math.isnan(score) or score < person_threshold:
             continue
-        color = distinct_color(index) if colors is None else colors[index % len(colors)]
+        number = index if people.ids is None else int(people.ids[index])
+        color = distinct_color(number) if colors is None else colors[number % len(colors)]
         keypoints = np.asarray(people.keypoints[index], np.float64)
         scores = _drawable_scores(keypoints, people.keypoint_scores[index], joint_threshold)
         _draw_person(canvas, people.skeleton, keypoints, scores, color, line_scale)
+        if show_ids and people.ids is not None and (scores > 0).any():
+            _draw_name(canvas, str(number), keypoints[scores > 0], color, line_scale)
     return canvas
 
 
@@ -211,6 +218,24 @@ def _draw_person(
     _blend(canvas, lines(width, 1.0), color)
     _blend(canvas, discs(1.0, 0.0, 1.0), color)
     _blend(canvas, discs(0.6, 0.0, 1.0), [0.35 * channel + 0.65 * 255 for channel in color])
+
+
+def _draw_name(canvas: BgrImage, name: str, points: Points, color: Color, line_scale: float) -> None:
+    """A plate with the name above the uppermost joint, moved into the picture where it would stick out."""
+    scale = max(0.35, 0.25 * _line_width(canvas.shape, points) * line_scale**0.5 * 0.6)
+    thickness = max(1, round(1.6 * scale))
+    (width, height), below = cv2.getTextSize(name, cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)
+    pad = max(2, round(4 * scale))
+    x, y = points[points[:, 1].argmin()]
+    tall, wide = height + below + 2 * pad, width + 2 * pad
+    left = int(np.clip(round(float(x) - wide / 2), 0, max(canvas.shape[1] - wide, 0)))
+    top = int(np.clip(round(float(y) - tall - 14 * scale), 0, max(canvas.shape[0] - tall, 0)))
+    dark = 0.114 * color[0] + 0.587 * color[1] + 0.299 * color[2] < 140
+    cv2.rectangle(canvas, (left, top), (left + wide, top + tall), tuple(map(float, color)), -1, cv2.LINE_AA)
+    cv2.putText(
+        canvas, name, (left + pad, top + pad + height), cv2.FONT_HERSHEY_SIMPLEX, scale,
+        (255, 255, 255) if dark else (0, 0, 0), thickness, cv2.LINE_AA,
+    )  # fmt: skip
 
 
 def _capsule(start: Points, end: Points, radius: float) -> Points:

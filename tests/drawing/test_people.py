@@ -318,3 +318,21 @@ def test_bad_overlay_arguments_are_named() -> None:
     other = Letterbox.fit(480, 640, input_height=64, max_aspect=6, alignment=8)
     with pytest.raises(ValueError, match=r"letterbox must be for an image of \(64, 80\) but is for \(480, 640\)"):
         draw_heatmaps(image, stick_fields(), letterbox=other)
+
+
+def test_an_id_is_written_in_the_color_that_stays_with_it() -> None:
+    keypoints = np.full((1, 17, 2), np.nan)
+    keypoints[0, 0] = 100, 100
+    scores = np.zeros((1, 17))
+    scores[0, 0] = 1
+    image = np.zeros((200, 200, 3), np.uint8)
+    people = People(COCO_17, keypoints, scores, np.ones(1)).with_ids([5])
+    bare = people.draw(image, show_ids=False)
+    assert (bare == people.with_ids(None).draw(image, colors=[distinct_color(5)])).all()
+    named = people.draw(image)
+    above = np.argwhere((named != bare).any(axis=2))
+    assert len(above)
+    assert above[:, 0].max() < 100
+    assert (named[tuple(above.T)] == distinct_color(5)).all(axis=1).any()
+    corner = People(COCO_17, keypoints - 99, scores, np.ones(1)).with_ids([12345]).draw(image)
+    assert (corner[:20, :60] != 0).any()  # moved into the picture
