@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from bottomup._cli_bench_tables import print_kernels
 from bottomup.benchmarks import Case, decode, make_cases
 from bottomup.benchmarks.decode import measure_decode, measure_kernels, staged_decode
 from bottomup.benchmarks.devices import DEVICE, Gpu
 from bottomup.benchmarks.end_to_end import measure_end_to_end
 from bottomup.benchmarks.timing import Stopwatch
+from bottomup.commands.bench._tables import print_kernels
 from bottomup.decoder import STEPS, decode_fields
 from bottomup.kernels import find_peaks_and_limbs
 from bottomup.people import People

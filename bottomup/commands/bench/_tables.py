@@ -7,10 +7,10 @@ from typing import Any
 
 from rich.markup import escape
 
-from bottomup._cli_report import print_table
 from bottomup.benchmarks.comparison import Compared
 from bottomup.benchmarks.decode import Measured
 from bottomup.benchmarks.sweeps import Row
+from bottomup.commands._console import print_table
 from bottomup.decoder import STEPS
 
 _KERNELS = ("people", "map", "candidates", "pairs", "copy", "peaks", "p95", "x copy", "limbs", "p95 ", "x copy ")

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from bottomup._cli_common import FAILED, WRONG_USAGE, stop
+from bottomup.commands._options import FAILED, WRONG_USAGE, new_app, stop
 
-app = typer.Typer(help="Write a network in another format.", no_args_is_help=True, rich_markup_mode=None)
+app = new_app(help="Write a network in another format.")
 
 
 @app.callback()

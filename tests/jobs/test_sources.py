@@ -1,4 +1,4 @@
-"""Which pictures `bottomup detect` takes, and what their files and ids are called."""
+"""Which pictures a job takes, and what their files and ids are called."""
 
 from __future__ import annotations
 
@@ -6,23 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bottomup._cli_detect import gather_sources, image_ids, left_out, unique_stems, write_atomically
-
-
-def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "a.json"
-    path.write_bytes(b"old")
-
-    def half(self: Path, data: bytes) -> int:
-        with self.open("wb") as file:
-            file.write(data[:2])
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", half)
-    with pytest.raises(OSError, match="no space left"):
-        write_atomically(path, b"new contents")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
+from bottomup.jobs.sources import gather_sources, image_ids, left_out, unique_stems
 
 
 def test_many_files_that_are_no_pictures_are_told_in_short(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from bottomup import _cli_report
+from bottomup.commands import _console
 from bottomup.evaluation.metrics import Evaluation
 
 _SHOWN = 10  # failed photos that are listed one by one
@@ -29,7 +29,7 @@ def show(evaluation: Evaluation) -> None:
     columns = ("photos", "labelled", "missed", "found", "invented", "limbs joining two people")
     swaps = "none to judge" if people["swap_rate"] is None else f"{100 * people['swap_rate']:.2f} %"
     counts = [str(people[name]) for name in columns[1:5]]
-    _cli_report.print_table(columns, [(str(evaluation.details["photos"]), *counts, swaps)], numbers=columns)
+    _console.print_table(columns, [(str(evaluation.details["photos"]), *counts, swaps)], numbers=columns)
 
 
 def notes(evaluation: Evaluation, failed: Mapping[int, str], out: Path | None) -> None:
@@ -74,9 +74,9 @@ def _average_precision(evaluation: Evaluation) -> None:
             where = f"{details['crowd_photos'][group]} photos of crowd index {ranges[group]}"
         rows.append((name, "none" if value < 0 else f"{value:.4f}", where))
     if ranges:
-        _cli_report.print_table(("score", "value", "of"), rows, numbers=("value",))
+        _console.print_table(("score", "value", "of"), rows, numbers=("value",))
     else:
-        _cli_report.print_table(("score", "value"), [row[:2] for row in rows], numbers=("value",))
+        _console.print_table(("score", "value"), [row[:2] for row in rows], numbers=("value",))
 
 
 def _joints(evaluation: Evaluation) -> None:
@@ -86,7 +86,7 @@ def _joints(evaluation: Evaluation) -> None:
         (name, str(details["labelled"].get(name, "")), *(_percent(value) for value in values))
         for name, values in evaluation.scores.items()
     ]
-    _cli_report.print_table(("joint", "labelled", *rates), rows, numbers=("labelled", *rates))
+    _console.print_table(("joint", "labelled", *rates), rows, numbers=("labelled", *rates))
 
 
 def _parts(evaluation: Evaluation) -> None:
@@ -94,7 +94,7 @@ def _parts(evaluation: Evaluation) -> None:
     labelled = evaluation.details["labelled"]
     rows = [(name, str(labelled.get(name, "")), _percent(strict[name]), _percent(loose[name])) for name in strict]
     rules = [f"{rule}, within {evaluation.details['thresholds'][0]:g} x part" for rule in ("strict", "loose")]
-    _cli_report.print_table(("part", "labelled", *rules), rows, numbers=("labelled", *rules))
+    _console.print_table(("part", "labelled", *rules), rows, numbers=("labelled", *rules))
 
 
 def _percent(value: float | None) -> str:

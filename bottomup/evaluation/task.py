@@ -1,15 +1,14 @@
-"""What `bottomup eval` does: choose the labels, collect results, score them, write what there is to keep."""
+"""A whole evaluation: choose the labels, collect results, score them, write what there is to keep."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from bottomup import _cli_report
-from bottomup._cli_common import make_settings
 from bottomup._version import __version__
 from bottomup.evaluation.gallery import write_page
 from bottomup.evaluation.labels import Labels, annotation_file, read_labels
@@ -17,8 +16,17 @@ from bottomup.evaluation.metrics import CROWD_BOUNDS, METRICS, Evaluation, evalu
 from bottomup.evaluation.results import Entry, read_results
 from bottomup.evaluation.runs import Run, digest, file_digests, write_whole
 from bottomup.people import People
+from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import get_skeleton
+
+Progress = Callable[[int], AbstractContextManager[Callable[[], None]]]
+"""Told how many photos there are, gives what to call after each."""
+
+
+@contextmanager
+def _silent(total: int) -> Iterator[Callable[[], None]]:
+    yield lambda: None
 
 
 class Interrupted(Exception):
@@ -27,13 +35,14 @@ class Interrupted(Exception):
 
 @dataclass
 class Task:
-    """One call of the command.
+    """One evaluation, as `bottomup eval` asks for.
 
     labels: of the photos that were chosen; names: the file names of all photos that the file knows, by their ids.
     photos: the folder that the photos' file names start from.
     entries, skeleton: the results, and their joints.
     source: what they come from, for the report.
     failed: why photos could not be looked at, by their ids.
+    note: receives a sentence worth knowing now and then. progress: see `Progress`.
     """
 
     metric: str
@@ -47,6 +56,8 @@ class Task:
     entries: list[Entry] = field(default_factory=list)
     source: dict[str, Any] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
+    note: Callable[[str], None] = print
+    progress: Progress = _silent
 
     @classmethod
     def prepare(
@@ -62,6 +73,8 @@ class Task:
         thresholds: tuple[float, ...] | None,
         reference: str | None,
         crowd_bounds: tuple[float, ...] | None,
+        note: Callable[[str], None] = print,
+        progress: Progress = _silent,
     ) -> Self:
         """Read the labels and see that the options fit, before a network spends hours on photos."""
         way = METRICS[metric]
@@ -80,7 +93,7 @@ class Task:
         if out is not None and out.resolve() in (everything.source.parent.resolve(), photos.resolve()):
             raise ValueError(f"--out must be another folder than that of the labels or the photos but is {str(out)!r}")
         names = {key: str(image.get("file_name", "")) for key, image in everything.images.items()}
-        return cls(metric, labels, names, photos, out, worst, options, labels.skeleton)
+        return cls(metric, labels, names, photos, out, worst, options, labels.skeleton, note=note, progress=progress)
 
     def photo_path(self, key: int) -> Path:
         """The file of a photo."""
@@ -100,7 +113,7 @@ class Task:
             )
         looked_at = {entry["image_id"] for entry in self.entries} & set(self.labels.images)
         if 2 * len(looked_at) < len(self.labels.images):
-            _cli_report.note(
+            self.note(
                 f"The results are of {len(looked_at)} of {len(self.labels.images)} photos; the people in the others "
                 "count as missed (--limit and --split choose photos)."
             )
@@ -114,7 +127,7 @@ class Task:
             )
         self.source = {"results": str(path), "skeleton": self.skeleton.name}
 
-    def run_network(self, network: Mapping[str, str | None], settings: Mapping[str, Any]) -> None:
+    def run_network(self, network: Mapping[str, str | None], settings: Settings) -> None:
         """Find the people of every photo, but those that an interrupted run has found already.
 
         Raises Interrupted on Ctrl-C.
@@ -127,8 +140,8 @@ class Task:
             raise ValueError(f"--images must name the folder of the photos but {str(self.photos)!r} is none")
         if not all(self.names.values()):
             raise ValueError(f"labels must name the file of each photo but {self.labels.source} does not")
-        model, chosen = network["model"] or "default", make_settings(**settings)
-        detector = Detector(model, device=network["device"], backend=network["backend"], settings=chosen)
+        model = network["model"] or "default"
+        detector = Detector(model, device=network["device"], backend=network["backend"], settings=settings)
         self.skeleton = detector.skeleton
         self.source = {
             "bottomup": __version__,
@@ -136,17 +149,17 @@ class Task:
             "weights": file_digests(resolve_model(model)),
             "backend": runtime(detector.backend),
             "skeleton": self.skeleton.name,
-            "settings": asdict(chosen),
+            "settings": asdict(settings),
             "photos": str(self.photos.resolve()),
         }
-        _cli_report.note(f"network: {model}, by {self.source['backend']}")
+        self.note(f"network: {model}, by {self.source['backend']}")
         if self.out is None:
             self._look(detector, None)
             return
         # Which of the photos are looked at may change: --limit may be raised later, and the run goes on.
         with Run(self.out, {**self.source, "files": digest({str(k): name for k, name in self.names.items()})}) as run:
             if known := sum(key in run.done for key in self.labels.images):
-                _cli_report.note(f"{known} of {len(self.labels.images)} photos were looked at before, in {self.out}")
+                self.note(f"{known} of {len(self.labels.images)} photos were looked at before, in {self.out}")
             self._look(detector, run)
         write_whole(self.out / "results.json", json.dumps(self.entries))
 
@@ -154,7 +167,7 @@ class Task:
         done: dict[int, list[dict[str, Any]]] = run.done if run is not None else {}
         waiting = [key for key in self.labels.images if key not in done]
         try:
-            with _cli_report.progress(len(waiting), "evaluating") as advance:
+            with self.progress(len(waiting)) as advance:
                 for key in waiting:
                     try:
                         people: People = detector(self.photo_path(key))

@@ -1,15 +1,17 @@
-"""`bottomup eval`: its options. The work is done in `_cli_eval_work`, which is only imported when it is asked for."""
+"""`bottomup eval`: scores of a network, or of results, against labels."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bottomup._cli_common import (
+from bottomup.commands._options import (
     FAILED,
     INTERRUPTED,
     WRONG_USAGE,
@@ -21,9 +23,13 @@ from bottomup._cli_common import (
     MergeOption,
     PersonOption,
     ScalesOption,
+    make_settings,
+    new_app,
     read_numbers,
     stop,
 )
+
+app = new_app()
 
 
 class MetricName(StrEnum):
@@ -38,6 +44,7 @@ class MetricName(StrEnum):
     pcp = "pcp"
 
 
+@app.command()
 def evaluate(
     metric: Annotated[
         MetricName,
@@ -133,14 +140,18 @@ def evaluate(
 
     Exit code 0: all went well. 1: some photos failed, the others are scored. 2: the command cannot be carried out.
     """
-    from bottomup import _cli_eval_tables
-    from bottomup._cli_eval_work import Interrupted, Task
+    from bottomup.commands import _console, _eval_tables
+    from bottomup.evaluation.task import Interrupted, Task
+
+    def progress(total: int) -> AbstractContextManager[Callable[[], None]]:
+        return _console.progress(total, "evaluating")
 
     try:
         task = Task.prepare(
             metric=metric.value, data=data, images=images, out=out, split=split, limit=limit, worst=worst,
             thresholds=None if thresholds is None else read_numbers("--thresholds", thresholds), reference=reference,
             crowd_bounds=None if crowd_bounds is None else read_numbers("--crowd-bounds", crowd_bounds),
+            note=_console.note, progress=progress,
         )  # fmt: skip
         settings = {
             "input_height": input_height, "scales": None if scales is None else read_numbers("--scales", scales),
@@ -153,7 +164,7 @@ def evaluate(
         else:
             if skeleton is not None:
                 raise ValueError("--skeleton is for --results: a network says itself what its joints are")
-            task.run_network(network, settings)
+            task.run_network(network, make_settings(**settings))
         evaluation = task.evaluate()
     except Interrupted as error:
         stop(str(error), INTERRUPTED)
@@ -162,7 +173,7 @@ def evaluate(
     if as_json:
         print(json.dumps(task.report(evaluation), indent=1, allow_nan=False))
     else:
-        _cli_eval_tables.show(evaluation)
-    _cli_eval_tables.notes(evaluation, task.failed, out)
+        _eval_tables.show(evaluation)
+    _eval_tables.notes(evaluation, task.failed, out)
     if task.failed:
         raise typer.Exit(FAILED)

@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from bottomup._cli_detect import Outcome
-    from bottomup._cli_doctor import Finding
+    from bottomup.environment import Finding
+    from bottomup.jobs.runner import Outcome
 
 _ROWS = 20  # the summary lists every picture up to this many; beyond, only those that failed
 
@@ -62,6 +62,11 @@ def print_table(
 def note(sentence: str) -> None:
     """Something worth knowing, on stderr."""
     Console(stderr=True, highlight=False).print(escape(sentence), soft_wrap=True)
+
+
+def show_error(message: str) -> None:
+    """An error message on stderr."""
+    Console(stderr=True, highlight=False).print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
 
 
 def summarise(outcomes: Sequence[Outcome], out: Path | None, seconds: float, network: str) -> None:

@@ -2,78 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from bottomup import _cli_bench_tables as tables
-from bottomup import _cli_report
-from bottomup._cli_common import INTERRUPTED, WRONG_USAGE, stop
-from bottomup.benchmarks import plots, report
+from bottomup.benchmarks import plots
 from bottomup.benchmarks.cases import Case
 from bottomup.benchmarks.decode import measure_decode, measure_kernels
 from bottomup.benchmarks.end_to_end import measure_end_to_end
-from bottomup.benchmarks.sweeps import Row
+from bottomup.commands import _console
+from bottomup.commands.bench import _tables as tables
+from bottomup.commands.bench._files import Files, TimingOptions
 from bottomup.settings import Settings
 
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
-class Files:
-    """What is written besides the table; `plots` is a folder for several of them."""
-
-    csv: Path | None = None
-    json: Path | None = None
-    plot: Path | None = None
-    plots: Path | None = None
-
-    def check(self) -> None:
-        """Fail before anything is measured if it could not be written. Makes missing folders."""
-        for option, path in (("--csv", self.csv), ("--json", self.json)):
-            if path is not None:
-                report.check_file(option, path)
-        if self.plot is not None:
-            plots.check_plot(self.plot)
-        if self.plots is not None:
-            plots.require_matplotlib()
-            if self.plots.exists() and not self.plots.is_dir():
-                raise ValueError(f"--plots must be a folder but {str(self.plots)!r} is a file")
-
-    def write(self, rows: Sequence[Row], *settings: Settings) -> None:
-        """The tables; plots differ. `settings` are those that were measured with."""
-        if self.csv is not None:
-            report.write_csv(self.csv, rows)
-        if self.json is not None:
-            used = [asdict(one) for one in settings]
-            report.write_json(self.json, rows, settings=used[0] if len(used) == 1 else used)
-
-
-@dataclass(frozen=True)
-class How:
-    """Rounds, seconds for each case, threads of the kernels."""
-
-    repeats: int
-    seconds: float
-    threads: int = 1
-
-
-@contextmanager
-def failures() -> Iterator[None]:
-    """Errors of the kind that a user can mend, told in a sentence."""
-    try:
-        yield
-    except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
-        stop(str(error), WRONG_USAGE)
-    except KeyboardInterrupt:
-        stop("interrupted; what was being measured is lost", INTERRUPTED)
-
-
-def run_kernels(cases: Sequence[Case], how: How, files: Files) -> None:
+def run_kernels(cases: Sequence[Case], how: TimingOptions, files: Files) -> None:
     """`bottomup bench kernels`."""
     files.check()
     settings = Settings(threads=how.threads)
@@ -86,7 +34,7 @@ def run_kernels(cases: Sequence[Case], how: How, files: Files) -> None:
         plots.plot_times(results, files.plot, "find_peaks and score_limbs")
 
 
-def run_decode(cases: Sequence[Case], how: How, files: Files, *, memory: bool = True) -> None:
+def run_decode(cases: Sequence[Case], how: TimingOptions, files: Files, *, memory: bool = True) -> None:
     """`bottomup bench decode`."""
     files.check()
     settings = Settings(threads=how.threads)
@@ -98,7 +46,7 @@ def run_decode(cases: Sequence[Case], how: How, files: Files, *, memory: bool = 
         plots.plot_times(results, files.plot, "from fields to people")
 
 
-def run_published(cases: Sequence[Case], how: How, files: Files) -> None:
+def run_published(cases: Sequence[Case], how: TimingOptions, files: Files) -> None:
     """`bottomup bench published`."""
     from bottomup.benchmarks.baselines import find_decoders
     from bottomup.benchmarks.comparison import compare
@@ -148,7 +96,7 @@ def run_end_to_end(
     columns = ("people", "network + decode", "p95", "decode", "p95 ")
     numbers = ("total_ms", "total_p95_ms", "decode_ms", "decode_p95_ms")
     cells = [[str(row["people"]), *(f"{row[name]:.2f}" for name in numbers)] for row in rows]
-    _cli_report.print_table(columns, cells, numbers=columns)
+    _console.print_table(columns, cells, numbers=columns)
     difference, share = abs(result.difference), f"{100 * abs(result.share):.1f} % of the median total"
     way = "more" if result.difference >= 0 else "less"
     print(f"{many.people} people take {difference:.2f} ms {way} than {few.people}, {share}")
@@ -159,7 +107,7 @@ def run_end_to_end(
 
 def _measure(cases: Sequence[Case], measure: Callable[[Case], Result]) -> list[Result]:
     results = []
-    with _cli_report.progress(len(cases), "measuring") as advance:
+    with _console.progress(len(cases), "measuring") as advance:
         for case in cases:
             results.append(measure(case))
             advance()

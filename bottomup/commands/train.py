@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bottomup._cli_common import INTERRUPTED, WRONG_USAGE, DeviceOption, read_numbers, stop
+from bottomup.commands._options import INTERRUPTED, WRONG_USAGE, DeviceOption, new_app, read_numbers, stop
 
 if TYPE_CHECKING:
     from bottomup.training import TrainConfig
 
+app = new_app()
 
+
+@app.command()
 def train(
     config: Annotated[
         str, typer.Argument(metavar="CONFIG", help="The recipe: a file, or a name as default, the built-in network's.")

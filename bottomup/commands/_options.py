@@ -1,14 +1,15 @@
-"""What the commands share: exit codes, reading options, and giving up with a message."""
+"""What the commands share: their options, how they are found, exit codes, and giving up with a message."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from typer.core import TyperGroup
+from typer.main import get_command
 
 if TYPE_CHECKING:
     from bottomup.settings import Settings
@@ -59,6 +60,63 @@ class Commands(TyperGroup):
         return super().parse_args(ctx, args)
 
 
+class LazyCommands(Commands):
+    """Commands of which each is a module of its own, imported when it is called or listed.
+
+    package: where the modules are. names: the commands in the order of `--help`; a module's name has _ in place of -.
+    Each module holds an `app`, a `typer.Typer` made by `new_app`.
+    """
+
+    package: ClassVar[str]
+    names: ClassVar[tuple[str, ...]]
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = _Modules(self.package, self.names)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, without an import."""
+        return list(self.names)
+
+
+class _Modules(MutableMapping[str, Any]):
+    """Commands by name; a look at one imports its module."""
+
+    def __init__(self, package: str, names: tuple[str, ...]) -> None:
+        self._package = package
+        self._found: dict[str, Any] = dict.fromkeys(names)
+
+    def __getitem__(self, name: str) -> Any:
+        if self._found[name] is None:
+            module = import_module(f"{self._package}.{name.replace('-', '_')}")
+            command = get_command(module.app)
+            command.name = name
+            self._found[name] = command
+        return self._found[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._found[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+def new_app(help: str | None = None, cls: type[TyperGroup] | None = None) -> typer.Typer:
+    """A command, or with `help` a group of commands (of class `cls`, if it finds them by itself)."""
+    if help is None:
+        return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    return typer.Typer(
+        cls=cls, help=help, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )  # fmt: skip
+
+
 def make_settings(**given: Any) -> Settings:
     """Settings of the options that were given; None stands for the default."""
     from bottomup.settings import Settings
@@ -74,12 +132,9 @@ def read_numbers(option: str, text: str) -> tuple[float, ...]:
         raise ValueError(f"{option} must be numbers with commas between them but is {text!r}") from None
 
 
-def show_error(message: str) -> None:
-    """An error message on stderr."""
-    Console(stderr=True, highlight=False).print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
-
-
 def stop(message: str, code: int) -> NoReturn:
     """End the command with an error message."""
+    from bottomup.commands._console import show_error
+
     show_error(message)
     raise typer.Exit(code)

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bottomup import _cli_bench_tables as tables
-from bottomup import _cli_report
-from bottomup._cli_bench_work import Files
 from bottomup.benchmarks import plots
 from bottomup.benchmarks.cases import Case
 from bottomup.benchmarks.sweeps import Row, sweep_crowds, sweep_file, sweep_photos
+from bottomup.commands import _console
+from bottomup.commands.bench import _tables as tables
+from bottomup.commands.bench._files import Files
 from bottomup.settings import Settings
 
 
@@ -27,7 +27,7 @@ def run_crowds(
     """`bottomup bench crowd` on procedural crowds; `ways` differ in their assignment."""
     files.check()
     total = len(people) * len(crowd_indices) * len(noises) * len(ways)
-    with _cli_report.progress(total, "measuring") as advance:
+    with _console.progress(total, "measuring") as advance:
         rows = _each_way(
             ways,
             lambda settings: sweep_crowds(
@@ -79,7 +79,7 @@ def run_photos(
     detectors = [Detector(model, settings=settings) for settings in ways]
     labels = _labels(annotations, limit)
     labels = labels.without(detectors[0].skeleton.lacks(labels.skeleton))
-    with _cli_report.progress(len(labels.images) * len(ways), "detecting") as advance:
+    with _console.progress(len(labels.images) * len(ways), "detecting") as advance:
         rows = [
             {"assignment": detector.settings.assignment, **row}
             for detector in detectors

@@ -1,4 +1,4 @@
-"""What `bottomup doctor` reports: the facts that a bug report needs and that explain a slow or failing machine."""
+"""Facts about the installation and the machine: what a bug report needs and what explains a slow or failing one."""
 
 from __future__ import annotations
 

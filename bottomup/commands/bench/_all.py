@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bottomup._cli_bench_crowd import run_crowds
-from bottomup._cli_bench_work import Files, How, run_decode, run_end_to_end, run_kernels
 from bottomup.benchmarks.cases import LARGE_SIZE, Case, make_cases
+from bottomup.commands.bench._crowd import run_crowds
+from bottomup.commands.bench._files import Files, TimingOptions
+from bottomup.commands.bench._times import run_decode, run_end_to_end, run_kernels
 from bottomup.settings import Settings
 
 
-def run_all(out: Path, seed: int, how: How, images: int) -> None:
+def run_all(out: Path, seed: int, how: TimingOptions, images: int) -> None:
     """`bottomup bench all`: whatever docs/benchmarks.md tells that needs neither data nor others' decoders."""
 
     def files(name: str, plot: str | None = None, plots: str | None = None) -> Files:

@@ -1,0 +1,61 @@
+"""`bottomup bench decode`: everything from fields to people."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bottomup.commands._options import new_app
+from bottomup.commands.bench._files import Files, TimingOptions, failures
+from bottomup.commands.bench._options import (
+    BatchOption,
+    CsvOption,
+    DeviceOption,
+    DtypeOption,
+    JsonOption,
+    NoiseOption,
+    OverlapOption,
+    PeopleOption,
+    PlotOption,
+    RepeatsOption,
+    SecondsOption,
+    SeedOption,
+    SizeOption,
+    SkeletonOption,
+    ThreadsOption,
+    read_cases,
+)
+
+app = new_app()
+
+
+@app.command()
+def decode(
+    people: PeopleOption = "1,10,30,100,200,1000",
+    size: SizeOption = None,
+    skeleton: SkeletonOption = "openpose18",
+    noise: NoiseOption = "mild",
+    crowd_index: OverlapOption = 0.5,
+    dtype: DtypeOption = "float32",
+    batch: BatchOption = "1",
+    device: DeviceOption = "cpu",
+    seed: SeedOption = 0,
+    repeats: RepeatsOption = 100,
+    seconds: SecondsOption = 60.0,
+    threads: ThreadsOption = 1,
+    memory: Annotated[bool, typer.Option(help="Measure peak memory too, in a process of its own.")] = True,
+    csv: CsvOption = None,
+    json: JsonOption = None,
+    plot: PlotOption = None,
+) -> None:
+    """Time everything from fields to people, by stage, beside a copy of the fields."""
+    from bottomup.commands.bench import _times as work
+
+    with failures():
+        cases = read_cases(
+            people, size, batch, skeleton=skeleton, noise=noise, crowd_index=crowd_index,
+            dtype=dtype, device=device, seed=seed,
+        )  # fmt: skip
+        how = TimingOptions(repeats, seconds, threads)
+        work.run_decode(cases, how, Files(csv, json, plot), memory=memory)

@@ -1,0 +1,1 @@
+"""Jobs over many pictures: sources, the runner, results that survive whatever happens."""

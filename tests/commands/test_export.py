@@ -1,0 +1,43 @@
+"""`bottomup export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bottomup.cli import app
+
+run = CliRunner().invoke
+
+
+def test_export_onnx_writes_what_the_backend_reads(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from bottomup.networks.backends.base import load_backend
+
+    out = tmp_path / "network.onnx"
+    result = run(app, ["export", "onnx", str(out)])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.strip() == str(out)
+    assert load_backend(out, device="cpu").skeleton.name == "openpose18"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["network.pb"], "FILE.onnx must end in .onnx but is 'network.pb'"),
+        (["nowhere/network.onnx"], "FILE.onnx must be in a folder that exists but 'nowhere' is none"),
+        (["a.onnx", "--model", "b.xml"], "--model must be the built-in network or a .safetensors file but is 'b.xml'"),
+        (["a.onnx", "--model", "none.safetensors"], "there is no file none.safetensors"),
+    ],
+)
+def test_export_says_what_is_wrong(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(app, ["export", "onnx", *arguments])
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not list(tmp_path.iterdir())
