@@ -104,7 +104,7 @@ def _kernels() -> Rows:
             True,
         )
     else:
-        yield "CUDA kernels", "not compiled in (no CUDA compiler when it was built, or -DBOTTOMUP_WITH_CUDA=OFF)", True
+        yield "CUDA kernels", "not compiled in (BOTTOMUP_WITH_CUDA=ON builds them)", True
 
 
 def _architectures(cmake_names: str) -> str:

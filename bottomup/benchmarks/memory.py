@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import pickle
-import resource
 import subprocess
 import sys
 import tempfile
@@ -95,8 +94,32 @@ def _peak() -> int:
     if status.exists():
         lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
         return int(lines["VmHWM"].split()[0]) * 1024  # "kB" there are KiB
+    if sys.platform == "win32":
+        return _windows_peak()
+    import resource  # which Windows does not have
+
     highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return highest if sys.platform == "darwin" else highest * 1024
+
+
+def _windows_peak() -> int:
+    """Bytes; PeakWorkingSetSize of PROCESS_MEMORY_COUNTERS (Win32, psapi.h), whose other sizes are not read."""
+    import ctypes
+    from ctypes import wintypes
+
+    class Counters(ctypes.Structure):
+        _fields_ = (
+            ("cb", wintypes.DWORD), ("page_faults", wintypes.DWORD), ("peak", ctypes.c_size_t),
+            ("others", ctypes.c_size_t * 7),
+        )  # fmt: skip
+
+    counters = Counters(cb=ctypes.sizeof(Counters))
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined,unused-ignore]
+    kernel.GetCurrentProcess.restype = wintypes.HANDLE
+    kernel.K32GetProcessMemoryInfo.argtypes = (wintypes.HANDLE, ctypes.POINTER(Counters), wintypes.DWORD)
+    if not kernel.K32GetProcessMemoryInfo(kernel.GetCurrentProcess(), ctypes.byref(counters), counters.cb):
+        raise OSError(f"GetProcessMemoryInfo failed with code {ctypes.get_last_error()}")  # type: ignore[attr-defined,unused-ignore]
+    return int(counters.peak)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ class TrainConfig:
     threads: how many parts of a batch are computed at a time on the CPU, 0 for torch's own choice. A run repeats
         exactly with 1.
     micro_batch: crops in such a part; a GPU, or a process of several, takes the batch in one piece.
-    workers: processes that make crops (forks, so not on Windows); 0 makes them in between; -1: two, or for a GPU as
+    workers: processes that make crops (forks, so none but on Linux); 0 makes them in between; -1: two, or for a GPU as
         many as there are cores for it.
     checkpoint_minutes: how often the run is saved.
     validate_minutes: how often the average precision on the photos held out is measured; 0: only at the end.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -76,8 +77,12 @@ def take_place(device: str) -> Iterator[Place]:
 def crop_workers(config: TrainConfig, place: Place) -> int:
     """How many processes make crops for this one: the recipe's `workers`, or what the device can take up.
 
-    A core makes 250 crops of 224 pixels a second with a teacher's maps, a GPU trains on thousands.
+    A core makes 250 crops of 224 pixels a second with a teacher's maps, a GPU trains on thousands. Workers are forks,
+    which share the photos in memory, and on other systems than Linux there are none: Windows cannot fork, and macOS's
+    own libraries do not survive it.
     """
+    if sys.platform != "linux":
+        return 0
     if config.workers >= 0:
         return config.workers
     if place.device.type == "cpu":

@@ -12,7 +12,7 @@ class Kept {
 public:
     explicit Kept(uint32_t bits) {
 #if defined(__AVX512F__)
-        mask_ = __mmask16(bits), count_ = __builtin_popcount(bits);
+        mask_ = __mmask16(bits), count_ = count_bits(bits);
 #else
         for (; bits != 0; bits &= bits - 1) lanes_[count_++] = lowest_bit(bits);
 #endif

@@ -52,7 +52,7 @@ int64_t write_partners(int64_t begin, uint32_t bits, Floats dx, Floats dy, int32
     _mm512_storeu_si512(partners, _mm512_maskz_compress_epi32(kept, places));
     _mm512_storeu_ps(to_dx, _mm512_maskz_compress_ps(kept, dx.values));
     _mm512_storeu_ps(to_dy, _mm512_maskz_compress_ps(kept, dy.values));
-    return __builtin_popcount(bits);
+    return count_bits(bits);
 #else
     float all_dx[Floats::kCount], all_dy[Floats::kCount];
     dx.store(all_dx), dy.store(all_dy);

@@ -83,15 +83,9 @@ void extents(const float* BOTTOMUP_RESTRICT curvature_x, const float* BOTTOMUP_R
     for (int64_t i = 0; i < count; ++i) extent[i] = extent_from_curvature((curvature_x[i] + curvature_y[i]) / 2.0f);
 }
 
-int count_bits(uint32_t bits) {
-    if (Floats::kCount <= 4) return "\0\1\1\2\1\2\2\3\1\2\2\3\2\3\3\4"[bits];
-#if defined(__GNUC__)
-    return __builtin_popcount(bits);
-#else
-    int count = 0;
-    for (; bits != 0; bits &= bits - 1) ++count;
-    return count;
-#endif
+// How many of one comparison's lanes are set.
+int count_lanes(uint32_t bits) {
+    return Floats::kCount <= 4 ? "\0\1\1\2\1\2\2\3\1\2\2\3\2\3\3\4"[bits] : count_bits(bits);
 }
 
 void rank_falling(const float* values, int32_t* rank, int64_t count) {
@@ -101,12 +95,12 @@ void rank_falling(const float* values, int32_t* rank, int64_t count) {
         const Floats value = Floats::all(values[i]);
         const int64_t own = i / kGroup * kGroup;
         int before = 0;
-        for (int64_t j = 0; j < own; j += kGroup) before += count_bits((Floats::load(values + j) >= value).bits());
+        for (int64_t j = 0; j < own; j += kGroup) before += count_lanes((Floats::load(values + j) >= value).bits());
         const uint32_t earlier = (1u << (i - own)) - 1;  // in its own group
         const Floats beside = Floats::load(values + own);
-        before += count_bits(((beside >= value).bits() & earlier) | (~(value >= beside).bits() & kAll & ~earlier));
+        before += count_lanes(((beside >= value).bits() & earlier) | (~(value >= beside).bits() & kAll & ~earlier));
         for (int64_t j = own + kGroup; j < count; j += kGroup)
-            before += int(kGroup) - count_bits((value >= Floats::load(values + j)).bits());
+            before += int(kGroup) - count_lanes((value >= Floats::load(values + j)).bits());
         rank[i] = int32_t(before);
     }
 }

@@ -192,6 +192,12 @@ def test_a_gpu_is_fed_by_all_cores(config: TrainConfig, monkeypatch: pytest.Monk
     assert crop_workers(config, gpu) == 2
 
 
+def test_there_are_no_workers_but_on_linux(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = dataclasses.replace(config, workers=2)
+    monkeypatch.setattr("sys.platform", "win32")
+    assert crop_workers(config, Place(torch.device("cuda", 0))) == 0
+
+
 # Two processes: a run from beginning to end, then another that both of them give up in the middle, and go on with.
 _KILLED_TOGETHER = """
 import dataclasses, sys
