@@ -14,7 +14,7 @@ import numpy.typing as npt
 from bottomup.grouping import PersonJointGraph, build_graph, group
 from bottomup.grouping.build import typical_affinity
 from bottomup.grouping.proposals import adopt, check_proposal_lists
-from bottomup.grouping.results import to_people
+from bottomup.grouping.to_people import to_people
 from bottomup.kernels import (
     Candidates,
     LimbPairs,

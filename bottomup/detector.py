@@ -15,7 +15,7 @@ from PIL import Image
 
 from bottomup.decoder import decode_fields
 from bottomup.fields import Fields
-from bottomup.grouping.nodes import merge_candidates
+from bottomup.grouping.joint_nodes import merge_candidates
 from bottomup.grouping.proposals import check_proposal_lists
 from bottomup.image import BgrImage, Letterbox, is_single, iterate_bgr, to_bgr
 from bottomup.kernels import Candidates

@@ -17,8 +17,8 @@ from bottomup.benchmarks.noise import LEVELS, draw_crowd, get_level
 from bottomup.benchmarks.report import write_csv
 from bottomup.decoder import find_candidates, find_pairs
 from bottomup.grouping import PersonJointGraph, build_graph
-from bottomup.grouping.exact import group_exactly
-from bottomup.grouping.sweep import settle
+from bottomup.grouping.exact.solver import group_exactly
+from bottomup.grouping.reference.sweep import settle
 from bottomup.settings import Settings
 from bottomup.skeletons import CROWDPOSE_14
 

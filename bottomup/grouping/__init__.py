@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bottomup.grouping.build import build_graph
     from bottomup.grouping.graph import PersonJointGraph
-    from bottomup.grouping.ways import group
+    from bottomup.grouping.strategies import group
 
 __all__ = ["PersonJointGraph", "build_graph", "group"]
 
-_HOMES = {"PersonJointGraph": "graph", "build_graph": "build", "group": "ways"}
+_HOMES = {"PersonJointGraph": "graph", "build_graph": "build", "group": "strategies"}
 
 
 def __getattr__(name: str) -> Any:

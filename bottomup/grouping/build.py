@@ -8,7 +8,7 @@ import numpy.typing as npt
 from bottomup import _C
 from bottomup.grouping.graph import PersonJointGraph
 from bottomup.grouping.links import Links
-from bottomup.grouping.tables import tables
+from bottomup.grouping.model import tables
 from bottomup.kernels import Candidates, LimbPairs
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton

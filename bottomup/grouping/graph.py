@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from bottomup import _C
 from bottomup.grouping.links import Edges, Links
-from bottomup.grouping.tables import tables
+from bottomup.grouping.model import tables
 from bottomup.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ class PersonJointGraph:
     scales:
         (P,) each person's height in cells as far as it can be told from its limbs, NaN if it cannot.
     neighbours, reach:
-        For each joint type those that a limb joins it to; (K, K) how far apart two joints can be (see `body.reach`).
+        For each joint type those that a limb joins it to; (K, K) how far apart two joints can be, in heights (see
+        `anthropometry.max_limb_lengths`).
     """
 
     skeleton: Skeleton
@@ -240,7 +241,7 @@ class PersonJointGraph:
 
     def exchanges(self, touched: Bools) -> tuple[Ints, Ints, Ints]:
         """Pairs of people, at least one of them touched, and which exchange of joints between them raises F most (its
-        row of `body.branches`): the best first, nobody twice."""
+        row of `skeleton_tree.branches`): the best first, nobody twice."""
         return self.links.exchanges(self.owner, self.slots, self.scales, touched)
 
     def attach(self) -> Ints:

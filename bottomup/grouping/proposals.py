@@ -23,7 +23,7 @@ from scipy.optimize import linear_sum_assignment
 
 from bottomup import _C
 from bottomup.grouping.graph import PersonJointGraph
-from bottomup.grouping.tables import tables
+from bottomup.grouping.model import tables
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]

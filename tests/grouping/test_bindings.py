@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bottomup import _C
-from bottomup.grouping.tables import tables
+from bottomup.grouping.model import tables
 from bottomup.settings import Settings
 from bottomup.skeletons import COCO_17
 from tests.makers.crowds import dealt, found

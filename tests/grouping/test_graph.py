@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bottomup.grouping import PersonJointGraph
-from bottomup.grouping.twins import PlainGraph
+from bottomup.grouping.reference.graph import PlainGraph
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
 from tests.makers.graphs import (

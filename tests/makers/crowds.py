@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bottomup.grouping import PersonJointGraph
-from bottomup.grouping.twins import PlainGraph
+from bottomup.grouping.reference.graph import PlainGraph
 from bottomup.kernels import Candidates, LimbPairs
 from bottomup.skeletons import COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18
 from tests.makers.graphs import ARM_AND_LEG, LOOSE, POINT, SQUARE, deal, make_graph

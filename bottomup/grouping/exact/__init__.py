@@ -1,0 +1,1 @@
+"""The best grouping there is, by integer programming: what the sweep is measured against."""

@@ -1,0 +1,87 @@
+// From scored pairs to links: how far each pair's affinity speaks for a limb.
+#include <algorithm>
+#include <limits>
+
+#include "model.h"
+
+namespace bottomup::grouping {
+namespace {
+
+struct Weighed {
+    float affinity, weight;
+};
+
+// The affinity at which the weights of all lower ones and its own reach half of all weight: first the range of affinities
+// in which that is, then the place within it.
+double weighted_median(const std::vector<Weighed>& items) {
+    constexpr int kRanges = 256;
+    const auto range_of = [](float affinity) { return int(std::clamp(affinity, 0.0f, 1.0f) * (kRanges - 1)); };
+    double weights[kRanges] = {}, half = 0, below = 0;
+    for (const Weighed& item : items) weights[range_of(item.affinity)] += item.weight, half += double(item.weight) / 2;
+    int range = 0;
+    while (range < kRanges - 1 && below + weights[range] < half) below += weights[range++];
+    std::vector<Weighed> inside;
+    for (const Weighed& item : items)
+        if (range_of(item.affinity) == range) inside.push_back(item);
+    std::sort(inside.begin(), inside.end(), [](const Weighed& a, const Weighed& b) { return a.affinity < b.affinity; });
+    for (const Weighed& item : inside)
+        if ((below += item.weight) >= half) return item.affinity;
+    return items.empty() ? 0 : inside.empty() ? items.back().affinity : inside.back().affinity;
+}
+
+}  // namespace
+
+double typical_affinity(const CandidateView& candidates, const PairView& pairs, int64_t image) {
+    const int64_t base = candidates.offsets[image * candidates.joints];
+    const auto count = size_t(candidates.offsets[(image + 1) * candidates.joints] - base);
+    std::vector<float> best_first(count), best_second(count);
+    std::vector<Weighed> mutual(size_t(pairs.offsets[(image + 1) * pairs.limbs] - pairs.offsets[image * pairs.limbs] + 1));
+    size_t found = 0;
+    for (int64_t limb = image * pairs.limbs; limb < (image + 1) * pairs.limbs; ++limb) {
+        const int64_t from = pairs.offsets[limb], to = pairs.offsets[limb + 1];
+        for (int64_t n = from; n < to; ++n)
+            best_first[size_t(pairs.first[n] - base)] = best_second[size_t(pairs.second[n] - base)] =
+                -std::numeric_limits<float>::infinity();
+        for (int64_t n = from; n < to; ++n) {
+            float &one = best_first[size_t(pairs.first[n] - base)], &other = best_second[size_t(pairs.second[n] - base)];
+            one = std::max(one, pairs.scores[n]), other = std::max(other, pairs.scores[n]);
+        }
+        for (int64_t n = from; n < to; ++n) {
+            const int32_t a = pairs.first[n], b = pairs.second[n];
+            mutual[found] = {pairs.scores[n], std::min(candidates.scores[a], candidates.scores[b])};
+            found += (pairs.scores[n] >= best_first[size_t(a - base)]) & (pairs.scores[n] >= best_second[size_t(b - base)]);
+        }
+    }
+    mutual.resize(found);
+    return weighted_median(mutual);
+}
+
+std::vector<Pair> scored_pairs(const CandidateView& candidates, const PairView& pairs, int64_t image,
+                               const SupportRule& rule) {
+    const int64_t base = candidates.offsets[image * candidates.joints];
+    const double typical = std::max(typical_affinity(candidates, pairs, image), rule.least_typical);
+    // How far a joint's limbs count. A traced joint has no response of its own: its limbs are what shows it.
+    std::vector<double> sure(size_t(candidates.offsets[(image + 1) * candidates.joints] - base));
+    for (size_t n = 0; n < sure.size(); ++n) {
+        const double response = candidates.scores[size_t(base) + n];
+        sure[n] = response <= rule.peak_threshold ? 1.0 : std::min(response / rule.faint_response, 1.0);
+    }
+    std::vector<Pair> found;
+    found.reserve(size_t(pairs.offsets[(image + 1) * pairs.limbs] - pairs.offsets[image * pairs.limbs]));
+    for (int32_t limb = 0; limb < pairs.limbs; ++limb) {
+        const int64_t* range = pairs.offsets + image * pairs.limbs + limb;
+        for (int64_t n = range[0]; n < range[1]; ++n) {
+            const int32_t a = pairs.first[n], b = pairs.second[n];
+            const double share = std::min(pairs.scores[n] / typical, rule.clear);
+            const double support = std::max((share - rule.doubt) / (1 - rule.doubt), rule.weak_support * share) *
+                                   std::min(sure[size_t(a - base)], sure[size_t(b - base)]);
+            if (!(support > 0)) continue;
+            const double dx = double(candidates.xy[2 * a]) - double(candidates.xy[2 * b]);
+            const double dy = double(candidates.xy[2 * a + 1]) - double(candidates.xy[2 * b + 1]);
+            found.push_back({int32_t(a - base), int32_t(b - base), limb, float(support), float(std::sqrt(dx * dx + dy * dy))});
+        }
+    }
+    return found;
+}
+
+}  // namespace bottomup::grouping
