@@ -6,9 +6,12 @@ network's input and knows the way back.
 
 from __future__ import annotations
 
+import io
+import logging
 import os
+import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +19,24 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-BgrImage = npt.NDArray[np.uint8]
-"""(H, W, 3) uint8, blue first."""
+from bottomup.image_files import BgrImage, DecodedImage, decode_bytes, decode_pil
+
+__all__ = [
+    "PADDING_GREY",
+    "PICTURE_SUFFIXES",
+    "BgrImage",
+    "DecodedImage",
+    "Letterbox",
+    "decode_image",
+    "is_single",
+    "iterate_bgr",
+    "read_image",
+    "to_bgr",
+]
+
+_LOG = logging.getLogger("bottomup.image")
 
 PICTURE_SUFFIXES = frozenset(
     {".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -33,76 +50,113 @@ TALLEST = 2.5
 """Heights of a photo in widths; whatever is taller is no single photo of people (phones take them up to 2.2)."""
 
 
-def read_image(path: str | os.PathLike[str]) -> BgrImage:
+def read_image(path: str | os.PathLike[str], *, max_size: int | None = None) -> BgrImage:
     """Read a picture from a file as 8-bit BGR, turned upright as its EXIF orientation says.
 
-    Grey, palette, CMYK and 16-bit files are converted (16 bits are scaled to 8), transparent ones are laid on
-    white, of an animation the first frame is taken.
+    The file is opened by its content, if that is of one of `bottomup.image_files.FORMATS`. Grey, palette, CMYK and
+    16-bit files are converted (16 bits are scaled to 8), transparent ones are laid on white, of an animation the first
+    frame is taken. Metadata that cannot be read cost nothing but, if it is EXIF, the orientation.
+
+    Parameters
+    ----------
+    path:
+        Of the file.
+    max_size:
+        Length in pixels of the longer side that is of use. A JPEG whose longer side is at least twice that comes at a
+        half, a quarter or an eighth of its size, but no smaller than asked: in less time and memory. None: whole.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is empty, truncated, no picture, larger than Pillow's limit against decompression
-        bombs, or holds floating-point or 32-bit values. The message names the path.
+        If the file is empty, truncated, damaged, no picture, has more than `bottomup.image_files.MAX_PIXELS` pixels, or
+        holds floating-point or 32-bit values. The message names the path.
     """
-    if not os.fspath(path):
-        raise ValueError("image must be the path of a picture but is empty")
-    path = Path(path)
-    if not path.exists():
-        hint = "; download it first, if it is an address" if path.parts[0] in ("http:", "https:") else ""
-        raise FileNotFoundError(f"image must be an existing file but {str(path)!r} does not exist{hint}")
-    if not path.is_file():
-        raise ValueError(f"image must be a file but {str(path)!r} is a directory or a device")
-    if path.stat().st_size == 0:
-        raise ValueError(f"image must be a picture but {str(path)!r} is empty")
-    try:
-        with Image.open(path) as picture:
-            return _pillow_to_bgr(picture)
-    except MemoryError:
-        raise
-    except Exception as error:  # Pillow's readers raise OSError, SyntaxError, EOFError, struct.error and more
-        reason = (
-            "Pillow knows no such format, or no such pixels in it"
-            if isinstance(error, UnidentifiedImageError)
-            else error
-        )
-        raise ValueError(f"image must be a complete picture but {str(path)!r} cannot be read: {reason}") from error
+    if max_size is not None and max_size < 1:
+        raise ValueError(f"max_size must be at least 1 but is {max_size}")
+    return decode_image(path, least=None if max_size is None else lambda height, width: max_size).pixels
 
 
-def to_bgr(image: object, *, rgb: bool = False) -> BgrImage:
-    """Turn one picture of any accepted kind into contiguous 8-bit BGR.
+def decode_image(
+    image: object, *, rgb: bool = False, least: Callable[[int, int], int] | None = None
+) -> DecodedImage:
+    """Turn one picture of any accepted kind into contiguous 8-bit BGR, and tell its size and what is doubtful about it.
 
     Parameters
     ----------
     image:
-        A path; a NumPy array (H, W, 3) uint8 in OpenCV's BGR order; a PIL image, turned upright as its
-        EXIF orientation says, just as its file would be; or a torch tensor (3, H, W), uint8 or float in 0..1, RGB.
+        A path; the content of a file, as bytes or an open binary file; a NumPy array (H, W, 3) uint8 in OpenCV's BGR
+        order; a PIL image, turned upright as its EXIF orientation says, just as its file would be; or a torch tensor
+        (3, H, W), uint8 or float in 0..1, RGB.
     rgb:
         NumPy arrays are RGB. The other kinds say themselves what they are, and for them it is ignored.
+    least:
+        See `bottomup.image_files.decode_bytes`; for files and their content only.
 
     Raises
     ------
     TypeError
         If `image` is of no such kind.
     ValueError
-        If its shape, dtype or values are wrong; the message says what they were and how to convert.
+        If its shape, dtype or values are wrong; the message says what they were and how to convert. If a file or its
+        content is damaged; the message says how.
     FileNotFoundError
         If it is the path of no file.
     """
     if isinstance(image, (str, os.PathLike)):
-        return read_image(image)
+        return _decode(_content(image), repr(str(Path(image))), least)
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return _decode(bytes(image), f"that of {len(image)} bytes", least)
+    if isinstance(image, io.IOBase) and not isinstance(image, io.TextIOBase):
+        return _decode(image.read(), repr(getattr(image, "name", type(image).__name__)), least)
+    pixels = _pixels(image, rgb=rgb)
+    return DecodedImage(pixels, (pixels.shape[0], pixels.shape[1]))
+
+
+def to_bgr(image: object, *, rgb: bool = False) -> BgrImage:
+    """The pixels of one picture of any accepted kind, (H, W, 3) uint8 BGR; see `decode_image`."""
+    return decode_image(image, rgb=rgb).pixels
+
+
+def _content(path: str | os.PathLike[str]) -> bytes:
+    if not os.fspath(path):
+        raise ValueError("image must be the path of a picture but is empty")
+    path = Path(os.fsdecode(path))
+    if not path.exists():
+        hint = "; download it first, if it is an address" if path.parts[0] in ("http:", "https:") else ""
+        raise FileNotFoundError(f"image must be an existing file but {str(path)!r} does not exist{hint}")
+    if not path.is_file():
+        raise ValueError(f"image must be a file but {str(path)!r} is a directory or a device")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"image must be a file that can be read but {str(path)!r} cannot: {error.strerror}") from error
+
+
+def _decode(data: bytes, name: str, least: Callable[[int, int], int] | None) -> DecodedImage:
+    if not data:
+        raise ValueError(f"image must be a picture but {name} is empty")
+    try:
+        decoded = decode_bytes(data, least=least)
+    except ValueError as error:
+        raise ValueError(f"image must be a complete picture but {name} cannot be read: {error}") from error
+    if decoded.warning:
+        _LOG.info("image %s: %s", name, decoded.warning)
+    return decoded
+
+
+def _pixels(image: object, *, rgb: bool) -> BgrImage:
     if isinstance(image, Image.Image):
         try:
-            return _pillow_to_bgr(image)
-        except (OSError, SyntaxError, EOFError) as error:  # Pillow reads the pixels of an opened file only now
+            return decode_pil(image)
+        except (OSError, SyntaxError, EOFError, struct.error) as error:  # Pillow reads an opened file only now
             raise ValueError(f"image must be a complete picture but cannot be read: {error}") from error
     if _is_tensor(image):
         return _array_to_bgr(_tensor_to_array(image), rgb=True)
     if isinstance(image, np.ndarray):
         return _array_to_bgr(image, rgb=rgb)
-    kinds = "a path, a NumPy array, a PIL image, a torch tensor or a list of them"
+    kinds = "a path, a NumPy array, a PIL image, a torch tensor, the bytes of a file or a list of them"
     hint = ", as cv2.imread gives for a file that it cannot read" if image is None else ""
     raise TypeError(f"image must be {kinds} but is a {type(image).__name__}{hint}")
 
@@ -168,15 +222,31 @@ class Letterbox:
     def apply(self, image: BgrImage, *, mirrored: bool = False) -> BgrImage:
         """The network's input, (padded height, padded width, 3), for an image of `image_size`.
 
-        A mirrored photo is padded on the right too.
+        A mirrored photo is padded on the right too. The image may also be that photo decoded at a half, a quarter or an
+        eighth of its size (`decode_image`); then its last row and column may reach beyond the photo.
         """
-        if image.shape[:2] != self.image_size:
-            raise ValueError(f"image must have height and width {self.image_size} but has {image.shape[:2]}")
         height, width = self.resized_size
-        resized = _resize(image, height, width)
+        if image.shape[:2] == self.image_size:
+            resized = _resize(image, height, width)
+        else:
+            resized = self._resize_reduced(image)
         padded = np.full((*self.padded_size, 3), PADDING_GREY, np.uint8)
         padded[:height, :width] = resized[:, ::-1] if mirrored else resized
         return padded
+
+    def _resize_reduced(self, image: BgrImage) -> npt.NDArray[Any]:
+        given, (height, width) = image.shape[:2], self.image_size
+        shares = [n for n in (2, 4, 8) if given == (-(-height // n), -(-width // n))]
+        if not shares:
+            raise ValueError(f"image must have height and width {self.image_size} but has {given}")
+        rows, columns = self.resized_size
+        steps = np.array([width / columns, height / rows]) / shares[0]
+        while steps.min() >= 2:
+            image = np.asarray(cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
+            steps = steps / 2
+        back = np.column_stack([np.diag(steps), 0.5 * steps - 0.5])
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(image, back, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
     def to_image(self, xy: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """(..., 2) network pixels (x, y) as image pixels."""
@@ -206,27 +276,6 @@ def _resize(image: BgrImage, height: int, width: int) -> npt.NDArray[Any]:
     return resized
 
 
-def _pillow_to_bgr(picture: Image.Image) -> BgrImage:
-    if 0 in picture.size:
-        raise ValueError(f"image must have at least one pixel but is {picture.width} x {picture.height}")
-    picture.load()
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode == "F":
-        raise ValueError("image must hold 8- or 16-bit values but holds floating-point ones")
-    if picture.mode.startswith("I"):
-        values = np.asarray(picture)
-        if values.min() < 0 or values.max() > 65535:
-            raise ValueError(f"image must hold 8- or 16-bit values but holds {values.min()} to {values.max()}")
-        # 65535 becomes 255. 32 bits may hold what had 8; 16 bits of no more than that would be all black.
-        bits_8 = picture.mode == "I" and values.max() <= 255
-        grey = np.round(values / (1 if bits_8 else 257)).astype(np.uint8)
-        return np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2))
-    if picture.has_transparency_data:
-        layer = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    return np.ascontiguousarray(np.asarray(picture.convert("RGB"))[:, :, ::-1])
-
-
 def _is_tensor(image: object) -> bool:
     """Without importing torch: there is no tensor where nobody has."""
     torch = sys.modules.get("torch")
@@ -239,12 +288,16 @@ def _tensor_to_array(tensor: Any) -> npt.NDArray[Any]:
         raise ValueError(f"image must be a tensor of shape (3, H, W) but has {tuple(tensor.shape)}")
     tensor = tensor.detach().permute(1, 2, 0).cpu()
     if tensor.is_floating_point():
-        values: npt.NDArray[np.float64] = tensor.double().numpy()
-        low, high = values.min(initial=0.0), values.max(initial=1.0)
+        # Not in torch: in a forked process its threads may wait for ever.
+        values = (tensor.float() if "bfloat16" in str(tensor.dtype) else tensor).numpy()
+        low, high = float(values.min(initial=0.0)), float(values.max(initial=1.0))
         # Less than half a grey level beyond 0..1 is what resizing and half precision leave behind.
         if not (low > -0.5 / 255 and high < 1 + 0.5 / 255):
             raise ValueError(f"image must be a float tensor within 0..1 but holds {low:g} to {high:g}")
-        return np.clip(np.round(values * 255), 0, 255).astype(np.uint8)
+        eight = np.empty(values.shape, np.uint8)
+        for row, grey in zip(values, eight, strict=True):  # one at a time, lest copies in higher precision pile up
+            grey[:] = np.clip(np.round(row.astype(np.float32) * 255), 0, 255)
+        return eight
     array: npt.NDArray[Any] = tensor.numpy()
     return array
 

@@ -1,0 +1,272 @@
+"""Picture files, and bytes that hold one: the only place where the pixels of a file are decoded.
+
+Only the formats of `FORMATS` are opened, by their content and not by their name, and no other program is ever started.
+Metadata never cost a picture: they are taken out before the decoder sees it (`image_containers`).
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    Jpeg2KImagePlugin,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+)
+
+from bottomup.image_containers import (
+    Container,
+    ends_in_zeros,
+    exif_orientation,
+    format_of,
+    strip_metadata,
+    without_end,
+)
+
+BgrImage = npt.NDArray[np.uint8]
+"""(H, W, 3) uint8, blue first."""
+
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+"""What is read, by Pillow's names; PPM stands for PBM and PGM too."""
+
+MAX_PIXELS = 89_478_485
+"""Pixels of the largest picture that is read: a quarter of a gigabyte of RGB, as Pillow has it."""
+_MAX_PIXELS = {"AVIF": MAX_PIXELS // 2, "JPEG2000": MAX_PIXELS // 2}  # their decoders take twice the memory
+
+_STRIP = 256  # rows converted at a time, lest a second copy of the picture be made
+_PLUGINS: dict[str, Any] = {
+    "AVIF": AvifImagePlugin.AvifImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "JPEG2000": Jpeg2KImagePlugin.Jpeg2KImageFile,
+    "PNG": PngImagePlugin.PngImageFile,
+    "PPM": PpmImagePlugin.PpmImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+}
+# Pillow hands these to Ghostscript or to Windows.
+_PROGRAMS = frozenset({"EPS", "WMF", "EMF"})
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """A picture as it was read.
+
+    pixels: (H, W, 3) uint8 BGR, turned upright.
+    size: (height, width) of the whole picture; `pixels` may be a half, a quarter or an eighth of it, if that was asked.
+    warning: what is doubtful about it, for example that its last pixels may be missing; None if nothing is.
+    """
+
+    pixels: BgrImage
+    size: tuple[int, int]
+    warning: str | None = None
+
+
+def decode_bytes(data: bytes, *, least: Callable[[int, int], int] | None = None) -> DecodedImage:
+    """Decode the content of a picture file.
+
+    Parameters
+    ----------
+    data:
+        The whole file.
+    least:
+        From the height and width of the picture to the least length in pixels that its longer side is needed in. A
+        JPEG of at least twice that is decoded at a half, a quarter or an eighth, which is quicker.
+
+    Raises
+    ------
+    ValueError
+        If it is of no format in `FORMATS`, damaged, truncated, larger than `MAX_PIXELS` (half of that for AVIF and
+        JPEG 2000), or holds floating-point or 32-bit values.
+    """
+    kind = format_of(data)
+    if kind not in FORMATS:
+        raise ValueError(_UNREADABLE.get(kind or "", f"it is of none of the formats {', '.join(FORMATS)}"))
+    container = strip_metadata(data, kind)
+    if container.size is not None:
+        _check_size(container.size, kind)
+    try:
+        if kind == "WEBP":
+            pixels, size = _webp(container.data), container.size
+        else:
+            pixels, size = _by_pillow(container, kind, least)
+    except (MemoryError, ValueError):
+        raise
+    except Exception as error:  # Pillow's readers raise OSError, SyntaxError, EOFError, struct.error and more
+        if kind != "AVIF":
+            raise ValueError(_reason(error)) from error
+        pixels, size = _avif_without_metadata(data, error)
+        container = Container(data, warning="its metadata cannot be read, so it is not turned upright")
+    assert size is not None
+    if container.orientation >= 5:
+        size = size[::-1]
+    return DecodedImage(_upright(pixels, container.orientation), (size[0], size[1]), container.warning)
+
+
+def decode_pil(picture: Image.Image) -> BgrImage:
+    """The pixels of a PIL image, turned upright as its EXIF orientation says, if it can be read."""
+    if picture.format in _PROGRAMS and getattr(picture, "tile", None):
+        raise ValueError(f"image must be a picture but is a file of {picture.format}, which another program would draw")
+    if 0 in picture.size:
+        raise ValueError(f"image must have at least one pixel but is {picture.width} x {picture.height}")
+    picture.load()
+    return _upright(_to_bgr(picture), _orientation(picture))
+
+
+_UNREADABLE = {
+    "HEIC": "it is a HEIC picture, which needs pillow-heif: after `pip install pillow-heif`, "
+    "pillow_heif.read_heif(path).to_pillow() is an image that can be passed instead of the path",
+    "PostScript": "it is a PostScript program and no picture",
+}
+
+
+def _check_size(size: tuple[int, int], kind: str) -> None:
+    height, width = size
+    if min(size) < 1:
+        raise ValueError(f"it must have at least one pixel but is {width} x {height}")
+    most = _MAX_PIXELS.get(kind, MAX_PIXELS)
+    if height * width > most:
+        raise ValueError(
+            f"it must have at most {most / 1e6:.0f} megapixels but has {height * width / 1e6:.0f} ({width} x {height})"
+        )
+
+
+def _by_pillow(
+    container: Container, kind: str, least: Callable[[int, int], int] | None
+) -> tuple[BgrImage, tuple[int, int]]:
+    """The pixels as stored, and their (height, width) before any reduction."""
+    with _opened(container.data, kind) as picture:
+        size = (picture.height, picture.width)
+        _check_size(size, kind)
+        if kind == "JPEG" and least is not None:
+            _reduce(picture, least)
+        picture.load()
+        pixels = _to_bgr(picture)
+        if kind == "AVIF":  # it has an orientation of its own beside EXIF's, which Pillow joins
+            pixels = _upright(pixels, orientation := _orientation(picture))
+            size = size[::-1] if orientation >= 5 else size
+    if kind == "JPEG" and not container.ends:
+        with _opened(without_end(container), kind) as picture:
+            picture.draft(None, pixels.shape[1::-1])
+            picture.load()
+            if zlib.crc32(_to_bgr(picture).data) != zlib.crc32(pixels.data):
+                raise ValueError("it is truncated: its last pixels are missing")
+    if kind in ("JPEG2000", "AVIF") and ends_in_zeros(container.data):
+        raise ValueError("it is damaged: it ends in zeros")
+    return pixels, size
+
+
+def _opened(data: bytes, kind: str) -> Any:
+    """Pillow's reader of this format alone, which opens nothing but these bytes."""
+    return _PLUGINS[kind](io.BytesIO(data))
+
+
+def _reduce(picture: Any, least: Callable[[int, int], int]) -> None:
+    height, width = picture.height, picture.width
+    needed = max(1, least(height, width))
+    share = needed / max(height, width)
+    if share <= 0.5:
+        picture.draft(None, (int(np.ceil(width * share)), int(np.ceil(height * share))))
+
+
+def _webp(data: bytes) -> BgrImage:
+    """By OpenCV, which gives the very pixels that Pillow gives, in half the memory."""
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise ValueError("it is damaged or truncated")
+    return np.ascontiguousarray(_on_white(pixels) if pixels.shape[2] == 4 else pixels, np.uint8)
+
+
+def _avif_without_metadata(data: bytes, error: Exception) -> tuple[BgrImage, tuple[int, int]]:
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        pixels = None
+    if pixels is None:
+        raise ValueError(_reason(error)) from error
+    return np.asarray(pixels, np.uint8), (pixels.shape[0], pixels.shape[1])
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or f"it is damaged ({type(error).__name__})"
+
+
+def _orientation(picture: Image.Image) -> int:
+    exif = picture.info.get("exif")
+    if isinstance(exif, bytes) and (written := exif_orientation(exif)) is None:
+        return 1
+    try:
+        orientation = picture.getexif().get(0x112, 1)
+    except Exception:  # whatever a block of EXIF that is none makes Pillow's reader do
+        orientation = written if isinstance(exif, bytes) else 1
+    return orientation if orientation in range(1, 9) else 1
+
+
+def _upright(pixels: BgrImage, orientation: int) -> BgrImage:
+    """Pixels (EXIF 2.3, tag 274) as they were seen."""
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _to_bgr(picture: Image.Image) -> BgrImage:
+    """The pixels of a loaded picture, strip by strip."""
+    if picture.mode == "F":
+        raise ValueError("image must hold 8- or 16-bit values but holds floating-point ones")
+    width, height = picture.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    convert = _integers(picture) if picture.mode.startswith("I") else _colours
+    for top in range(0, height, _STRIP):
+        bottom = min(top + _STRIP, height)
+        pixels[top:bottom] = convert(picture.crop((0, top, width, bottom)))
+    return pixels
+
+
+def _integers(picture: Image.Image) -> Callable[[Image.Image], npt.NDArray[Any]]:
+    """From strips of 16- or 32-bit grey to 8 bits: 65535 becomes 255. 32 bits may hold what had 8; 16 bits of no more
+    than that would be all black."""
+    divisor = 257
+    if picture.mode == "I":
+        low, high = (int(value) for value in picture.getextrema())  # type: ignore[arg-type]
+        if low < 0 or high > 65535:
+            raise ValueError(f"image must hold 8- or 16-bit values but holds {low} to {high}")
+        divisor = 257 if high > 255 else 1
+
+    def convert(strip: Image.Image) -> npt.NDArray[Any]:
+        return ((np.asarray(strip).astype(np.uint32) + divisor // 2) // divisor).astype(np.uint8)[:, :, None]
+
+    return convert
+
+
+def _colours(strip: Image.Image) -> npt.NDArray[Any]:
+    if strip.has_transparency_data:
+        rgba = np.asarray(strip.convert("RGBA"))
+        return _on_white(rgba)[:, :, ::-1]
+    return np.asarray(strip.convert("RGB"))[:, :, ::-1]
+
+
+def _on_white(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """(H, W, 4) with opacity last, laid on white: (H, W, 3)."""
+    flat = np.empty((*pixels.shape[:2], 3), np.uint8)
+    for top in range(0, len(pixels), _STRIP):
+        strip = pixels[top : top + _STRIP].astype(np.uint16)
+        opacity = strip[:, :, 3:]
+        flat[top : top + _STRIP] = (strip[:, :, :3] * opacity + 255 * (255 - opacity) + 127) // 255
+    return flat
