@@ -122,7 +122,18 @@ def decode_pil(picture: Image.Image) -> BgrImage:
         raise ValueError(f"image must be a picture but is a file of {picture.format}, which another program would draw")
     if 0 in picture.size:
         raise ValueError(f"image must have at least one pixel but is {picture.width} x {picture.height}")
-    picture.load()
+    file = getattr(picture, "fp", None)
+    try:
+        picture.load()
+    except Exception as error:  # Pillow reads an opened file only now: OSError, SyntaxError, EOFError, struct.error ...
+        reason = f"image must be a complete picture but cannot be read: {error}"
+        if file is None or file.closed or picture.tell():
+            raise ValueError(reason) from error
+        file.seek(0)  # the metadata in it may be at fault
+        try:
+            return decode_bytes(file.read()).pixels
+        except ValueError as cause:
+            raise ValueError(f"image must be a complete picture but cannot be read: {cause}") from error
     return _upright(_to_bgr(picture), _orientation(picture))
 
 

@@ -36,12 +36,12 @@ def check_scales(settings: Settings) -> int:
     return reference_height
 
 
-def plan_passes(height: int, width: int, settings: Settings, alignment: int, rise: float = 0.0) -> tuple[Pass, ...]:
+def plan_passes(height: int, width: int, settings: Settings, alignment: int, y_offset: float = 0.0) -> tuple[Pass, ...]:
     """The looks that the settings ask for at a photo of `height` x `width` pixels, the reference first.
 
     That is the largest one, in whatever order the scales are named: the fields of all are brought to its grid, and on a
-    coarser one peaks that it tells apart would run into each other. `alignment` and `rise` are those of the `Backend`.
-    ValueError as `check_scales`.
+    coarser one peaks that it tells apart would run into each other. `alignment` and `y_offset` are those of the
+    network's `NetworkInfo`. ValueError as `check_scales`.
     """
     looks = []
     reference_height = check_scales(settings)
@@ -52,7 +52,7 @@ def plan_passes(height: int, width: int, settings: Settings, alignment: int, ris
             input_height=max(1, round(reference_height * scale)),
             max_aspect=settings.max_aspect,
             alignment=alignment,
-            rise=rise,
+            y_offset=y_offset,
         )
         looks += [Pass(letterbox, mirrored) for mirrored in ((False, True) if settings.flip else (False,))]
     return tuple(looks)

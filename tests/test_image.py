@@ -125,18 +125,8 @@ def test_missing_empty_foreign_and_directory(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"empty\.jpg' is empty"):
         read_image(tmp_path / "empty.jpg")
     (tmp_path / "text.jpg").write_text("no picture " * 100)
-    with pytest.raises(
-        ValueError, match=r"'.*text\.jpg' cannot be read: Pillow knows no such format, or no such pixels in it"
-    ):
+    with pytest.raises(ValueError, match=r"'.*text\.jpg' cannot be read: it is of none of the formats AVIF, BMP, GIF"):
         read_image(tmp_path / "text.jpg")
-
-
-def test_a_decompression_bomb_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "a.png"
-    Image.fromarray(picture()).save(path)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    with pytest.raises(ValueError, match=r"'.*a\.png' cannot be read: .*decompression bomb"):
-        read_image(path)
 
 
 def test_sixteen_bit_grey_is_scaled_to_eight(tmp_path: Path) -> None:
@@ -254,9 +244,12 @@ def test_wrong_arrays_and_tensors(image: Any, message: str) -> None:
         to_bgr(image)
 
 
-@pytest.mark.parametrize("image", [None, 5, b"bytes", {"image": 1}, (x for x in [1])])
+@pytest.mark.parametrize("image", [None, 5, {"image": 1}, (x for x in [1])])
 def test_other_things_are_no_pictures(image: Any) -> None:
-    with pytest.raises(TypeError, match="image must be a path, a NumPy array, a PIL image, a torch tensor or a list"):
+    with pytest.raises(
+        TypeError,
+        match="image must be a path, a NumPy array, a PIL image, a torch tensor, the bytes of a file or a list",
+    ):
         to_bgr(image)
 
 

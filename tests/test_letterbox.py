@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bottomup.image import PADDING_GREY, TALLEST, Letterbox
+from bottomup.letterbox import PADDING_GREY, TALLEST, Letterbox
 
 sides = st.integers(1, 4000)
 
@@ -53,7 +53,7 @@ def test_a_tall_strip_is_as_wide_as_a_photo() -> None:
 
 
 def test_what_is_seen_too_high_is_put_back() -> None:
-    box = Letterbox.fit(200, 300, input_height=100, max_aspect=8, alignment=8, rise=3.0)
+    box = Letterbox.fit(200, 300, input_height=100, max_aspect=8, alignment=8, y_offset=3.0)
     plain = Letterbox.fit(200, 300, input_height=100, max_aspect=8, alignment=8)
     xy = np.array([[20.0, 40.0], [0.0, 7.5]])
     np.testing.assert_allclose(box.to_image(xy), plain.to_image(xy + np.array([0, 3])))

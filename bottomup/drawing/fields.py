@@ -139,12 +139,12 @@ def _lay_over(
     (rows, columns), (height, width) = opacity.shape, canvas.shape[:2]
     if letterbox is None:
         x = y = min(columns * stride / width, rows * stride / height) / stride  # cells per pixel
-        rise = 0.0
+        above = 0.0
     elif letterbox.image_size == (height, width):
-        (x, y), rise = letterbox.scale / stride, letterbox.rise / stride
+        (x, y), above = letterbox.scale / stride, letterbox.y_offset / stride
     else:
         raise ValueError(f"letterbox must be for an image of {(height, width)} but is for {letterbox.image_size}")
-    to_field = np.array([[x, 0.0, 0.5 * x - 0.5], [0.0, y, 0.5 * y - 0.5 - rise]])
+    to_field = np.array([[x, 0.0, 0.5 * x - 0.5], [0.0, y, 0.5 * y - 0.5 - above]])
     opacity = _FIELD_OPACITY * np.clip(opacity, 0.0, 1.0)[..., None]
     # Colours are weighted before they are interpolated, else those of empty cells would bleed into full ones.
     weighted = np.concatenate([colors * opacity, opacity], axis=-1).astype(np.float32)

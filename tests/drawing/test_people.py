@@ -263,10 +263,10 @@ def test_a_cell_lies_on_its_pixel(stride: int, zoom: int) -> None:
     assert brightest(drawn) == pytest.approx((2.5 * step - 0.5, 4.5 * step - 0.5), abs=0.1)
 
 
-@pytest.mark.parametrize("rise", [0.0, 6.0])
-def test_a_letterbox_says_where_the_picture_lies(rise: float) -> None:
+@pytest.mark.parametrize("y_offset", [0.0, 6.0])
+def test_a_letterbox_says_where_the_picture_lies(y_offset: float) -> None:
     # 60 x 90, padded to 64 x 96
-    letterbox = Letterbox.fit(200, 300, input_height=60, max_aspect=6, alignment=8, rise=rise)
+    letterbox = Letterbox.fit(200, 300, input_height=60, max_aspect=6, alignment=8, y_offset=y_offset)
     fields = stick_fields(8, 12)
     drawn = draw_heatmaps(np.zeros((200, 300, 3), np.uint8), fields, joint="a", letterbox=letterbox)
     expected = letterbox.to_image(np.array([3.5 * 8 - 0.5, 2.5 * 8 - 0.5]))

@@ -46,11 +46,11 @@ def pictures(batch: int, height: int, width: int) -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize(("name", "rise"), [("toy", 0.0), ("human-pose-estimation-0001", 0.6)])
-def test_how_much_too_high_a_network_sees_goes_by_its_name(tmp_path: Path, name: str, rise: float) -> None:
+@pytest.mark.parametrize(("name", "y_offset"), [("toy", 0.0), ("human-pose-estimation-0001", 0.6)])
+def test_how_much_too_high_a_network_sees_goes_by_its_name(tmp_path: Path, name: str, y_offset: float) -> None:
     save_toy(tmp_path / "file.xml", name=name)
     detector = Detector(tmp_path / "file.xml")
-    assert detector.letterbox(100, 200).rise == rise
+    assert detector.letterbox(100, 200).y_offset == y_offset
 
 
 @pytest.mark.parametrize("channels", [(38, 19), (19, 38), (19, 5, 38)])

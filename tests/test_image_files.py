@@ -1,0 +1,254 @@
+"""What files of pictures hold beside pixels, and what may be wrong with them."""
+
+from __future__ import annotations
+
+import io
+import struct
+import subprocess
+import sys
+import warnings
+import zlib
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from bottomup import image_files
+from bottomup.image import decode_image, read_image, to_bgr
+from bottomup.image_files import FORMATS, MAX_PIXELS, decode_bytes
+
+PIXELS = np.arange(80 * 60 * 3, dtype=np.uint8).reshape(60, 80, 3)
+SMOOTH = cv2.resize(np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8), (80, 60))
+
+
+def content(kind: str, pixels: Any = SMOOTH, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+PNG, JPEG = content("PNG"), content("JPEG", quality=95)
+
+
+def chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def in_png(*chunks: bytes) -> bytes:
+    return PNG[:33] + b"".join(chunks) + PNG[33:]
+
+
+def in_jpeg(marker: int, body: bytes) -> bytes:
+    return JPEG[:2] + bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body + JPEG[2:]
+
+
+def exif(*entries: bytes) -> bytes:
+    directory = struct.pack("<H", len(entries)) + b"".join(entries)
+    return b"Exif\0\0II*\0\x08\0\0\0" + directory + b"\0" * 4 + b"abc\0"
+
+
+TURN = struct.pack("<HHIHH", 0x112, 3, 1, 6, 0)  # a quarter to the right
+TEXT_FOR_RATIO = struct.pack("<HHI", 0x11A, 2, 4) + b"abc\0"
+NO_EXIF = b"no TIFF header here"
+
+STRANGE = {
+    "PNG with garbage for EXIF": in_png(chunk(b"eXIf", NO_EXIF)),
+    "WebP with garbage for EXIF": content("WEBP", exif=b"Exif\0\0" + NO_EXIF, lossless=True),
+    "JPEG with garbage for EXIF": in_jpeg(0xE1, b"Exif\0\0" + NO_EXIF),
+    "AVIF with garbage for EXIF": content("AVIF", quality=100),
+    "PNG with 2 MB of text": in_png(chunk(b"iTXt", b"prompt\0\1\0\0\0" + zlib.compress(b"a" * 2_000_000))),
+    "PNG with a profile of 2 MB": in_png(chunk(b"iCCP", b"p\0\0" + zlib.compress(b"a" * 2_000_000))),
+    "PNG with a short gAMA": in_png(chunk(b"gAMA", b"\0")),
+    "PNG with a short pHYs": in_png(chunk(b"pHYs", b"\0")),
+    "PNG with a wrong checksum of a text": in_png(chunk(b"tEXt", b"a\0b")[:-4] + b"\0\0\0\0"),
+    "JPEG with an empty APP0": in_jpeg(0xE0, b""),
+    "JPEG with a short JFIF": in_jpeg(0xE0, b"JFIF\0"),
+    "JPEG with a short Adobe": in_jpeg(0xEE, b"Adobe"),
+    "JPEG with a short profile": in_jpeg(0xE2, b"ICC_PROFILE\0"),
+    "JPEG with a short list of pictures": in_jpeg(0xE2, b"MPF\0II*\0"),
+    "JPEG with a short Photoshop block": in_jpeg(0xED, b"Photoshop 3.0\x008BIM\x04\x04\0\0\0"),
+    "JPEG with an empty comment": in_jpeg(0xFE, b""),
+    "JPEG with EXIF whose directory is elsewhere": in_jpeg(0xE1, b"Exif\0\0II*\0\xff\xff\xff\x7f"),
+    "JPEG with padding behind its end": JPEG + b"\0" * 1000,
+    "TIFF with text for a ratio": content("TIFF").replace(
+        struct.pack("<HHI", 282, 5, 1), struct.pack("<HHI", 282, 2, 4)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(STRANGE))
+def test_metadata_do_not_cost_the_picture(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "photo"
+    path.write_bytes(STRANGE[name])
+    read = read_image(path)
+    assert np.abs(read[:, :, ::-1].astype(int) - SMOOTH).max() <= 40
+    np.testing.assert_array_equal(read, to_bgr(STRANGE[name]))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_orientation_is_found_beside_what_cannot_be_read() -> None:
+    turned = np.rot90(SMOOTH, -1)
+    for data in (in_jpeg(0xE1, exif(TURN, TEXT_FOR_RATIO)), in_png(chunk(b"eXIf", exif(TURN, TEXT_FOR_RATIO)[6:]))):
+        decoded = decode_bytes(data)
+        assert decoded.size == (80, 60)
+        assert decoded.warning is None
+        assert np.abs(decoded.pixels[:, :, ::-1].astype(int) - turned).max() <= 40
+
+
+def test_what_cannot_be_read_of_the_orientation_is_told() -> None:
+    assert decode_bytes(PNG).warning is None
+    for name in ("PNG with garbage for EXIF", "JPEG with garbage for EXIF", "WebP with garbage for EXIF"):
+        assert decode_bytes(STRANGE[name]).warning == "its EXIF data cannot be read, so it is not turned upright"
+
+
+def test_an_opened_picture_survives_its_metadata() -> None:
+    for data in (in_jpeg(0xE1, exif(TURN, TEXT_FOR_RATIO)), STRANGE["PNG with garbage for EXIF"], JPEG[:-2]):
+        with Image.open(io.BytesIO(data)) as picture:
+            np.testing.assert_array_equal(to_bgr(picture), to_bgr(data))
+
+
+# ---------------------------------------------------------------------------------------------- damage and its likes
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}, {"restart_marker_rows": 1}])
+def test_a_jpeg_without_end_whose_pixels_are_there(options: dict[str, Any]) -> None:
+    whole = content("JPEG", NOISE, **options)
+    decoded = decode_bytes(whole[:-2])
+    np.testing.assert_array_equal(decoded.pixels, decode_bytes(whole).pixels)
+    assert decoded.warning == "it lacks its end marker; the last pixels may be missing"
+    for cut in (10, 100, 10_000):
+        with pytest.raises(ValueError, match="truncated"):
+            decode_bytes(whole[:-cut])
+
+
+def test_a_png_without_end_whose_pixels_are_there() -> None:
+    decoded = decode_bytes(PNG[:-12])
+    np.testing.assert_array_equal(decoded.pixels[:, :, ::-1], SMOOTH)
+    assert decoded.warning == "it lacks its end; the last pixels may be missing"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_a_tail_of_zeros_is_damage(kind: str, share: float) -> None:
+    data = content(kind, NOISE)
+    kept = int(len(data) * share)
+    with pytest.raises(ValueError, match=r"damaged|truncated|complete"):
+        decode_bytes(data[:kept] + bytes(len(data) - kept))
+
+
+def test_a_wrong_checksum_of_pixels_is_damage() -> None:
+    data = bytearray(content("PNG", NOISE))
+    data[len(data) // 2] ^= 1
+    with pytest.raises(ValueError, match="it is damaged: the checksum of its IDAT chunk is wrong"):
+        decode_bytes(bytes(data))
+
+
+def test_programs_are_no_pictures(tmp_path: Path) -> None:
+    program = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n{ } loop\nshowpage\n"
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(program)
+    with pytest.raises(ValueError, match="it is a PostScript program and no picture"):
+        read_image(path)
+    with Image.open(path) as opened, pytest.raises(ValueError, match="which another program would draw"):
+        to_bgr(opened)
+
+
+def test_heic_names_what_reads_it() -> None:
+    heic = struct.pack(">I", 24) + b"ftypheic\0\0\0\0mif1heic" + b"\0" * 100
+    with pytest.raises(
+        ValueError, match="it is a HEIC picture, which needs pillow-heif: after `pip install pillow-heif`"
+    ):
+        to_bgr(heic)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_format_is_read_by_content(kind: str) -> None:
+    data = content(kind, SMOOTH)
+    for given in (data, bytearray(data), memoryview(data), io.BytesIO(data)):
+        assert np.abs(to_bgr(given)[:, :, ::-1].astype(int) - SMOOTH).mean() < 8
+    with pytest.raises(ValueError, match="cannot be read"):
+        to_bgr(data[:12])
+
+
+# -------------------------------------------------------------------------------------------------- sizes and memory
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM"])
+def test_too_many_pixels_are_refused_in_our_words(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_files, "MAX_PIXELS", 4000)
+    with pytest.raises(ValueError, match=r"^it must have at most 0 megapixels but has 0 \(80 x 60\)$"):
+        decode_bytes(content(kind))
+
+
+def test_a_header_of_many_megapixels_costs_nothing() -> None:
+    bomb = PNG[:8] + chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 16, 2, 0, 0, 0)) + PNG[33:]
+    assert MAX_PIXELS < 60_000 * 60_000
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=r"at most 89 megapixels but has 3600 \(60000 x 60000\)"):
+            decode_bytes(bomb)
+
+
+MEMORY = """
+import resource, sys
+import cv2, numpy as np
+from bottomup.image import read_image
+read_image(sys.argv[2])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+pixels = read_image(sys.argv[1])
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / pixels.size)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss is the system's")
+@pytest.mark.parametrize(
+    "kind", ["grey16.png", "rgb.png", "photo.jpg", "turned.jpg", "lossless.webp", "clear.png", "a.gif"]
+)
+def test_reading_takes_three_times_the_pixels_at_most(kind: str, tmp_path: Path) -> None:
+    shape, options = (3000, 5000), {}
+    pixels: Any = np.zeros((*shape, 3), np.uint8)
+    if kind == "grey16.png":
+        pixels = np.full(shape, 40_000, np.uint16)
+    elif kind == "clear.png":
+        pixels = np.zeros((*shape, 4), np.uint8)
+    elif kind == "lossless.webp":
+        options = {"lossless": True}
+    elif kind == "turned.jpg":
+        turned = Image.Exif()
+        turned[0x112] = 6
+        options = {"exif": turned}
+    Image.fromarray(pixels).save(tmp_path / kind, **options)
+    Image.fromarray(pixels[:8, :8]).save(tmp_path / f"small-{kind}")
+    files = [str(tmp_path / kind), str(tmp_path / f"small-{kind}")]
+    done = subprocess.run([sys.executable, "-c", MEMORY, *files], capture_output=True, text=True, check=True)
+    assert float(done.stdout) <= 3
+
+
+# ------------------------------------------------------------------------------------------------------ reduced sizes
+
+
+@pytest.mark.parametrize(
+    ("max_size", "side"), [(None, 1001), (600, 1001), (500, 501), (260, 501), (126, 251), (10, 126)]
+)
+def test_a_large_jpeg_comes_reduced(max_size: int | None, side: int, tmp_path: Path) -> None:
+    pixels = cv2.resize(NOISE[:4, :8], (1001, 700), interpolation=cv2.INTER_CUBIC)
+    Image.fromarray(pixels).save(tmp_path / "large.jpg", quality=95)
+    image = read_image(tmp_path / "large.jpg", max_size=max_size)
+    assert image.shape[1] == side
+    expected = cv2.resize(pixels, image.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(image[:, :, ::-1].astype(int) - expected).mean() < 4
+    decoded = decode_image(tmp_path / "large.jpg", least=lambda height, width: max_size or width)
+    assert decoded.size == (700, 1001)
+    np.testing.assert_array_equal(decoded.pixels, image)
+
+
+def test_max_size_is_checked(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="max_size must be at least 1 but is 0"):
+        read_image(tmp_path / "photo.jpg", max_size=0)
