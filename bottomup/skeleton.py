@@ -10,11 +10,15 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.floating]
+
+# Of joints of which nothing else is known; COCO's lie between 0.025 (eyes) and 0.107 (hips).
+DEFAULT_SIGMA = 0.05
 
 # Joints that several data sets name differently, and joints that are the midpoint of two others.
 # OpenPose defines its neck as the midpoint of the shoulders and BODY_25's mid-hip as that of the hips.
@@ -143,6 +147,45 @@ class Skeleton:
             signs += [-sign, sign]
         return np.array(channels, np.int64), np.array(signs, np.float32).reshape(-1, 1, 1)
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Skeleton:
+        """The skeleton that a table of TOML or an object of JSON describes; the inverse of `to_dict`.
+
+        `joints` is needed. `limbs` and `flip` hold pairs of joint names, or of indices from 0. `sigmas` left out are
+        `DEFAULT_SIGMA` for every joint, `name` left out is "own".
+
+        Raises ValueError that names what is unknown, missing or wrong.
+        """
+        known = ("name", "joints", "limbs", "sigmas", "flip")
+        if not isinstance(values, Mapping):
+            raise TypeError(f"skeleton must be a table with joints but is {values!r}")
+        if unknown := sorted(set(values) - set(known)):
+            raise ValueError(f"skeleton must hold nothing but {list(known)} but has {unknown}")
+        if "joints" not in values:
+            raise ValueError(f"skeleton must name its joints but has only {sorted(values)}")
+        joints = values["joints"]
+        if isinstance(joints, str) or not isinstance(joints, Iterable):
+            raise TypeError(f"joints must be a sequence but is {joints!r}")
+        joints = tuple(str(joint) for joint in joints)
+        sigmas = values.get("sigmas")
+        return cls(
+            name=str(values.get("name", "own")),
+            joints=joints,
+            limbs=_named_pairs("limbs", values.get("limbs", ()), joints),
+            sigmas=(DEFAULT_SIGMA,) * len(joints) if sigmas is None else sigmas,
+            flip=None if values.get("flip") is None else _named_pairs("flip", values["flip"], joints),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists and text for JSON or TOML; limbs and flip pairs by joint names."""
+        return {
+            "name": self.name,
+            "joints": list(self.joints),
+            "limbs": [[self.joints[a], self.joints[b]] for a, b in self.limbs],
+            "sigmas": list(self.sigmas),
+            "flip": [[self.joints[a], self.joints[b]] for a, b in self.flip or ()],
+        }
+
     def index(self, joint: str) -> int:
         """The position of a joint; ValueError lists the joints if it has none of that name."""
         if joint not in self.joints:
@@ -215,6 +258,19 @@ def _index_pairs(argument: str, pairs: Iterable[Sequence[int]], joints: tuple[st
             raise ValueError(f"{argument} must join two different joints but has {(a, b)}")
         checked.append((a, b))
     return tuple(checked)
+
+
+def _named_pairs(argument: str, pairs: Any, joints: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+    """Pairs of joint names or indices as pairs of indices."""
+    if isinstance(pairs, str) or not isinstance(pairs, Iterable):
+        raise TypeError(f"{argument} must be a sequence but is {pairs!r}")
+    indices = []
+    for pair in pairs:
+        ends = list(pair) if isinstance(pair, Sequence) and not isinstance(pair, str) else [pair]
+        if unknown := [end for end in ends if isinstance(end, str) and end not in joints]:
+            raise ValueError(f"{argument} must name joints of {list(joints)} but has {unknown[0]!r}")
+        indices.append([joints.index(end) if isinstance(end, str) else end for end in ends])
+    return _index_pairs(argument, indices, joints)
 
 
 def _left_right_pairs(joints: tuple[str, ...]) -> tuple[tuple[int, int], ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from bottomup.skeleton import Skeleton
 
@@ -110,6 +111,18 @@ AI_CHALLENGER_14 = _skeleton(
 SKELETONS: Mapping[str, Skeleton] = MappingProxyType(
     {s.name: s for s in (COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18, BODY_25, MPII_16, AI_CHALLENGER_14)}
 )
+
+
+def read_skeleton(value: str | Skeleton | Mapping[str, Any]) -> Skeleton:
+    """A skeleton however it is given: itself, a built-in one's name, or the table that `Skeleton.from_dict` reads."""
+    if isinstance(value, Skeleton):
+        return value
+    return get_skeleton(value) if isinstance(value, str) else Skeleton.from_dict(value)
+
+
+def write_skeleton(skeleton: Skeleton) -> str | dict[str, Any]:
+    """What `read_skeleton` takes back, in plain text and lists: a built-in skeleton's name, or the whole table."""
+    return skeleton.name if SKELETONS.get(skeleton.name) == skeleton else skeleton.to_dict()
 
 
 def get_skeleton(name: str) -> Skeleton:

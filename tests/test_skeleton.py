@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from dataclasses import FrozenInstanceError
 from typing import Any
 
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bottomup.fields import draw_fields
-from bottomup.skeleton import Skeleton
+from bottomup.skeleton import DEFAULT_SIGMA, Skeleton
 from bottomup.skeletons import (
     AI_CHALLENGER_14,
     BODY_25,
@@ -20,6 +22,8 @@ from bottomup.skeletons import (
     MPII_16,
     OPENPOSE_COCO_18,
     get_skeleton,
+    read_skeleton,
+    write_skeleton,
 )
 
 BUILT_IN = [COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18, BODY_25, MPII_16, AI_CHALLENGER_14]
@@ -197,3 +201,43 @@ def test_conversion_knows_synonyms_and_leaves_out_the_rest() -> None:
 def test_conversion_checks_shapes(keypoints: tuple[int, ...], scores: tuple[int, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         COCO_17.convert(np.zeros(keypoints), np.zeros(scores), OPENPOSE_COCO_18)
+
+
+HAND: dict[str, Any] = {
+    "name": "hand",
+    "joints": ["wrist", "left_tip", "right_tip"],
+    "limbs": [["wrist", "left_tip"], [0, 2]],
+    "sigmas": [0.1, 0.05, 0.05],
+}
+
+
+def test_a_skeleton_is_a_table_and_back() -> None:
+    hand = Skeleton.from_dict(HAND)
+    assert hand == Skeleton("hand", ("wrist", "left_tip", "right_tip"), ((0, 1), (0, 2)), (0.1, 0.05, 0.05))
+    assert hand.flip == ((1, 2),)
+    assert Skeleton.from_dict(json.loads(json.dumps(hand.to_dict()))) == hand
+    assert Skeleton.from_dict({"joints": ["dot"]}) == Skeleton("own", ("dot",), (), (DEFAULT_SIGMA,))
+    assert read_skeleton(HAND) == hand == read_skeleton(hand)
+    assert write_skeleton(COCO_17) == "coco17"
+    assert read_skeleton(write_skeleton(hand)) == hand
+    # A skeleton of its own that borrows a built-in one's name is written out.
+    assert isinstance(write_skeleton(dataclasses.replace(hand, name="coco17")), dict)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "skeleton must name its joints"),
+        (HAND | {"sigma": [1]}, "skeleton must hold nothing but .* but has \\['sigma'\\]"),
+        (HAND | {"limbs": [["wrist", "thumb"]]}, "limbs must name joints of .* but has 'thumb'"),
+        (HAND | {"limbs": ["wrist"]}, "limbs must name joints|limbs must hold pairs"),
+        (HAND | {"limbs": [[0, 9]]}, "limbs must point at joints 0 to 2"),
+        (HAND | {"limbs": [[0]]}, "limbs must hold pairs"),
+        (HAND | {"sigmas": [0.1]}, "sigmas must hold one value per joint"),
+        (HAND | {"joints": "wrist"}, "joints must be a sequence"),
+        (HAND | {"limbs": 3}, "limbs must be a sequence"),
+    ],
+)
+def test_a_table_that_is_no_skeleton(values: dict[str, Any], words: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=words):
+        Skeleton.from_dict(values)

@@ -22,7 +22,7 @@ from torch import nn
 from bottomup.networks.backbones.registry import BACKBONES
 from bottomup.networks.layers import ConvBlock
 from bottomup.skeleton import Skeleton
-from bottomup.skeletons import get_skeleton
+from bottomup.skeletons import OPENPOSE_COCO_18, read_skeleton, write_skeleton
 
 _FORMAT = "bottomup-field-network-1"
 TASKS = ("fields", "crops", "places")
@@ -32,7 +32,8 @@ TASKS = ("fields", "crops", "places")
 class NetworkConfig:
     """The shape of a field network; saved with its weights.
 
-    skeleton: name of a built-in skeleton whose joints and limbs the fields have.
+    skeleton: whose joints and limbs the fields have; also given as a built-in one's name, or as the table that
+        `Skeleton.from_dict` reads.
     stride: image pixels per cell of the fields, 4 or 8.
     backbone: a name in `bottomup.networks.backbones.registry.BACKBONES`.
     channels: of the features that the stages see.
@@ -46,7 +47,7 @@ class NetworkConfig:
     input_height: at which the network sees best for the time it takes, where `Settings` leaves it open. 0: the usual.
     """
 
-    skeleton: str = "openpose18"
+    skeleton: Skeleton = OPENPOSE_COCO_18
     stride: int = 8
     backbone: str = "pyramid"
     channels: int = 80
@@ -59,7 +60,7 @@ class NetworkConfig:
     input_height: int = 0
 
     def __post_init__(self) -> None:
-        get_skeleton(self.skeleton)
+        object.__setattr__(self, "skeleton", read_skeleton(self.skeleton))
         if self.stride not in (4, 8):
             raise ValueError(f"stride must be 4 or 8 but is {self.stride}")
         if not 0 <= self.person_threshold <= 1:
@@ -77,6 +78,11 @@ class NetworkConfig:
             object.__setattr__(self, name, tuple(int(value) for value in getattr(self, name)))
         if min(self.channels, self.stages, *self.widths) < 1 or min(self.depths, default=0) < 0:
             raise ValueError(f"channels, stages and widths must be at least 1 and depths at least 0 but are {self}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON or TOML, which `NetworkConfig(**values)` takes back."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return values | {"skeleton": write_skeleton(self.skeleton)}
 
     @property
     def preferred(self) -> dict[str, Any]:
@@ -109,7 +115,7 @@ class FieldNetwork(nn.Module):
     def __init__(self, config: NetworkConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or NetworkConfig()
-        self.skeleton: Skeleton = get_skeleton(config.skeleton)
+        self.skeleton: Skeleton = config.skeleton
         self.backbone = BACKBONES[config.backbone](config.stride, config.channels, config.widths, config.depths)
         self.alignment: int = self.backbone.alignment
         self.channels: int = self.skeleton.num_joints
@@ -180,8 +186,33 @@ def save_network(network: FieldNetwork, path: str | Path, *, metadata: dict[str,
         # Counts batches during training, no use afterwards.
         if not name.endswith("num_batches_tracked")
     }
-    header = dict(metadata or {}) | {"format": _FORMAT, "config": json.dumps(dataclasses.asdict(network.config))}
+    header = dict(metadata or {}) | {"format": _FORMAT, "config": json.dumps(network.config.to_dict())}
     save_file(tensors, str(path), header)
+
+
+def read_config(path: str | Path) -> NetworkConfig:
+    """The config in the header of a file that `save_network` wrote; its weights are not read.
+
+    Raises as `load_network` does, as far as the header goes.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"path must be a weight file but there is no file {path}")
+    try:
+        with safe_open(str(path), "pt") as file:
+            header = file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f"path must be a safetensors file but {path} is damaged or none: {error}") from error
+    return _config(header, path)
+
+
+def _config(header: dict[str, str], path: str | Path) -> NetworkConfig:
+    if header.get("format") != _FORMAT:
+        raise ValueError(f"path must hold {_FORMAT} but {path} holds {header.get('format')!r}")
+    try:
+        config: dict[str, Any] = json.loads(header["config"])
+        return NetworkConfig(**config)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"path must hold a config that is understood but that of {path} is not: {error}") from error
 
 
 def load_network(path: str | Path) -> FieldNetwork:
@@ -198,13 +229,7 @@ def load_network(path: str | Path) -> FieldNetwork:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"path must be a safetensors file but {path} is damaged or none: {error}") from error
-    if header.get("format") != _FORMAT:
-        raise ValueError(f"path must hold {_FORMAT} but {path} holds {header.get('format')!r}")
-    try:
-        config: dict[str, Any] = json.loads(header["config"])
-        network = FieldNetwork(NetworkConfig(**config))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"path must hold a config that is understood but that of {path} is not: {error}") from error
+    network = FieldNetwork(_config(header, path))
     expected = {n: v for n, v in network.state_dict().items() if not n.endswith("num_batches_tracked")}
     wrong = [
         n

@@ -180,7 +180,8 @@ class TrainConfig:
     def to_toml(self, within: str = "", **changes: Any) -> str:
         """As a recipe, or as what it holds in the table `within`, with other values for some names."""
         values = dataclasses.asdict(self) | changes
-        network, sources = values.pop("network"), values.pop("sources")
+        network, sources = self.network.to_dict(), values.pop("sources")
+        del values["network"]
         prefix = f"{within}." if within else ""
         lines = [f"{key} = {_toml(value)}" for key, value in values.items()]
         lines += ["", f"[{prefix}network]", *(f"{key} = {_toml(value)}" for key, value in network.items())]
@@ -192,7 +193,9 @@ class TrainConfig:
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, tuple):
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {_toml(of)}" for key, of in value.items()) + "}"
+    if isinstance(value, tuple | list):
         return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

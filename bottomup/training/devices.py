@@ -19,7 +19,7 @@ from bottomup.networks.field_network import FieldNetwork
 from bottomup.training.config import TrainConfig
 from bottomup.training.crop_dataset import Batch
 from bottomup.training.modes import make_loss
-from bottomup.training.replicas import Replicas
+from bottomup.training.replicas import Replicas, computes_in_bfloat16
 
 # How long processes wait for each other: the first one lets the teacher look at all photos meanwhile, or validates.
 _WAIT = timedelta(hours=3)
@@ -146,11 +146,6 @@ class WholeBatch:
         losses = torch.stack(self._loss(*parts))
         losses.sum().backward()  # type: ignore[no-untyped-call]
         return losses.detach()
-
-
-def computes_in_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is quicker there than float32: GPUs before Ampere only imitate it."""
-    return device.type == "cpu" or (device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0))
 
 
 class _Loss(nn.Module):

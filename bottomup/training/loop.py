@@ -14,7 +14,6 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from bottomup.networks.field_network import save_network
-from bottomup.skeletons import get_skeleton
 from bottomup.training.config import TrainConfig
 from bottomup.training.crop_dataset import Batch, BatchNumbers
 from bottomup.training.devices import Computer, Place, crop_workers, make_computer, one_thread, take_place
@@ -87,7 +86,7 @@ def train_at(
     if checkpoint.is_file():
         state.load(checkpoint)
         say(f"going on at step {state.step}")
-    crops = make_crops(config, get_skeleton(config.network.skeleton), sets)
+    crops = make_crops(config, config.network.skeleton, sets)
     with contextlib.closing(make_computer(state.network, config, place)) as computer, one_thread():
         _run(state, computer, crops, place, say)
     place.wait()
@@ -103,13 +102,13 @@ def load_teacher(config: TrainConfig) -> tuple[Teacher | KeptMaps | None, Path]:
     path = Path(config.data) / config.teacher
     if config.teacher and path.is_dir():
         return KeptMaps(), path
-    teacher = Teacher(path, get_skeleton(config.network.skeleton)) if config.teacher else None
+    teacher = Teacher(path, config.network.skeleton) if config.teacher else None
     return teacher, Path(config.out).parent / "teacher" / path.stem
 
 
 def load_sets(config: TrainConfig, say: Say) -> Sets:
     """Every source's photos in memory, with the teacher's maps."""
-    root, skeleton = Path(config.data), get_skeleton(config.network.skeleton)
+    root, skeleton = Path(config.data), config.network.skeleton
     teacher, cache = load_teacher(config)
     sets: Sets = []
     for source in config.sources:

@@ -19,7 +19,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.skeletons import get_skeleton
 from bottomup.training.config import TrainConfig
 from bottomup.training.examples import Example, load_examples, read_source
 from bottomup.training.loop import load_teacher
@@ -104,7 +103,7 @@ def _pack_source(
     source: Source, name: str, config: TrainConfig, long_side: int, chosen: Sequence[int], writer: _Parts
 ) -> Source:
     """Write a source's photos, with its teacher's maps of the `chosen` scales; returns it as in the packed recipe."""
-    skeleton, root = get_skeleton(config.network.skeleton), Path(config.data)
+    skeleton, root = config.network.skeleton, Path(config.data)
     photos, held = read_source(source, root, skeleton)
     teacher, cache = load_teacher(config)
     images: list[dict[str, Any]] = []

@@ -23,7 +23,7 @@ from bottomup.evaluation.labels import AREA_OF_BOX
 from bottomup.image import BgrImage, read_image
 from bottomup.networks.field_network import load_network
 from bottomup.people import People
-from bottomup.skeletons import COCO_17, get_skeleton
+from bottomup.skeletons import COCO_17
 from bottomup.training.config import TrainConfig
 from bottomup.training.devices import one_thread
 from bottomup.training.examples import load_examples, read_source
@@ -100,7 +100,7 @@ def held_out_loss(weights: Path, config: TrainConfig, *, crops: int = 256) -> fl
     The crops are always the same, neither turned nor changed otherwise, as large as the recipe's last ones, and
     compared with the labels alone, every joint counting alike, so that recipes can be compared by it.
     """
-    skeleton, size = get_skeleton(config.network.skeleton), config.crop_size(1.0)
+    skeleton, size = config.network.skeleton, config.crop_size(1.0)
     plain = dataclasses.replace(config, **_PLAIN)
     sets = []
     for source in config.sources:

@@ -176,8 +176,11 @@ def test_every_process_takes_a_gpu_of_its_own(gpus: list[int], monkeypatch: pyte
 
 
 @pytest.mark.usefixtures("gpus")
-def test_bfloat16_where_it_is_no_imitation() -> None:
-    assert [computes_in_bfloat16(torch.device(name)) for name in ("cpu", "cuda:0", "cuda:1")] == [True, False, True]
+def test_bfloat16_where_it_is_no_imitation(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [computes_in_bfloat16(torch.device(name)) for name in ("cuda:0", "cuda:1")] == [False, True]
+    for has in (True, False):
+        monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda has=has: has)
+        assert computes_in_bfloat16(torch.device("cpu")) is has
 
 
 def test_a_gpu_is_fed_by_all_cores(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:

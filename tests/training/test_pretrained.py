@@ -6,17 +6,19 @@ import dataclasses
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from bottomup.networks.backbones.efficientnet_lite import EfficientNetLite, _published_name
-from bottomup.networks.field_network import FieldNetwork, NetworkConfig, save_network
+from bottomup.networks.field_network import FieldNetwork, NetworkConfig, load_network, save_network
+from bottomup.skeleton import Skeleton
 from bottomup.skeletons import get_skeleton
 from bottomup.training import TrainConfig
 from bottomup.training.crop_dataset import CropMaker
 from bottomup.training.loop import load_sets
-from bottomup.training.pretrained import PRETRAINED, imagenet_weights
+from bottomup.training.pretrained import PRETRAINED, imagenet_weights, load_initial
 from bottomup.training.replicas import Replicas
 from bottomup.training.state import TrainState
 
@@ -139,3 +141,31 @@ def test_a_run_can_start_from_a_whole_network(config: TrainConfig, tmp_path: Pat
         TrainState(dataclasses.replace(config, initial_weights=str(tmp_path / "other.safetensors")))
     with pytest.raises(ValueError, match=r"frozen_parts must be 0 for backbone 'pyramid' but is 1"):
         TrainState(dataclasses.replace(config, initial_weights=str(tmp_path / "given.safetensors"), frozen_parts=1))
+
+
+def test_joints_and_limbs_in_common_keep_their_part_of_the_heads(tmp_path: Path) -> None:
+    old = Skeleton("old", ("a", "b", "c"), ((0, 1), (1, 2)), (0.1,) * 3)
+    # One limb runs the other way round, one joint is new, one is gone.
+    new = Skeleton("new", ("d", "b", "a"), ((1, 2), (0, 1)), (0.1,) * 3)
+    shape: dict[str, Any] = {"channels": 8, "widths": (8, 8, 8, 8), "depths": (0, 0, 0), "stages": 2}
+    given = FieldNetwork(NetworkConfig(skeleton=old, **shape))
+    save_network(given, tmp_path / "old.safetensors")
+    given = load_network(tmp_path / "old.safetensors")  # as float16 has it
+    network = FieldNetwork(NetworkConfig(skeleton=new, **shape)).eval()
+    untouched = network.stages[0].predict.weight.detach().clone()
+    load_initial(network, str(tmp_path / "old.safetensors"))
+    for stage, source in zip(network.stages, given.stages, strict=True):
+        for part in ("weight", "bias"):
+            own, was = getattr(stage.predict, part), getattr(source.predict, part)
+            torch.testing.assert_close(own[1:3], was[[1, 0]])  # joints b and a
+            torch.testing.assert_close(own[3:5], -was[3:5])  # limb b-a was a-b
+    torch.testing.assert_close(network.stages[0].predict.weight[[0, 5, 6]], untouched[[0, 5, 6]])
+    reads, read = network.stages[1].blocks[0].conv[0].weight, given.stages[1].blocks[0].conv[0].weight
+    torch.testing.assert_close(reads[:, :8], read[:, :8])
+    torch.testing.assert_close(reads[:, [9, 10]], read[:, [9, 8]])
+    torch.testing.assert_close(reads[:, 11:13], -read[:, 11:13])
+    # What does not depend on the new channels is seen as before.
+    with torch.no_grad():
+        images = torch.rand(1, 3, 64, 64)
+        (heat, _), (was_heat, _) = network(images)[0], given(images)[0]
+    torch.testing.assert_close(heat[:, 1:], was_heat[:, [1, 0]])

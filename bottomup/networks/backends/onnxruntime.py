@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from bottomup.networks.backends.base import check_images, no_pafs
 from bottomup.networks.export.onnx import FORMAT, onnx_model
-from bottomup.skeletons import get_skeleton
+from bottomup.skeletons import read_skeleton
 
 
 class OnnxBackend:
@@ -48,7 +48,7 @@ class OnnxBackend:
             raise ValueError(
                 f"model must be a file of `bottomup export onnx` but {str(path)!r} has format {facts.get('format')!r}"
             )
-        self.skeleton = get_skeleton(json.loads(facts["skeleton"]))
+        self.skeleton = read_skeleton(json.loads(facts["skeleton"]))
         self.stride: int = json.loads(facts["stride"])
         self.alignment: int = json.loads(facts["alignment"])
         self.preferred: dict[str, Any] = json.loads(facts["preferred"])

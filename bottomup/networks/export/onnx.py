@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from bottomup.networks.export.lowering import Layer, lower
 from bottomup.networks.field_network import FieldNetwork
+from bottomup.skeletons import write_skeleton
 
 FORMAT = "bottomup-fields-1"
 _OPSET = 17  # of 2022; all that is needed is there, and old runtimes read it
@@ -51,7 +52,7 @@ def onnx_model(network: FieldNetwork) -> Any:
         graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION, producer_name="bottomup"
     )
     facts: dict[str, Any] = {
-        "skeleton": network.skeleton.name,
+        "skeleton": write_skeleton(network.skeleton),
         "stride": network.config.stride,
         "alignment": network.alignment,
         "preferred": network.config.preferred,
