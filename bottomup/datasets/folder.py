@@ -46,6 +46,12 @@ def read_folder(
     return read(folder, skeleton, skip_joints=skip_joints, labels=found, images=images)
 
 
+def find_labels(folder: str | Path) -> Path | None:
+    """The annotation file that `read_folder` reads in a folder where none is named, None if there is none."""
+    folder = Path(folder)
+    return next((folder / name for name in LABEL_FILES if (folder / name).is_file()), None)
+
+
 def _form(file: Path) -> str:
     if file.suffix.lower() == ".mat":
         variables = mat_variables(file)

@@ -215,6 +215,20 @@ def _config(header: dict[str, str], path: str | Path) -> NetworkConfig:
         raise ValueError(f"path must hold a config that is understood but that of {path} is not: {error}") from error
 
 
+def change_config(path: str | Path, **changes: Any) -> None:
+    """Give the file of `save_network` other values of its config; its weights, and a reader of it, are not disturbed.
+
+    Raises as `load_network` does, and ValueError for a value that the config cannot have.
+    """
+    config = dataclasses.replace(read_config(path), **changes)
+    with safe_open(str(path), "pt") as file:
+        header = (file.metadata() or {}) | {"config": json.dumps(config.to_dict())}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    unfinished = Path(path).with_name(Path(path).name + ".part")
+    save_file(tensors, str(unfinished), header)
+    unfinished.replace(path)
+
+
 def load_network(path: str | Path) -> FieldNetwork:
     """Read a network that `save_network` wrote: float32, in eval mode.
 

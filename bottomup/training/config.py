@@ -10,10 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bottomup.networks.field_network import NetworkConfig
-from bottomup.training.pretrained import is_weight_file
-from bottomup.training.source import Source, require
+from bottomup.datasets import find_labels, labels_skeleton
+from bottomup.networks.field_network import NetworkConfig, read_config
+from bottomup.skeleton import Skeleton
+from bottomup.training.pretrained import is_weight_file, weight_file
+from bottomup.training.recipe_types import check_types
+from bottomup.training.source import Requirements, Source
 
+FROM_LABELS = "labels"  # as a recipe's network.skeleton: that of the annotation file
 MODES = ("fields", "crops")
 CROP_LOSSES = ("candidates", "softmax", "integral")
 
@@ -24,6 +28,7 @@ class TrainConfig:
 
     data: the root that the sources' folders and the teacher are relative to.
     out: folder of checkpoints, log and weights.
+    network: its shape; a recipe may say `skeleton = "labels"` in it, for the joints of its first annotation file.
     hours, steps: the schedule ends after this much training time, or after so many steps if `steps` is above 0.
     teacher: OpenVINO network, or a folder of its maps, relative to `data`; empty: learn from labels alone.
     mode: `fields`: a network that sees everybody in a picture; `crops`: one that looks at crops around one person each
@@ -33,6 +38,7 @@ class TrainConfig:
     crop_jitter: whether crops are larger, smaller and beside the labelled box, as a detector's boxes are.
     initial_weights: a name in `bottomup.training.pretrained.PRETRAINED`: the backbone starts from that network;
         `default` or a .safetensors file: all starts from that field network; empty: from random weights.
+    inherit: the network is that of `initial_weights`, a whole field network; `network` only says what is different.
     keep_start: share of the initial weights, those of a whole field network, in the weights that are written. The mean
         of where a run began and where it ended often does better than either (Wortsman et al., CVPR 2022).
     frozen_parts: so many parts of a pretrained backbone, from the image upwards, keep their weights. The first
@@ -40,7 +46,8 @@ class TrainConfig:
     pretrained_rate: learning rate of the pretrained weights, as a share of that of the others.
     crop_sizes: (progress, pixels) pairs; from that part of the schedule on, crops have that size. Small crops
         first: they teach what a joint looks like at half the cost.
-    batch, learning_rate, weight_decay, warmup, clip, ema: the usual; `warmup` in steps, `clip` of the gradient's norm.
+    batch: crops in a step; 0: 16 on a CPU, 64 on a GPU.
+    learning_rate, weight_decay, warmup, clip, ema: the usual; `warmup` in steps, `clip` of the gradient's norm.
     foreground: how much more a cell counts where the target is 1 than where it is 0.
     joint_weights: (name, weight) pairs of joints whose heatmaps count more, or less, than 1; "wrist" is both wrists.
     hard_joints: above 0, only so many joints of a crop count in the last stage, those that are seen worst.
@@ -61,6 +68,10 @@ class TrainConfig:
         many as there are cores for it.
     checkpoint_minutes: how often the run is saved.
     validate_minutes: how often the average precision on the photos held out is measured; 0: only at the end.
+    keep_best: the weights that are written at the end are those with the highest average precision on the way.
+    calibrate: at the end choose the network's `person_threshold` on the photos held out, see
+        `bottomup.training.threshold`.
+    patience: the run ends early when so many measurements in a row brought no higher one; 0: it does not.
     """
 
     sources: tuple[Source, ...]
@@ -76,6 +87,7 @@ class TrainConfig:
     crop_jitter: bool = True
     network: NetworkConfig = field(default_factory=NetworkConfig)
     initial_weights: str = ""
+    inherit: bool = False
     keep_start: float = 0.0
     frozen_parts: int = 0
     pretrained_rate: float = 0.25
@@ -105,26 +117,33 @@ class TrainConfig:
     workers: int = -1
     checkpoint_minutes: float = 5.0
     validate_minutes: float = 0.0
+    keep_best: bool = False
+    patience: int = 0
+    calibrate: bool = True
 
     def __post_init__(self) -> None:
         sizes = tuple((float(start), int(size)) for start, size in self.crop_sizes)
         object.__setattr__(self, "crop_sizes", sizes)
         object.__setattr__(self, "joint_weights", tuple((str(n), float(w)) for n, w in self.joint_weights))
+        require = Requirements()
         require(self.mode in MODES, "mode", f"one of {MODES}", self.mode)
         require(self.crop_loss in CROP_LOSSES, "crop_loss", f"one of {CROP_LOSSES}", self.crop_loss)
         require(0 <= self.interference <= 1, "interference", "from 0 to 1", self.interference)
         require(len(self.sources) > 0, "sources", "at least one folder", self.sources)
         require(bool(sizes) and sizes[0][0] == 0 and list(sizes) == sorted(sizes), "crop_sizes", "rising from 0", sizes)
         require(all(size > 0 and size % 32 == 0 for _, size in sizes), "crop_sizes", "multiples of 32", sizes)
-        self._fit_network()
         require(self.steps > 0 or self.hours > 0, "hours", "positive", self.hours)
         require(self.seed >= 0, "seed", "at least 0", self.seed)
-        require(self.batch >= 1, "batch", "at least 1", self.batch)
+        require(self.batch >= 0, "batch", "at least 0", self.batch)
         require(self.micro_batch >= 1, "micro_batch", "at least 1", self.micro_batch)
         require(self.threads >= 0, "threads", "at least 0", self.threads)
         require(0 <= self.keep_start < 1, "keep_start", "from 0 to below 1", self.keep_start)
         whole = is_weight_file(self.initial_weights)
         require(self.keep_start == 0 or whole, "keep_start", "0 without a network in initial_weights", self.keep_start)
+        require(whole or not self.inherit, "inherit", "false without a network in initial_weights", self.inherit)
+        require(self.patience >= 0, "patience", "at least 0", self.patience)
+        measures = self.validate_minutes > 0
+        require(measures or not self.patience, "patience", "0 without validate_minutes", self.patience)
         require(self.frozen_parts >= 0, "frozen_parts", "at least 0", self.frozen_parts)
         require(
             self.frozen_parts == 0 or bool(self.initial_weights),
@@ -144,14 +163,17 @@ class TrainConfig:
             require(0 <= getattr(self, name) <= 1, name, "from 0 to 1", getattr(self, name))
         require(self.clip > 0, "clip", "positive", self.clip)
         require(self.workers >= -1, "workers", "at least -1", self.workers)
+        if self.mode == "crops":
+            require(not self.teacher, "teacher", "empty with mode 'crops'", repr(self.teacher))
+            for name in ("crowd", "cutmix"):
+                require(getattr(self, name) == 0, name, "0 with mode 'crops'", getattr(self, name))
+        require.check()
+        self._fit_network()
 
     def _fit_network(self) -> None:
         """Give the network the task that goes with the mode."""
         task, size = "fields", 0
         if self.mode == "crops":
-            require(not self.teacher, "teacher", "empty with mode 'crops'", repr(self.teacher))
-            for name in ("crowd", "cutmix"):
-                require(getattr(self, name) == 0, name, "0 with mode 'crops'", getattr(self, name))
             task, size = "crops" if self.crop_loss == "candidates" else "places", self.crop_size(1.0)
         object.__setattr__(self, "network", replace(self.network, task=task, crop_size=size))
 
@@ -173,9 +195,16 @@ class TrainConfig:
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> TrainConfig:
         """The run that the values of a TOML file describe. TypeError or ValueError names what it cannot have."""
-        sources = tuple(Source(**source) for source in values.get("sources", ()))
-        network = NetworkConfig(**values.get("network", {}))
-        return cls(**{**values, "sources": sources, "network": network})
+        check_types(values, cls, NetworkConfig, Source)
+        sources = tuple(Source(**source) for source in values["sources"])
+        network: dict[str, Any] = dict(values.get("network", {}))
+        start = str(values.get("initial_weights", ""))
+        inherited = read_config(weight_file(start)) if values.get("inherit") and is_weight_file(start) else None
+        if inherited is not None:
+            network = inherited.to_dict() | network
+        if network.get("skeleton") == FROM_LABELS:
+            network["skeleton"] = _skeleton_of(Path(values.get("data", ".")), sources, inherited)
+        return cls(**{**values, "sources": sources, "network": NetworkConfig(**network)})
 
     def to_toml(self, within: str = "", **changes: Any) -> str:
         """As a recipe, or as what it holds in the table `within`, with other values for some names."""
@@ -188,6 +217,18 @@ class TrainConfig:
         for source in sources:
             lines += ["", f"[[{prefix}sources]]", *(f"{key} = {_toml(value)}" for key, value in source.items())]
         return "\n".join(lines) + "\n"
+
+
+def _skeleton_of(data: Path, sources: tuple[Source, ...], start: NetworkConfig | None) -> Skeleton:
+    """The joints of the first labels, or those of the network it starts from if they tell the same."""
+    for source in sources:
+        folder = data / source.folder
+        file = folder / source.labels if source.labels else find_labels(folder)
+        if file is not None:
+            own = labels_skeleton(file)
+            same = start is not None and not start.skeleton.lacks(own) and not own.lacks(start.skeleton)
+            return start.skeleton if start is not None and same else own
+    raise ValueError(f"skeleton must be given where sources have no labels but is {FROM_LABELS!r}")
 
 
 def _toml(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,10 @@ def read_source(source: Source, root: Path, skeleton: Skeleton) -> tuple[list[Ph
     if source.bystanders:
         photos = [dataclasses.replace(photo, bystanders=True) for photo in photos]
     held = validation_ids(photos, split=source.held_out_split, count=source.held_out)
+    if source.held_out_share:
+        # By a hash of their names, so that a photo stays where it is when others are added.
+        order = sorted(photos, key=lambda photo: zlib.crc32(photo.path.name.encode(errors="surrogateescape")))
+        held |= {photo.id for photo in order[: max(1, round(source.held_out_share * len(order)))]}
     return [p for p in photos if p.id not in held], [p for p in photos if p.id in held]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 import time
 import warnings
 from collections.abc import Generator, Iterator, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from bottomup.networks.field_network import save_network
+from bottomup.networks.field_network import change_config, save_network
 from bottomup.training.config import TrainConfig
 from bottomup.training.crop_dataset import Batch, BatchNumbers
 from bottomup.training.devices import Computer, Place, crop_workers, make_computer, one_thread, take_place
@@ -24,6 +25,7 @@ from bottomup.training.report import Log, Say
 from bottomup.training.source import Source
 from bottomup.training.state import TrainState
 from bottomup.training.teacher import KeptMaps, Teacher
+from bottomup.training.threshold import choose_person_threshold
 from bottomup.training.unpacking import unpack
 from bottomup.training.validation import validate
 
@@ -31,13 +33,14 @@ Sets = list[tuple[Source, Sequence[Example]]]
 # Seconds; a first step compiles kernels and waits for the first crops.
 _PATIENCE = 10.0
 _SHARE_EVERY = 16  # steps
+_BEST = "best.safetensors"
 
 
 def train(config: TrainConfig, *, resume: bool = False, say: Say = print, sets: Sets | None = None) -> Path:
     """Train a network as a recipe says.
 
     Writes to `config.out`: `config.toml`, `log.csv`, `checkpoint.pt` (everything that a resumed run needs),
-    `weights.safetensors` (the averaged weights, float16), `validation.csv` (step, folder and what was measured there)
+    `weights.safetensors` (the averaged weights, float16), `validation.csv` (step, folder, measure and its value)
     and `pictures/` (what the network makes of held-out photos). The teacher's maps are kept in `teacher/` beside that
     folder.
 
@@ -69,15 +72,16 @@ def train_at(
     checkpoint = out / "checkpoint.pt"
     if checkpoint.is_file() and not resume:
         raise ValueError(f"out must be a new folder, or resume be set, but {checkpoint} is there")
-    if config.batch % place.world:
-        raise ValueError(f"batch must be a multiple of the {place.world} processes but is {config.batch}")
+    batch = config.batch or place.world * (64 if place.device.type == "cuda" else 16)
+    if batch % place.world:
+        raise ValueError(f"batch must be a multiple of the {place.world} processes but is {batch}")
     if not place.is_first:
         say = _say_nothing
         place.wait()  # for the teacher's maps
     if not Path(config.data).exists():
         raise FileNotFoundError(f"data must be a folder but there is no {config.data}")
     out.mkdir(parents=True, exist_ok=True)
-    config = dataclasses.replace(config, data=str(unpack(Path(config.data))))
+    config = dataclasses.replace(config, data=str(unpack(Path(config.data))), batch=batch)
     sets = load_sets(config, say) if sets is None else sets
     if place.is_first:
         (out / "config.toml").write_text(config.to_toml())
@@ -131,7 +135,31 @@ def _run(state: TrainState, computer: Computer, crops: Dataset[Batch], place: Pl
             _go_through(state, computer, batches, place, log)
         if log is not None:
             state.save(out / "checkpoint.pt")
-            log.validated(state.step, validate(_export(state, out), config, out / "pictures"))
+            _finish(state, _export(state, out), log, say)
+
+
+def _measure(state: TrainState, weights: Path, log: Log) -> bool:
+    """Validate the weights and keep a copy of the best; returns whether these are."""
+    found = validate(weights, state.config, weights.parent / "pictures")
+    log.validated(state.step, found)
+    precisions = [values["AP"] for values in found.values() if "AP" in values]
+    is_best = bool(precisions) and state.measured(sum(precisions) / len(precisions))
+    if is_best and state.config.keep_best:
+        shutil.copyfile(weights, weights.with_name(_BEST))
+    return is_best
+
+
+def _finish(state: TrainState, weights: Path, log: Log, say: Say) -> None:
+    """The last validation, the best weights if those are wanted, and the threshold that suits them."""
+    best = weights.with_name(_BEST)
+    if not _measure(state, weights, log) and state.config.keep_best and best.is_file():
+        shutil.copyfile(best, weights)
+        say(f"kept the best weights on the way: AP {state.best:.4f}")
+    if state.config.calibrate and state.config.mode == "fields":
+        threshold = choose_person_threshold(weights, state.config)
+        if threshold is not None:
+            change_config(weights, person_threshold=threshold)
+            say(f"person_threshold {threshold:.2f}")
 
 
 def _go_through(state: TrainState, computer: Computer, batches: Iterator[Batch], place: Place, log: Log | None) -> None:
@@ -149,6 +177,7 @@ def _go_through(state: TrainState, computer: Computer, batches: Iterator[Batch],
         # All processes must agree on how far they are; to ask at every step would keep GPUs waiting.
         if place.world == 1 or state.step % _SHARE_EVERY == 0 or state.progress >= 1:
             state.elapsed, spent = place.share(state.elapsed + spent), 0.0
+            state.over = bool(place.share(float(state.over)))
         if log is None:
             continue
         log.add(state, rate, batch[0].shape[-1], losses)
@@ -159,7 +188,7 @@ def _go_through(state: TrainState, computer: Computer, batches: Iterator[Batch],
             weights = _export(state, out)
             if config.validate_minutes and state.elapsed - validated >= 60 * config.validate_minutes:
                 validated = state.elapsed
-                log.validated(state.step, validate(weights, config, out / "pictures"))
+                _measure(state, weights, log)
                 clock = time.monotonic()  # the schedule is for training
 
 

@@ -13,6 +13,7 @@ import torch
 from bottomup.training.state import TrainState
 
 COLUMNS = ("step", "crops", "elapsed", "crop_size", "learning_rate", "loss", "heatmaps", "pafs", "gradient")
+VALIDATION_COLUMNS = ("step", "folder", "measure", "value")
 LOG_EVERY = 50
 
 Say = Callable[[str], None]
@@ -30,6 +31,8 @@ class Log:
         self._board = _open_board(out) if tensorboard else None
         if not (out / "log.csv").is_file():
             self._append("log.csv", COLUMNS)
+        if not (out / "validation.csv").is_file():
+            self._append("validation.csv", VALIDATION_COLUMNS)
 
     def close(self) -> None:
         """Finish TensorBoard's file."""
@@ -73,7 +76,8 @@ class Log:
         """Note what the held-out photos gave."""
         for folder, values in found.items():
             self._say(f"{folder}: " + "  ".join(f"{name} {value:.4f}" for name, value in values.items()))
-            self._append("validation.csv", [step, folder, *(f"{value:.4f}" for value in values.values())])
+            for name, value in values.items():
+                self._append("validation.csv", [step, folder, name, f"{value:.4f}"])
             self._draw({f"{folder}/{name}": value for name, value in values.items()}, step)
 
     def _append(self, name: str, row: Sequence[Any]) -> None:

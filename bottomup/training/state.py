@@ -52,6 +52,8 @@ class TrainState:
     """Network, its averaged twin, optimiser, and how far the run is.
 
     step: steps done.  elapsed: seconds of training, over all the times it was resumed.
+    best, stale: the highest average precision so far, and how many measurements since then brought no higher one.
+    over: whether the run ends here, before its schedule does.
 
     Begins with the recipe's initial weights, unless they are going to be loaded anyway: `fresh` is False then.
     """
@@ -74,10 +76,13 @@ class TrainState:
         self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
         self.step = 0
         self.elapsed = 0.0
+        self.best, self.stale, self.over = -1.0, 0, False
 
     @property
     def progress(self) -> float:
         """How much of the schedule is done, 0..1."""
+        if self.over:
+            return 1.0
         done = self.step / self.config.steps if self.config.steps else self.elapsed / (3600 * self.config.hours)
         return min(1.0, done)
 
@@ -98,6 +103,14 @@ class TrainState:
         get_ema_multi_avg_fn(keep)(means, new, self.step)  # type: ignore[no-untyped-call]
         for count, counted in self._counts:
             count.copy_(counted)
+
+    def measured(self, precision: float) -> bool:
+        """Note an average precision that was measured; returns whether it is the highest, and ends the run if
+        the recipe's `patience` is at its end."""
+        is_best = precision > self.best
+        self.best, self.stale = max(precision, self.best), 0 if is_best else self.stale + 1
+        self.over = 0 < self.config.patience <= self.stale
+        return is_best
 
     def result(self) -> FieldNetwork:
         """The network of the averaged weights, and of the initial ones as far as the recipe keeps those."""
@@ -122,6 +135,8 @@ class TrainState:
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "elapsed": self.elapsed,
+            "best": self.best,
+            "stale": self.stale,
             "random": torch.get_rng_state(),
         }
         torch.save(content, unfinished)
@@ -135,6 +150,7 @@ class TrainState:
             self.average.load_state_dict(content["average"])
             self.optimizer.load_state_dict(content["optimizer"])
             self.step, self.elapsed = int(content["step"]), float(content["elapsed"])
+            self.best, self.stale = float(content.get("best", -1.0)), int(content.get("stale", 0))
             torch.set_rng_state(content["random"])
         except FileNotFoundError:
             raise

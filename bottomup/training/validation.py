@@ -23,6 +23,7 @@ from bottomup.evaluation.labels import AREA_OF_BOX
 from bottomup.image import BgrImage, read_image
 from bottomup.networks.field_network import load_network
 from bottomup.people import People
+from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17
 from bottomup.training.config import TrainConfig
 from bottomup.training.devices import one_thread
@@ -44,42 +45,48 @@ _BATCH = 16  # crops whose loss is computed at a time
 def validate(weights: Path, config: TrainConfig, pictures: Path | None = None) -> dict[str, dict[str, float]]:
     """What the weights reach on each source that holds photos out, by its folder; default settings, one scale.
 
-    COCO's statistics in its 17 joints. Of photos without people, `people`: how many are seen in a photo. The first
-    photos are drawn into the folder `pictures`, if there is one. A network for crops is given the labelled boxes.
+    COCO's statistics, in its 17 joints where the network knows them, else in the network's own. Of photos without
+    people, `people`: how many are seen in a photo. The first photos are drawn into the folder `pictures`, if there is
+    one. A network for crops is given the labelled boxes.
     """
     root = Path(config.data)
+    own = config.network.skeleton
+    skeleton = own if own.lacks(COCO_17) else COCO_17
     look = _look_at_boxes(weights, config) if config.mode == "crops" else _look(weights)
     found: dict[str, dict[str, float]] = {}
     for source in config.sources:
-        _, held = read_source(source, root, COCO_17)
+        _, held = read_source(source, root, skeleton)
         if not held:
             continue
         if pictures is not None:
             _draw(look, held[:_PICTURES], pictures / Path(source.folder).name)
         if any(len(photo.keypoints) for photo in held):
-            results = [entry for photo in held for entry in look(photo)[0].convert(COCO_17).to_coco(photo.id)]
+            results = [entry for photo in held for entry in look(photo)[0].convert(skeleton).to_coco(photo.id)]
+            truth = held_out_truth(source, root, held, skeleton)
             ids = [photo.id for photo in held]
-            found[source.folder] = evaluate_results(results, held_out_truth(source, root, held), ids=ids)
+            found[source.folder] = evaluate_results(results, truth, ids=ids, skeleton=skeleton)
         elif config.mode == "fields":
             found[source.folder] = {"people": sum(len(look(photo)[0]) for photo in held) / len(held)}
     return found
 
 
-def held_out_truth(source: Source, root: Path, held: Sequence[Photo]) -> dict[str, Any]:
-    """The labels of photos as the content of a COCO annotation file: the folder's own, if they have COCO's 17 joints.
+def held_out_truth(source: Source, root: Path, held: Sequence[Photo], skeleton: Skeleton = COCO_17) -> dict[str, Any]:
+    """The labels of photos as the content of a COCO annotation file: the folder's own, if they have these joints.
 
-    Otherwise the joints are converted, and a person covers CrowdPose's share of their box.
+    `held` has them in `skeleton`. Otherwise the joints are converted, and a person covers CrowdPose's share of a box.
     """
     if source.labels in ("", "annotations.json"):
         with contextlib.suppress(FileNotFoundError, ValueError):
-            return read_truth(root / source.folder)
+            return read_truth(root / source.folder, skeleton)
     annotations: list[dict[str, Any]] = []
     for photo in held:
         rows = np.where(photo.visible[..., None], np.dstack([photo.keypoints, 2.0 * photo.visible]), 0.0)
         flat = rows.reshape(len(rows), -1).tolist()
         people: list[dict[str, Any]] = []
         people += [{"bbox": _xywh(box), "keypoints": row} for box, row in zip(photo.boxes, flat, strict=True)]
-        people += [{"bbox": _xywh(box), "keypoints": [0.0] * 51, "iscrowd": 1} for box in photo.ignore]
+        people += [
+            {"bbox": _xywh(box), "keypoints": [0.0] * 3 * skeleton.num_joints, "iscrowd": 1} for box in photo.ignore
+        ]
         annotations += [{"image_id": photo.id, **person} for person in people]
     for number, annotation in enumerate(annotations, start=1):
         _, _, width, height = annotation["bbox"]

@@ -51,5 +51,5 @@ def config(drawn_data: Path, tmp_path: Path) -> TrainConfig:
             Source("nobody", weight=1.0),
         ),
         data=str(drawn_data), out=str(tmp_path / "run"), steps=6, network=SMALL, crop_sizes=((0.0, 64), (0.5, 96)),
-        batch=4, micro_batch=2, warmup=2, threads=1, workers=0, checkpoint_minutes=0.0,
+        batch=4, micro_batch=2, warmup=2, threads=1, workers=0, checkpoint_minutes=0.0, calibrate=False,
     )  # fmt: skip

@@ -90,7 +90,8 @@ def test_several_processes_train_what_one_would(config: TrainConfig, tmp_path: P
         torch.testing.assert_close(parameter, wanted[name], rtol=1e-2, atol=1e-3, msg=name)
     for folder, steps in (("together-part-1", "2"), ("together", "4")):
         with (tmp_path / folder / "validation.csv").open() as file:
-            assert [row[:2] for row in csv.reader(file)] == [[steps, "people"]]
+            _, *measured = csv.reader(file)
+            assert {tuple(row[:2]) for row in measured} == {(steps, "people")}
 
 
 def test_a_batch_must_divide_among_the_processes(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,9 @@ def test_a_run_learns_what_it_is_shown(config: TrainConfig) -> None:
     assert float(log[-1][loss]) < 0.6 * float(log[1][loss])
     assert [row[0] for row in log[1:]] == ["50", "100", "150"]
     assert lines[0] == "people: 2 photos, 1 held out"
-    assert rows(config.out, "validation.csv")[0][:2] == ["150", "people"]
+    head, first, *_ = rows(config.out, "validation.csv")
+    assert head == ["step", "folder", "measure", "value"]
+    assert first[:3] == ["150", "people", "AP"]
     assert load_network(path).config == config.network
     assert TrainConfig.load(Path(config.out) / "config.toml") == config
 

@@ -1,0 +1,96 @@
+"""Training on one's own joints: what is taken over from the network it starts from, what is kept, when it ends."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from bottomup import Detector
+from bottomup.networks.field_network import FieldNetwork, load_network, read_config, save_network
+from bottomup.skeleton import DEFAULT_SIGMA, Skeleton
+from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
+from bottomup.training import TrainConfig, find_recipe, load_parts, loop, train
+from tests.makers.figures import SMALL
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+def own_joints(drawn_data: Path, folder: Path, joints: list[str]) -> Path:
+    """The drawn photos with other joints: the labels keep the places of `nose`, `left_wrist`, `right_wrist`."""
+    content = json.loads((drawn_data / "people" / "annotations.json").read_text())
+    chosen = [COCO_17.joints.index(name) for name in ("nose", "left_wrist", "right_wrist")]
+    for annotation in content["annotations"]:
+        if "keypoints" in annotation:
+            annotation["keypoints"] = [v for n in chosen for v in annotation["keypoints"][3 * n : 3 * n + 3]]
+    content["categories"] = [{"id": 1, "name": "figure", "keypoints": joints, "skeleton": [[1, 2], [3, 1], [1, 2]]}]
+    folder.mkdir()
+    (folder / "annotations.json").write_text(json.dumps(content))
+    (folder / "images").symlink_to(drawn_data / "people" / "images")
+    return folder
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Path:
+    torch.manual_seed(1)
+    network = FieldNetwork(dataclasses.replace(SMALL, person_threshold=0.4, input_height=96))
+    save_network(network, tmp_path / "start.safetensors")
+    return tmp_path / "start.safetensors"
+
+
+def recipe(data: Path, start: Path, out: Path) -> TrainConfig:
+    (config,) = load_parts(
+        find_recipe("finetune"), data=str(data), out=str(out), initial_weights=str(start), steps=4, frozen_parts=0
+    )
+    return dataclasses.replace(config, batch=2, crop_sizes=((0.0, 64),), threads=1, workers=0, checkpoint_minutes=0.0)
+
+
+def test_own_joints_go_from_the_labels_into_the_weights(drawn_data: Path, start: Path, tmp_path: Path) -> None:
+    data = own_joints(drawn_data, tmp_path / "own", ["nose", "left_tip", "right_tip"])
+    config = recipe(data, start, tmp_path / "run")
+    own = Skeleton("figure", ("nose", "left_tip", "right_tip"), ((0, 1), (2, 0)), (DEFAULT_SIGMA,) * 3)
+    assert config.network == dataclasses.replace(SMALL, skeleton=own, person_threshold=0.4, input_height=96)
+    weights = train(config, say=quiet)
+    found = read_config(weights)
+    assert found.skeleton == own
+    assert found.input_height == 96
+    detector = Detector(weights)
+    assert detector.skeleton == own
+    with (tmp_path / "run" / "validation.csv").open() as file:
+        assert {row["measure"] for row in csv.DictReader(file)} >= {"AP", "AP50"}
+
+
+def test_labels_with_the_joints_of_the_start_keep_its_fields(drawn_data: Path, start: Path, tmp_path: Path) -> None:
+    config = recipe(drawn_data / "people", start, tmp_path / "run")
+    assert config.network.skeleton == OPENPOSE_COCO_18
+
+
+def test_the_best_weights_are_kept_and_patience_ends(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    precisions = iter([0.1, 0.5, 0.3, 0.2, 0.2])
+    seen: list[bytes] = []
+
+    def validate(weights: Path, *_: object) -> dict[str, dict[str, float]]:
+        seen.append(weights.read_bytes())
+        return {"people": {"AP": next(precisions)}}
+
+    monkeypatch.setattr(loop, "validate", validate)
+    lines: list[str] = []
+    weights = train(
+        dataclasses.replace(config, steps=50, validate_minutes=1e-9, keep_best=True, patience=2), say=lines.append
+    )
+    assert weights.read_bytes() == seen[1]
+    # Two after the best without a rise, then the last one.
+    assert len(seen) == 5
+    assert "kept the best weights on the way: AP 0.5000" in lines
+
+
+def test_the_threshold_is_chosen_anew(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "choose_person_threshold", lambda *_: 0.37)
+    weights = train(dataclasses.replace(config, steps=1, calibrate=True), say=quiet)
+    assert load_network(weights).config.person_threshold == 0.37

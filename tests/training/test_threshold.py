@@ -1,0 +1,65 @@
+"""The threshold of a network's people: which one is best, and what counts as right."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bottomup.datasets import Photo
+from bottomup.networks.field_network import FieldNetwork, save_network
+from bottomup.people import People
+from bottomup.skeletons import COCO_17
+from bottomup.training import TrainConfig, threshold
+from bottomup.training.threshold import best_threshold, choose_person_threshold
+from tests.makers.figures import SMALL, figure
+
+
+def test_the_lowest_of_the_best_thresholds() -> None:
+    scores = np.array([0.9, 0.8, 0.6, 0.31, 0.2, 0.1])
+    right = np.array([True, True, True, False, False, False])
+    # From 0.32 on all that is found is right; above 0.6 a right one is lost.
+    assert best_threshold(scores, right, 3) == pytest.approx(0.32)
+    assert best_threshold(scores, ~right, 3) == pytest.approx(0.05)
+    assert best_threshold(np.zeros(0), np.zeros(0, bool), 3) == pytest.approx(0.05)
+
+
+def test_people_are_judged_by_the_photos_held_out(
+    config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The photo that is held out has two figures and a region to ignore."""
+    there, elsewhere, ignored = figure(5, 8, 100), figure(60, 40, 30), figure(4, 4, 16)
+    keypoints = np.stack([there, there + 1, elsewhere, ignored]).astype(np.float32)
+
+    class Finds:
+        skeleton = COCO_17
+
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def __call__(self, _: Path) -> People:
+            scores = np.array([0.9, 0.5, 0.4, 0.8], np.float32)
+            return People(COCO_17, keypoints, np.ones((4, 17), np.float32), scores)
+
+    monkeypatch.setattr(threshold, "Detector", Finds)
+    judged: list[tuple[list[float], list[bool], int]] = []
+    monkeypatch.setattr(
+        threshold, "best_threshold", lambda s, r, n: judged.append((s.round(3).tolist(), r.tolist(), n)) or 0.5
+    )
+    save_network(FieldNetwork(SMALL), tmp_path / "weights.safetensors")
+    assert choose_person_threshold(tmp_path / "weights.safetensors", config) == 0.5
+    # The one in the ignored corner does not count; the second at the same place is wrong, since the first has it.
+    assert judged == [([0.9, 0.5, 0.4], [True, False, False], 2)]
+    without = dataclasses.replace(config, sources=config.sources[1:])
+    assert choose_person_threshold(tmp_path / "weights.safetensors", without) is None
+
+
+def test_photo_without_regions() -> None:
+    nothing = np.zeros((0, 4), np.float32)
+    photo = Photo(1, Path("a.png"), np.zeros((0, 17, 2), np.float32), nothing, nothing, np.ones(17, bool))
+    right, counts = threshold._judge(
+        figure(0, 0, 50)[None].astype(np.float32), np.array([0.5], np.float32), photo, np.array(COCO_17.sigmas)
+    )
+    assert (right.tolist(), counts.tolist()) == ([False], [True])
