@@ -118,13 +118,10 @@ def _run(
 
 
 def _last_validation(path: Path) -> tuple[str, str]:
-    """AP, and people seen where nobody is, as the run itself wrote them at its end; empty if nothing is held out."""
+    """AP, and people seen in a photo without any, as the run itself wrote them at its end; empty if none is held out."""
     with path.open(newline="") as file:
-        lines = list(csv.reader(file))
-    last = [line[2:] for line in lines if line[0] == lines[-1][0]]
-    precision = [values[0] for values in last if len(values) > 1]
-    people = [values[0] for values in last if len(values) == 1]
-    return (precision or [""])[0], (people or [""])[0]
+        last = {row["measure"]: row["value"] for row in csv.DictReader(file)}
+    return last.get("AP", ""), last.get("people", "")
 
 
 def _without_teacher(sets: Sets) -> Sets:
