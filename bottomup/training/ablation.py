@@ -38,6 +38,7 @@ FEATURES = (
     Feature("foreground weights", "foreground", 4.0, 0.0),
     Feature("joint weights", "joint_weights", _ARMS_AND_LEGS, ()),
     Feature("hard joints only", "hard_joints", 8, 0),
+    Feature("squared error of heatmaps", "heatmap_loss", "mse", "cross_entropy"),
     Feature("rotation", "rotation", 25.0, 0.0),
     Feature("mirrored crops", "flip", 0.5, 0.0),
     Feature("other colours, blur and noise", "colour", 1.0, 0.0),
@@ -118,7 +119,7 @@ def _run(
 
 
 def _last_validation(path: Path) -> tuple[str, str]:
-    """AP, and people seen in a photo without any, as the run itself wrote them at its end; empty if none is held out."""
+    """AP, and people seen in a photo without any, as the run wrote them at its end; empty if none is held out."""
     with path.open(newline="") as file:
         last = {row["measure"]: row["value"] for row in csv.DictReader(file)}
     return last.get("AP", ""), last.get("people", "")

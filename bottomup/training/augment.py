@@ -30,6 +30,16 @@ def crop_matrix(centre: npt.ArrayLike, scale: float, degrees: float, mirror: boo
     return matrix
 
 
+def random_degrees(rotation: float, kind: str, rng: np.random.Generator) -> float:
+    """An angle of at most `rotation` degrees to either side.
+
+    `normal`: normally distributed with half of that as its deviation, clipped (HRNet's N(0, 45) up to 90 is
+    `rotation` 90); `uniform`: all alike.
+    """
+    share = rng.uniform(-1, 1) if kind == "uniform" else np.clip(rng.normal(0, 0.5), -1, 1)
+    return float(share) * rotation
+
+
 def is_mirror(matrix: Matrix) -> bool:
     return bool(np.linalg.det(matrix[:2, :2]) < 0)
 

@@ -20,6 +20,8 @@ from bottomup.training.source import Requirements, Source
 FROM_LABELS = "labels"  # as a recipe's network.skeleton: that of the annotation file
 MODES = ("fields", "crops")
 CROP_LOSSES = ("candidates", "softmax", "integral")
+HEATMAP_LOSSES = ("cross_entropy", "mse")
+ROTATIONS = ("normal", "uniform")
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ class TrainConfig:
     joint_weights: (name, weight) pairs of joints whose heatmaps count more, or less, than 1; "wrist" is both wrists.
     hard_joints: above 0, only so many joints of a crop count in the last stage, those that are seen worst.
     intermediate: every stage is compared with the target (intermediate supervision), not the last alone.
-    rotation: degrees to either side.  flip: share of mirrored crops.  colour: 0 leaves the colours alone.
+    heatmap_loss: `cross_entropy`, or `mse` for squared error; see `bottomup.training.loss.field_loss`.
+    rotation: most degrees to either side.  rotation_kind: `normal` or `uniform`, see `augment.random_degrees`.
+    flip: share of mirrored crops.  colour: 0 leaves the colours alone.
     jpeg: share of crops that go through a strong JPEG compression.
     half_body: share of crops around the upper or the lower half of a person, enlarged.
     crowd: share of crops in which a person of another photo stands in front.
@@ -102,7 +106,9 @@ class TrainConfig:
     joint_weights: tuple[tuple[str, float], ...] = ()
     hard_joints: int = 0
     intermediate: bool = True
+    heatmap_loss: str = "cross_entropy"
     rotation: float = 40.0
+    rotation_kind: str = "normal"
     flip: float = 0.5
     colour: float = 1.0
     jpeg: float = 0.0
@@ -128,6 +134,8 @@ class TrainConfig:
         require = Requirements()
         require(self.mode in MODES, "mode", f"one of {MODES}", self.mode)
         require(self.crop_loss in CROP_LOSSES, "crop_loss", f"one of {CROP_LOSSES}", self.crop_loss)
+        require(self.heatmap_loss in HEATMAP_LOSSES, "heatmap_loss", f"one of {HEATMAP_LOSSES}", self.heatmap_loss)
+        require(self.rotation_kind in ROTATIONS, "rotation_kind", f"one of {ROTATIONS}", self.rotation_kind)
         require(0 <= self.interference <= 1, "interference", "from 0 to 1", self.interference)
         require(len(self.sources) > 0, "sources", "at least one folder", self.sources)
         require(bool(sizes) and sizes[0][0] == 0 and list(sizes) == sorted(sizes), "crop_sizes", "rising from 0", sizes)

@@ -15,7 +15,8 @@ from bottomup.training import augment
 from bottomup.training.examples import Example
 from bottomup.training.source import Source
 
-_ENOUGH = 8  # joints that a person must have to be cut out, or halved
+_ENOUGH = 8  # joints that a person must have to be cut out; to be halved, more (HRNet's published code)
+_HALF = 3  # joints that half a body must have
 _LEGS = ("hip", "knee", "ankle", "toe", "heel", "foot")
 # Shares of a person's extent (the longer side of the joints' box): half the width of a limb with clothes, and a head's
 # radius. A standing person is about 7.5 heads tall.
@@ -86,19 +87,19 @@ def person_mask(points: npt.NDArray[np.float64], skeleton: Skeleton, size: int) 
 def half_body(
     photo: Photo, skeleton: Skeleton, rng: np.random.Generator, people: Sequence[int] | None = None
 ) -> tuple[npt.NDArray[np.float64], float] | None:
-    """Centre and extent, in photo pixels, of the upper or lower half of somebody, of `people` or of all.
+    """Centre and extent, in photo pixels, of the upper or lower half of one person, of `people` or of all.
 
-    None if nobody of them has enough joints.
+    Where the half that is drawn has too few joints it is the other one. None if no person has more than 8 joints.
     """
-    enough = np.flatnonzero(photo.visible.sum(axis=1) >= _ENOUGH)
+    enough = np.flatnonzero(photo.visible.sum(axis=1) > _ENOUGH)
     among = enough if people is None else enough[np.isin(enough, people)]
     if not len(among):
         return None
     person = int(among[int(rng.integers(len(among)))])
     legs = np.array([joint.rpartition("_")[2] in _LEGS for joint in skeleton.joints])
-    half = photo.visible[person] & (legs if rng.random() < 0.5 else ~legs)
-    if half.sum() < 3:
-        return None
+    halves = [photo.visible[person] & part for part in (legs, ~legs)]
+    first = int(rng.random() < 0.5)
+    half = halves[first] if halves[first].sum() >= _HALF else halves[1 - first]
     points = photo.keypoints[person][half].astype(np.float64)
     low, high = points.min(axis=0), points.max(axis=0)
     return (low + high) / 2, float((high - low).max())

@@ -77,7 +77,7 @@ class CropMaker(BatchMaker):
         return overlay(behind, view, cover)
 
     def _random_matrix(self, source: Source, example: Example, size: int, rng: np.random.Generator) -> augment.Matrix:
-        degrees = float(np.clip(rng.normal(0, 0.5), -1, 1)) * self._config.rotation
+        degrees = augment.random_degrees(self._config.rotation, self._config.rotation_kind, rng)
         mirror = bool(rng.random() < self._config.flip)
         half = None
         if self._config.half_body and rng.random() < self._config.half_body:

@@ -24,17 +24,18 @@ class CropLoss(RecipeLoss):
         heatmaps: torch.Tensor,
         cells: torch.Tensor,
         seen: torch.Tensor,
-        known: torch.Tensor,
+        labelled: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Loss, and 0 for the pafs that there are none of; see `PersonCropMaker` for the target."""
         config, stages = self.config, self.supervised(stages)
         if config.crop_loss == "candidates":
             everywhere = torch.ones_like(heatmaps[:, :1])
             no_pafs = heatmaps[:, :0]
-            weights = self.joint_weights * known
+            weights = self.joint_weights * labelled
             return field_loss(
-                stages, heatmaps, no_pafs, everywhere, config.foreground, weights, hard_joints=config.hard_joints
-            )
+                stages, heatmaps, no_pafs, everywhere, config.foreground, weights, hard_joints=config.hard_joints,
+                heatmap_loss=config.heatmap_loss,
+            )  # fmt: skip
         loss = softmax_loss if config.crop_loss == "softmax" else integral_loss
         weights = self.joint_weights * seen
         total = torch.stack([loss(logits, cells, weights) for logits, _ in stages]).sum()

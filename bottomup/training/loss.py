@@ -46,8 +46,9 @@ class FieldLoss(RecipeLoss):
         of_joints, of_pafs = torch.split(known, [heatmaps.shape[1], pafs.shape[1]], dim=1)
         of_joints = self.joint_weights * of_joints
         return field_loss(
-            stages, heatmaps, pafs, weights, config.foreground, of_joints, of_pafs, hard_joints=config.hard_joints
-        )
+            stages, heatmaps, pafs, weights, config.foreground, of_joints, of_pafs, hard_joints=config.hard_joints,
+            heatmap_loss=config.heatmap_loss,
+        )  # fmt: skip
 
 
 def joint_weights(named: Sequence[tuple[str, float]], skeleton: Skeleton) -> torch.Tensor:
@@ -76,13 +77,15 @@ def field_loss(
     paf_weights: torch.Tensor | None = None,
     *,
     hard_joints: int = 0,
+    heatmap_loss: str = "cross_entropy",
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Summed over channels and stages, averaged over cells.
 
     Heatmaps (as logits) are compared by cross-entropy, which does not fade where a joint was overlooked and whose
     best answer to an uncertain target is its mean; pafs by squared error. A cell counts 1 + `foreground` times its
     target, since nearly all cells are empty. Of the cross-entropy the target's own entropy is taken off, so a
-    perfect answer has loss 0.
+    perfect answer has loss 0. `heatmap_loss` "mse" compares heatmaps by squared error too (Simple Baselines, Xiao et
+    al., ECCV 2018, and HRNet).
 
     Parameters
     ----------
@@ -100,6 +103,8 @@ def field_loss(
         Above 0: of each crop, only so many joints count in the last stage, those with the largest loss (online hard
         keypoint mining, Chen et al., Cascaded Pyramid Network, arXiv:1711.07319, section 3.2); scaled up, so that
         the loss does not get smaller for it.
+    heatmap_loss:
+        `cross_entropy` or `mse`.
 
     Returns the (scalar) losses of heatmaps and pafs.
     """
@@ -113,8 +118,13 @@ def field_loss(
     entropy = functional.binary_cross_entropy(heatmaps, heatmaps, heat_weights, reduction="none").sum((2, 3))
     heat_loss = paf_loss = torch.zeros((), device=heatmaps.device)
     for number, (logits, predicted) in enumerate(stages, start=1):
-        cross = functional.binary_cross_entropy_with_logits(logits.float(), heatmaps, heat_weights, reduction="none")
-        of_joints = cross.sum((2, 3)) - entropy  # (B, K)
+        if heatmap_loss == "mse":
+            of_joints = (heat_weights * (torch.sigmoid(logits.float()) - heatmaps) ** 2).sum((2, 3))  # (B, K)
+        else:
+            cross = functional.binary_cross_entropy_with_logits(
+                logits.float(), heatmaps, heat_weights, reduction="none"
+            )
+            of_joints = cross.sum((2, 3)) - entropy
         if 0 < hard_joints < of_joints.shape[1] and number == len(stages):
             of_joints = of_joints.topk(hard_joints, dim=1).values * (of_joints.shape[1] / hard_joints)
         heat_loss = heat_loss + of_joints.sum()

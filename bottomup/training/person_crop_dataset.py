@@ -17,8 +17,10 @@ from bottomup.training.crop_dataset import BatchMaker, FloatArray, finish
 from bottomup.training.examples import Example
 from bottomup.training.source import Source
 
-# Boxes of detectors are some larger or smaller than labels', and beside them by a share of their side.
-_SCALES, _SHIFT = (0.65, 1.35), 0.1
+# Boxes of detectors are some larger or smaller than labels', and beside them by a share of their side. The sizes are
+# HRNet's (Sun et al., CVPR 2019, sec. 4.1): 0.65 to 1.35 of the box.
+_SPREAD, _SHIFT = 0.35, 0.1
+_HALF_MARGIN = 1.5  # of a crop around half a body
 
 
 class PersonCropMaker(BatchMaker):
@@ -26,9 +28,10 @@ class PersonCropMaker(BatchMaker):
 
     A batch is images (B, 3, S, S) uint8 RGB; heatmaps (B, K, h, w) of the person's joints and, at `interference` times
     their height, of others'; cells (B, K, 2) x and y of the person's joints; (B, K) 1 where such a joint is labelled
-    and in the crop; (B, K) 0 for joints that the data set never labels. All but the images are float32.
+    and in the crop; (B, K) 1 where it is labelled, also outside of the crop, where its heatmap is empty: what is not
+    labelled is not learnt. All but the images are float32.
 
-    Raises ValueError if nobody in `sets` has a labelled joint.
+    Raises ValueError if no person in `sets` has a labelled joint.
     """
 
     def __init__(
@@ -61,18 +64,19 @@ class PersonCropMaker(BatchMaker):
         centre, side = np.array([x0 + x1, y0 + y1]) / 2, max(x1 - x0, y1 - y0, 1.0)
         if config.half_body and rng.random() < config.half_body:
             half = half_body(example.photo, self._skeleton, rng, [person])
-            centre, side = (centre, side) if half is None else (half[0], max(half[1], 1.0))
+            if half is not None:
+                centre, side = half[0], max(half[1], 1.0) * _HALF_MARGIN / CROP_MARGIN
         scale = size / (CROP_MARGIN * side)
         if config.crop_jitter:
-            scale *= float(np.exp(rng.uniform(*np.log(_SCALES))))
+            scale /= float(np.clip(rng.normal(1, _SPREAD), 1 - _SPREAD, 1 + _SPREAD))
             centre = centre + rng.uniform(-_SHIFT, _SHIFT, 2) * side
-        degrees = float(np.clip(rng.normal(0, 0.5), -1, 1)) * config.rotation
+        degrees = augment.random_degrees(config.rotation, config.rotation_kind, rng)
         return augment.crop_matrix(centre, scale, degrees, bool(rng.random() < config.flip), size)
 
     def target(
         self, example: Example, person: int, matrix: augment.Matrix, size: int
     ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Heatmaps, cells, which of them are labelled and in the crop, and which joints are known, as in a batch.
+        """Heatmaps, cells, which of them are labelled and in the crop, and which are labelled, as in a batch.
 
         The heatmaps are the joint-candidate target of Li et al., CVPR 2019, eq. 1: T + mu C, with the person's own
         joints in T and the interference joints, those of others in the crop, in C. Where both are, the own one counts.
@@ -92,5 +96,5 @@ class PersonCropMaker(BatchMaker):
             heat.astype(np.float32),
             cells.astype(np.float32),
             seen.astype(np.float32),
-            example.photo.known.astype(np.float32),
+            np.isfinite(points[person, :, 0]).astype(np.float32),
         )

@@ -34,7 +34,7 @@ def test_every_feature_is_turned_round_once(config: TrainConfig) -> None:
 
 
 def test_a_table_is_written_and_finished_rows_are_kept(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = dataclasses.replace(config, steps=2, sources=(config.sources[0], dataclasses.replace(config.sources[1])))
+    config = dataclasses.replace(config, steps=6, sources=(config.sources[0], dataclasses.replace(config.sources[1])))
     monkeypatch.setattr(ablation, "FEATURES", FEATURES[:2])
     monkeypatch.setattr(ablation, "FIELD_FEATURES", ())
     path = ablate(config, say=quiet)
@@ -47,7 +47,7 @@ def test_a_table_is_written_and_finished_rows_are_kept(config: TrainConfig, monk
         "without intermediate supervision",
         "without foreground weights",
     ]
-    assert table[3][1:3] == ["foreground = 0.0", "8"]
+    assert table[3][1:3] == ["foreground = 0.0", "24"]
     assert all(float(row[3]) > 0 and 0 <= float(row[4]) <= 1 and row[5] == "" for row in table)
     assert len({row[3] for row in table}) == 4, "they were trained differently"
     assert (path.parent / "ablation.md").read_text().count("\n") == 6

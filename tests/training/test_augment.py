@@ -107,3 +107,14 @@ def test_rectangles_lie_inside_and_cover_any_share() -> None:
     assert min(shares) < 0.02
     assert max(shares) > 0.7
     assert 0.2 < np.mean(shares) < 0.5, "half, less what lies outside"
+
+
+def test_angles_are_normal_and_clipped_or_uniform() -> None:
+    rng = np.random.default_rng(0)
+    normal = np.array([augment.random_degrees(90, "normal", rng) for _ in range(4000)])
+    assert np.abs(normal).max() == 90
+    assert 0.03 < (np.abs(normal) == 90).mean() < 0.06  # beyond two deviations
+    assert np.median(np.abs(normal)) == pytest.approx(0.6745 * 45, rel=0.07)
+    uniform = np.array([augment.random_degrees(45, "uniform", rng) for _ in range(4000)])
+    assert np.abs(uniform).max() < 45
+    assert np.median(np.abs(uniform)) == pytest.approx(22.5, rel=0.07)

@@ -133,6 +133,24 @@ def test_half_a_body_is_an_upper_or_a_lower_one(examples: list[Example]) -> None
     assert half_body(nobody, SKELETON, rng) is None
 
 
+def test_the_other_half_where_one_has_too_few_joints(examples: list[Example]) -> None:
+    photo = examples[0].photo
+    one = dataclasses.replace(photo, keypoints=photo.keypoints[:1].copy())
+    for name in ("left_knee", "right_knee", "left_ankle", "right_ankle"):
+        one.keypoints[0, SKELETON.index(name)] = np.nan
+    hips = one.keypoints[0, SKELETON.index("left_hip"), 1]
+    rng = np.random.default_rng(0)
+    halves = [half_body(one, SKELETON, rng) for _ in range(20)]
+    assert all(half is not None and half[0][1] < hips for half in halves)
+    # More than 8 joints are asked for.
+    keep = [SKELETON.index(name) for name in ("nose", "neck", "left_eye", "right_eye", "left_ear", "right_ear")]
+    for count, wanted in ((2, False), (3, True)):
+        few = dataclasses.replace(one, keypoints=np.full_like(one.keypoints, np.nan))
+        chosen = [*keep, *(SKELETON.index(f"{side}") for side in ("left_hip", "right_hip", "left_knee")[:count])]
+        few.keypoints[0, chosen] = photo.keypoints[0, chosen]
+        assert (half_body(few, SKELETON, rng) is not None) == wanted
+
+
 def test_half_bodies_fill_the_crop(config: TrainConfig, examples: list[Example]) -> None:
     source = dataclasses.replace(config.sources[0], scale=(0.2, 4.0))
     plain = dataclasses.replace(config, rotation=0.0)

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from bottomup.networks.field_network import load_network
+from bottomup.skeletons import OPENPOSE_COCO_18
 from bottomup.training import Source, TrainConfig, loop, train
 from bottomup.training.crop_dataset import CropMaker
 from bottomup.training.examples import read_source
@@ -82,7 +83,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(
 
 def test_threads_give_the_gradient_of_the_whole_batch(config: TrainConfig) -> None:
     config = dataclasses.replace(config, bfloat16=False)
-    crops = CropMaker(config, loop.get_skeleton("openpose18"), load_sets(config, quiet))
+    crops = CropMaker(config, OPENPOSE_COCO_18, load_sets(config, quiet))
     batch = crops[(0, 4, 64)]
     results: list[tuple[torch.Tensor, torch.Tensor]] = []
     for threads in (1, 3):
@@ -135,7 +136,7 @@ def test_a_pause_is_not_training_time() -> None:
 
 def test_photos_without_people_are_held_out_by_path(config: TrainConfig, drawn_data: Path) -> None:
     source = dataclasses.replace(config.sources[1], held_out=1)
-    trained, held = read_source(source, drawn_data, loop.get_skeleton("openpose18"))
+    trained, held = read_source(source, drawn_data, OPENPOSE_COCO_18)
     assert [photo.path.name for photo in held] == ["empty.png"]
     assert trained == []
 

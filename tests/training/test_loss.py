@@ -78,3 +78,12 @@ def test_names_stand_for_both_sides() -> None:
     assert joint_weights((("neck", 2.0),), OPENPOSE_COCO_18)[OPENPOSE_COCO_18.index("neck")] == 2
     with pytest.raises(ValueError, match=r"joint_weights must name joints of coco17 but has \['tail'\]"):
         joint_weights((("tail", 1.0), ("wrist", 1.5)), COCO_17)
+
+
+def test_squared_error_of_heatmaps() -> None:
+    logits, heatmaps = torch.zeros(1, 1, 1, 2), torch.tensor([[[[0.5, 1.0]]]])
+    nothing, weights = torch.zeros(1, 0, 1, 2), torch.ones(1, 1, 1, 2)
+    heat, paf = field_loss([(logits, nothing)], heatmaps, nothing, weights, 3.0, heatmap_loss="mse")
+    # 0.5 is right in the first cell; the second is 0.5 off, weighs 1 + 3, and there are two cells.
+    assert heat.item() == pytest.approx(0.25 * 4 / 2)
+    assert paf.item() == 0

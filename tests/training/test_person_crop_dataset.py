@@ -81,12 +81,48 @@ def test_crops_repeat_and_show_the_person_whole(crops: TrainConfig, examples: li
     assert (cells.amax(1) - cells.amin(1)).amax(1).min() > 5, "people fill their crops"
     for one, again in zip(maker[(6, 2, 64)], (images, heatmaps, cells, seen, known), strict=True):
         torch.testing.assert_close(one, again[2:4], rtol=0, atol=0)
+    turned = maker.target(examples[0], 0, np.diag([0.1, 0.1, 1.0]), 64)
+    assert turned[3].all(), "all are labelled, in the crop or not"
     halves = PersonCropMaker(
         dataclasses.replace(still, half_body=1.0), OPENPOSE_COCO_18, [(still.sources[0], examples)]
     )
     assert 0.3 < halves[(0, 20, 64)][3].mean() < 0.95
     with pytest.raises(ValueError, match="sources must hold people with labelled joints, to crop them, but hold none"):
         PersonCropMaker(still, OPENPOSE_COCO_18, [(still.sources[1], [])])
+
+
+def test_joints_that_are_not_labelled_cost_nothing(crops: TrainConfig, examples: list[Example]) -> None:
+    """Neither the person's own hidden joint nor what the network says of it is in the loss."""
+    keypoints = examples[0].photo.keypoints.copy()
+    keypoints[0, OPENPOSE_COCO_18.index("left_wrist")] = np.nan
+    hidden = dataclasses.replace(examples[0], photo=dataclasses.replace(examples[0].photo, keypoints=keypoints))
+    maker = PersonCropMaker(crops, OPENPOSE_COCO_18, [(crops.sources[0], [hidden])])
+    matrix = np.diag([0.5, 0.5, 1.0])
+    target = [torch.from_numpy(part)[None] for part in maker.target(hidden, 0, matrix, 64)]
+    assert target[3][0].tolist() == [float(joint != "left_wrist") for joint in OPENPOSE_COCO_18.joints]
+    quiet, loud = torch.full((1, 18, 8, 8), -4.0), torch.full((1, 18, 8, 8), -4.0)
+    loud[:, OPENPOSE_COCO_18.index("left_wrist")] = 4.0
+    no_pafs = torch.zeros(1, 0, 8, 8)
+    for kind in ("cross_entropy", "mse"):
+        loss = CropLoss(dataclasses.replace(crops, heatmap_loss=kind), OPENPOSE_COCO_18)
+        assert loss([(quiet, no_pafs)], *target)[0] == loss([(loud, no_pafs)], *target)[0]
+
+
+def test_boxes_are_as_much_larger_or_smaller_as_hrnet_has_them(crops: TrainConfig, examples: list[Example]) -> None:
+    maker = PersonCropMaker(crops, OPENPOSE_COCO_18, [(crops.sources[0], examples)])
+    plain = PersonCropMaker(
+        dataclasses.replace(crops, crop_jitter=False), OPENPOSE_COCO_18, [(crops.sources[0], examples)]
+    )
+
+    def scale(one: PersonCropMaker, seed: int) -> float:
+        matrix = one._random_matrix(examples[0], 0, 64, np.random.default_rng(seed))
+        return float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
+
+    # The same box once as it is and once jittered: how many times larger the jittered one is.
+    ratios = [scale(plain, seed) / scale(maker, seed) for seed in range(300)]
+    assert min(ratios) == pytest.approx(0.65)
+    assert max(ratios) == pytest.approx(1.35)
+    assert np.mean(ratios) == pytest.approx(1, abs=0.03)
 
 
 def one_joint(x: float, y: float) -> tuple[torch.Tensor, torch.Tensor]:
