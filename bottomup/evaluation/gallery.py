@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from bottomup._files import write_atomically
 from bottomup.drawing import distinct_color, draw_people
 from bottomup.drawing.fields import Color
 from bottomup.evaluation.errors import PhotoCount
 from bottomup.evaluation.labels import FloatArray
 from bottomup.evaluation.metrics import Evaluation
-from bottomup.evaluation.runs import write_whole
 from bottomup.image import BgrImage, read_image
 from bottomup.people import People
 from bottomup.skeleton import Skeleton
@@ -90,7 +90,7 @@ def write_page(
     parts = [_HEAD.format(title=html.escape(title), introduction=introduction)]
     parts += _figures(evaluation, keys, photo_path, pictures)
     page = folder / "worst.html"
-    write_whole(page, "".join([*parts, "</body></html>\n"]))
+    write_atomically(page, "".join([*parts, "</body></html>\n"]))
     return page
 
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from filelock import FileLock, Timeout
-
+from bottomup._files import FolderLock, JsonLog, differences, read_json_log, write_atomically
 from bottomup.evaluation.results import check_results
 from bottomup.people import People
 
@@ -37,19 +36,12 @@ class Run:
     """
 
     def __init__(self, folder: str | Path, record: Mapping[str, Any]) -> None:
-        self.folder = Path(folder)
-        if self.folder.exists() and not self.folder.is_dir():
-            raise ValueError(f"out must be a folder but {str(folder)!r} is a file")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(self.folder / ".lock")
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise ValueError(f"out must be a folder of one run but another program is at work in {folder}") from error
+        self._lock = FolderLock(folder)
+        self.folder = self._lock.folder
         try:
             self._check(json.loads(json.dumps(record)))
             self.done: dict[int, list[dict[str, Any]]] = self._read()
-            self._lines = (self.folder / _PREDICTIONS).open("a", encoding="utf-8")
+            self._log = JsonLog(self.folder / _PREDICTIONS)
         except BaseException:
             self._lock.release()
             raise
@@ -57,12 +49,11 @@ class Run:
     def add(self, image_id: int, people: People) -> None:
         """Keep the people of a photo."""
         self.done[image_id] = people.to_coco(image_id)
-        self._lines.write(json.dumps({"image_id": image_id, "people": self.done[image_id]}) + "\n")
-        self._lines.flush()
+        self._log.add({"image_id": image_id, "people": self.done[image_id]})
 
     def close(self) -> None:
         """Let another program have the folder."""
-        self._lines.close()
+        self._log.close()
         self._lock.release()
 
     def __enter__(self) -> Self:
@@ -78,15 +69,13 @@ class Run:
         if not file.exists():
             if (self.folder / _PREDICTIONS).exists():
                 raise ValueError(f"out must be a folder of this command but {self.folder} has no {_RECORD}")
-            write_whole(file, json.dumps(record, indent=1))
+            write_atomically(file, json.dumps(record, indent=1))
             return
         try:
             old = json.loads(file.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"out must be a folder of this command but {file} is damaged: {error}") from error
-        changes = [
-            f"{key} was {before} and is {after}" for key, before, after in _differences(old, record) if before != after
-        ]
+        changes = [f"{key} was {before} and is {after}" for key, before, after in differences(old, record)]
         if changes:
             what = "; ".join(changes[:3])
             raise ValueError(f"out must be of the same run but in {self.folder} {what}. Name another folder")
@@ -95,22 +84,15 @@ class Run:
         file = self.folder / _PREDICTIONS
         if not file.exists():
             return {}
-        data = file.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1]
-        if len(whole) < len(data):
-            with file.open("r+b") as cut:
-                cut.truncate(len(whole))
-        done = {}
-        for number, line in enumerate(whole.splitlines(), start=1):
-            try:
-                entry = json.loads(line)
-                done[int(entry["image_id"])] = entry["people"]
-                check_results(entry["people"])
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(
-                    f"out must be a folder of this command but line {number} of {file} is damaged"
-                ) from error
-        return done
+        try:
+            return {int(entry["image_id"]): entry["people"] for entry in read_json_log(file, _check_line)}
+        except ValueError as error:
+            raise ValueError(f"out must be a folder of this command but {error}") from error
+
+
+def _check_line(entry: Any) -> None:
+    int(entry["image_id"])
+    check_results(entry["people"])
 
 
 def file_digests(path: str | Path) -> dict[str, str]:
@@ -123,20 +105,3 @@ def file_digests(path: str | Path) -> dict[str, str]:
 def digest(value: Any) -> str:
     """SHA-256 of a JSON value."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that is either as it was or complete."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
-
-
-def _differences(old: Any, new: Any, name: str = "") -> list[tuple[str, Any, Any]]:
-    """(name, old value, new value) of all leaves of two records."""
-    if not (isinstance(old, dict) and isinstance(new, dict)):
-        return [(name, old, new)]
-    found = []
-    for key in [*old, *(key for key in new if key not in old)]:
-        found += _differences(old.get(key), new.get(key), f"{name}.{key}" if name else str(key))
-    return found

@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from bottomup._files import write_atomically
 from bottomup._version import __version__
 from bottomup.evaluation.gallery import write_page
 from bottomup.evaluation.labels import Labels, annotation_file, read_labels
 from bottomup.evaluation.metrics import CROWD_BOUNDS, METRICS, Evaluation, evaluate_metric
 from bottomup.evaluation.results import Entry, read_results
-from bottomup.evaluation.runs import Run, digest, file_digests, write_whole
+from bottomup.evaluation.runs import Run, digest, file_digests
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
@@ -161,7 +162,7 @@ class Task:
             if known := sum(key in run.done for key in self.labels.images):
                 self.note(f"{known} of {len(self.labels.images)} photos were looked at before, in {self.out}")
             self._look(detector, run)
-        write_whole(self.out / "results.json", json.dumps(self.entries))
+        write_atomically(self.out / "results.json", json.dumps(self.entries))
 
     def _look(self, detector: Any, run: Run | None) -> None:
         done: dict[int, list[dict[str, Any]]] = run.done if run is not None else {}
@@ -192,7 +193,7 @@ class Task:
         if self.out is not None:
             self.out.mkdir(parents=True, exist_ok=True)
             report = json.dumps(self.report(evaluation), indent=1, allow_nan=False)
-            write_whole(self.out / f"{self.metric}.json", report + "\n")
+            write_atomically(self.out / f"{self.metric}.json", report + "\n")
             if self.worst and self.photos.is_dir():
                 scored = Path(self.source.get("model") or self.source["results"]).name
                 title = f"{scored} on {self.labels.source.parent.name}/{self.labels.source.name}"

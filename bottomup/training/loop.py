@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from bottomup._files import replacing, write_atomically
 from bottomup.networks.field_network import change_config, save_network
 from bottomup.training.config import TrainConfig
 from bottomup.training.crop_dataset import Batch, BatchNumbers
@@ -84,7 +85,7 @@ def train_at(
     config = dataclasses.replace(config, data=str(unpack(Path(config.data))), batch=batch)
     sets = load_sets(config, say) if sets is None else sets
     if place.is_first:
-        (out / "config.toml").write_text(config.to_toml())
+        write_atomically(out / "config.toml", config.to_toml())
         place.wait()
     state = TrainState(config, place.device, fresh=not checkpoint.is_file())
     if checkpoint.is_file():
@@ -250,7 +251,6 @@ def _export(state: TrainState, out: Path) -> Path:
         "training_seconds": f"{state.elapsed:.0f}",
         "recipe": recipe.to_toml(),
     }
-    unfinished = path.with_name(path.name + ".part")
-    save_network(state.result(), unfinished, metadata=facts)
-    unfinished.replace(path)
+    with replacing(path) as unfinished:
+        save_network(state.result(), unfinished, metadata=facts)
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import torch
 
+from bottomup._files import LineLog
 from bottomup.training.state import TrainState
 
 COLUMNS = ("step", "crops", "elapsed", "crop_size", "learning_rate", "loss", "heatmaps", "pafs", "gradient")
@@ -81,8 +83,10 @@ class Log:
             self._draw({f"{folder}/{name}": value for name, value in values.items()}, step)
 
     def _append(self, name: str, row: Sequence[Any]) -> None:
-        with (self._out / name).open("a", newline="") as file:
-            csv.writer(file).writerow(row)
+        with LineLog(self._out / name) as log:
+            line = io.StringIO()
+            csv.writer(line, lineterminator="").writerow(row)
+            log.add_line(line.getvalue())
 
     def _draw(self, values: dict[str, float], step: int) -> None:
         if self._board is not None:

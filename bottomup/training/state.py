@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from bottomup._files import replacing
 from bottomup.networks.field_network import FieldNetwork
 from bottomup.training.config import TrainConfig
 from bottomup.training.pretrained import load_initial
@@ -128,7 +129,6 @@ class TrainState:
 
     def save(self, path: Path) -> None:
         """Write the state; a run that is killed meanwhile keeps the file it had."""
-        unfinished = path.with_name(path.name + ".part")
         content = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
@@ -139,8 +139,8 @@ class TrainState:
             "stale": self.stale,
             "random": torch.get_rng_state(),
         }
-        torch.save(content, unfinished)
-        unfinished.replace(path)
+        with replacing(path) as unfinished, unfinished.open("wb") as file:
+            torch.save(content, file)
 
     def load(self, path: Path) -> None:
         """Take up the state in a file. ValueError names the file if it is of another network or damaged."""

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from bottomup._files import replacing
 from bottomup.skeleton import Skeleton
 
 GROUP = 4  # OpenCV warps at most four channels at once, so maps are stored in groups of four
@@ -127,9 +128,7 @@ class Teacher:
         packed = self.run(np.asarray(one, np.uint8) for one in resized)
         if cache is not None:
             cache.parent.mkdir(parents=True, exist_ok=True)
-            # Of the same name with another ending, so that a run that is stopped leaves no half a file.
-            unfinished = cache.with_suffix(".part.npz")
             named: dict[str, Any] = {f"maps{n}": array for n, array in enumerate(packed)}
-            np.savez(unfinished, scales=np.array(scales, np.float64), **named)
-            unfinished.replace(cache)
+            with replacing(cache) as unfinished, unfinished.open("wb") as file:
+                np.savez(file, scales=np.array(scales, np.float64), **named)
         return [TeacherMaps(array, float(scale), self.stride) for array, scale in zip(packed, scales, strict=True)]
