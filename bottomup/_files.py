@@ -133,7 +133,7 @@ class LineLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = path.open("ab", buffering=0)
+        self._file = path.open("a+b", buffering=0)
         try:
             self._length = _whole_length(path)
             self._file.truncate(self._length)
@@ -152,6 +152,19 @@ class LineLog:
             self._file.truncate(self._length)
             raise
         self._length += written
+
+    @property
+    def length(self) -> int:
+        """Bytes of the lines so far."""
+        return self._length
+
+    def read(self, start: int, end: int) -> bytes:
+        """The bytes from `start` to `end`, also where the file's name is gone meanwhile."""
+        self._file.seek(start)
+        data = b""
+        while len(data) < end - start and (more := self._file.read(end - start - len(data))):
+            data += more
+        return data
 
     def close(self) -> None:
         """Close the file; no line may follow."""

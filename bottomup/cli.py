@@ -11,7 +11,7 @@ from bottomup.commands._options import LazyCommands, new_app
 
 class _Commands(LazyCommands):
     package = "bottomup.commands"
-    names = ("detect", "eval", "train", "export", "weights", "bench", "doctor")
+    names = ("detect", "batch", "eval", "train", "export", "weights", "bench", "doctor")
 
 
 app = new_app(help="Find people and their joints in photos.", cls=_Commands)
@@ -19,6 +19,9 @@ app = new_app(help="Find people and their joints in photos.", cls=_Commands)
 
 def main() -> None:
     """The console script."""
+    from bottomup.commands._console import prepare_streams
+
+    prepare_streams()
     app(prog_name="bottomup")
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,16 +18,66 @@ from rich.table import Table
 if TYPE_CHECKING:
     from bottomup.environment import Finding
     from bottomup.jobs.runner import Outcome
+    from bottomup.jobs.sources import Source
 
 _ROWS = 20  # the summary lists every picture up to this many; beyond, only those that failed
 
 
+def prepare_streams() -> None:
+    """What the encoding of stdout or stderr cannot show, as names in other scripts, is escaped and costs no table."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def printable(text: str) -> str:
+    """A text in which control and bidi characters, and bytes of names that are no UTF-8, are escaped.
+
+    >>> printable("a\\u202egpj.exe")
+    'a\\\\u202egpj.exe'
+    """
+    return "".join(one if one.isprintable() else _escape(one) for one in text)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file's name
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+
+
+def show(*lines: str) -> None:
+    """Lines on stdout. Where that is closed or full, a sentence on stderr and exit code 1."""
+    try:
+        for line in lines:
+            print(line)
+        sys.stdout.flush()
+    except OSError as error:
+        _stdout_failed(error)
+
+
+def _stdout_failed(error: OSError) -> None:
+    with suppress(OSError, ValueError):  # what is left in its buffer must not fail again when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    show_error(f"the output could not be shown to its end: {error}")
+    raise typer.Exit(1) from error
+
+
+def _on_stderr(text: str, **options: Any) -> None:
+    """A text with markup on stderr; if that is closed there is nobody to tell."""
+    with suppress(OSError):
+        Console(stderr=True, highlight=False, soft_wrap=True).print(text, **options)
+
+
 @contextmanager
-def progress(total: int, what: str = "detecting") -> Iterator[Callable[[], None]]:
-    """A bar on stderr for more than one piece of work; yields what to call after each. Silent unless at a terminal."""
+def progress(total: int | None, what: str = "detecting") -> Iterator[Callable[[], None]]:
+    """A bar on stderr for more than one piece of work; yields what to call after each. Silent unless at a terminal.
+
+    `total` is None where it cannot be known before.
+    """
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=total < 2 or not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True, disable=total in (0, 1) or not console.is_terminal) as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
 
@@ -43,33 +96,35 @@ def print_table(
     """
     console = Console(highlight=False)
     if not console.is_terminal:
-        for row in [columns, *rows]:
-            print("\t".join(" ".join(cell.split()) for cell in row))
+        show(*("\t".join(printable(" ".join(cell.split())) for cell in row) for row in [columns, *rows]))
         if footer:
-            Console(stderr=True, highlight=False, soft_wrap=True).print(footer)
+            _on_stderr(footer)
         return
     table = Table(show_edge=False, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold", justify="right" if column in numbers else "left")
     for row in rows:
-        table.add_row(*map(escape, row))
-    if rows:
-        console.print(table)
-    if footer:
-        console.print(footer)
+        table.add_row(*(escape(printable(cell)) for cell in row))
+    try:
+        if rows:
+            console.print(table)
+        if footer:
+            console.print(footer)
+    except OSError as error:
+        _stdout_failed(error)
 
 
 def note(sentence: str) -> None:
     """Something worth knowing, on stderr."""
-    Console(stderr=True, highlight=False).print(escape(sentence), soft_wrap=True)
+    _on_stderr(escape(printable(sentence)))
 
 
 def show_error(message: str) -> None:
     """An error message on stderr."""
-    Console(stderr=True, highlight=False).print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
+    _on_stderr(f"[bold red]Error:[/] {escape(printable(message))}")
 
 
-def summarise(outcomes: Sequence[Outcome], out: Path | None, seconds: float, network: str) -> None:
+def summarise(outcomes: Sequence[Outcome[Source]], out: Path | None, seconds: float, network: str) -> None:
     """The end of `detect`: what was found where by which network, and what failed."""
     failed = [outcome for outcome in outcomes if outcome.error]
     is_terminal = Console().is_terminal
@@ -81,22 +136,25 @@ def summarise(outcomes: Sequence[Outcome], out: Path | None, seconds: float, net
         counts.append(f"[bold red]{len(failed)} failed[/]")
     if outcomes:
         counts.append(f"{1000 * seconds / len(outcomes):.0f} ms each")
-    where = f"in {escape(str(out))}" if out is not None else "not saved (use --out)"
+    where = f"in {escape(printable(str(out)))}" if out is not None else "not saved (use --out)"
     footer = f"\n{', '.join(counts)}; results {where}\nnetwork: {escape(network)}"
     columns = ["picture", "people", "best score", "error"]
     if out is not None and any(outcome.source.stem != Path(outcome.source.name).stem for outcome in outcomes):
         columns.append("saved as")
-        rows = [[*row, "" if one.error else one.source.stem] for row, one in zip(rows, shown, strict=True)]
+        rows = [[*row, "" if one.error else printable(one.source.stem)] for row, one in zip(rows, shown, strict=True)]
     if is_terminal and not failed:
         columns, rows = columns[:3] + columns[4:], [row[:3] + row[4:] for row in rows]
     print_table(columns, rows, footer=footer)
 
 
-def _cells(outcome: Outcome) -> list[str]:
+def _cells(outcome: Outcome[Source]) -> list[str]:
+    from bottomup.jobs.rows import explain
+
+    name = printable(outcome.source.name)  # before line breaks in it become spaces
     if outcome.error:
-        return [outcome.source.name, "", "", outcome.error]
+        return [name, "", "", explain(outcome.error)]
     score = f"{outcome.best_score:.3f}" if outcome.num_people else ""
-    return [outcome.source.name, str(outcome.num_people), score, ""]
+    return [name, str(outcome.num_people), score, ""]
 
 
 def show_findings(findings: Sequence[Finding]) -> None:

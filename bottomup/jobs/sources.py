@@ -10,9 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from bottomup._files import NAME_LIMIT, shorten_name
 from bottomup.image import PICTURE_SUFFIXES, BgrImage, read_image
 
 SAMPLE = "photographer"
+_STEM_ROOM = NAME_LIMIT - len("_keypoints.json")  # the longest of what is put behind a stem
 _NAMED = 5  # files in a folder that are no pictures and are told one by one
 
 
@@ -110,6 +112,8 @@ def left_out(arguments: Sequence[Path]) -> list[str]:
 def unique_stems(names: Iterable[str]) -> list[str]:
     """A different stem for each file name: its own; where that is taken, with the suffix; then with a number.
 
+    It leaves room for what is put behind it, within the length that file systems allow: a longer one is shortened.
+
     >>> unique_stems(["a.jpg", "a.png", "a.png"])
     ['a', 'a_png', 'a_png_2']
     """
@@ -120,10 +124,10 @@ def unique_stems(names: Iterable[str]) -> list[str]:
         longer = f"{stem}_{suffix}" if suffix else stem
         tries: Iterator[str] = iter((stem, longer))
         number = 1
-        chosen = next(tries)
+        chosen = shorten_name(next(tries), _STEM_ROOM)
         while chosen.casefold() in taken:  # some file systems do not tell a.jpg from A.jpg
             number += 1
-            chosen = next(tries, f"{longer}_{number - 1}")
+            chosen = shorten_name(next(tries, f"{longer}_{number - 1}"), _STEM_ROOM)
         taken.add(chosen.casefold())
         stems.append(chosen)
     return stems

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 from typer.testing import CliRunner
 
+from bottomup._files import JsonLog
 from bottomup.cli import app
+from bottomup.jobs import formats
+from bottomup.jobs import results as results_module
 from bottomup.jobs.results import Results
+from bottomup.jobs.rows import plain_text
+from bottomup.jobs.runner import Outcome
 from bottomup.jobs.sources import gather_sources
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeletons import COCO_17
+from tests.makers.detectors import BrightnessDetector
 
 run = CliRunner().invoke
 Picture = Callable[..., Path]
@@ -39,29 +46,18 @@ def picture(tmp_path: Path) -> Picture:
     return write
 
 
-class StandIn:
-    """A detector that finds as many people as the picture is bright, and remembers how it was made."""
-
-    made: tuple[str, dict[str, Any]]
-    backend = SimpleNamespace(library="Stand-in", device="cpu")
-
-    def __init__(self, model: str = "default", **options: Any) -> None:
-        type(self).made = (model, options)
-
-    def __call__(self, image: npt.NDArray[np.uint8]) -> People:
-        number = int(image[0, 0, 0])
-        if number == 99:
-            raise RuntimeError("the network fell over")
-        if number == 98:
-            raise KeyboardInterrupt
-        points = np.tile(np.float32([[20.5, 30.25]]), (number, 17, 1)) + np.arange(17, dtype=np.float32)[:, None]
-        return People(COCO_17, points, np.full((number, 17), 0.5), np.full(number, 0.75))
+StandIn = BrightnessDetector
 
 
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> type[StandIn]:
     monkeypatch.setattr("bottomup.detector.Detector", StandIn)
     return StandIn
+
+
+def files(folder: Path) -> list[str]:
+    """The names of what lies there for users."""
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def coco_results(folder: Path) -> list[dict[str, Any]]:
@@ -78,7 +74,7 @@ def test_detect_writes_coco_results_and_pictures(picture: Picture, tmp_path: Pat
     results = coco_results(out)
     assert [(r["image_id"], r["file_name"]) for r in results] == [(139, paths[0].name)] * 2 + [(1, "street.png")]
     assert all(len(r["keypoints"]) == 51 and r["category_id"] == 1 and r["score"] == 0.75 for r in results)
-    written = sorted(path.name for path in out.iterdir())
+    written = files(out)
     assert written == ["000000000139_people.jpg", "empty_people.jpg", "results.json", "street_people.jpg"]
     drawn = cv2.imread(str(out / "street_people.jpg"))
     assert drawn.shape == (60, 80, 3)
@@ -104,7 +100,7 @@ def test_detect_writes_openpose_files(picture: Picture, tmp_path: Path) -> None:
     paths = [picture("a.jpg", 1), picture("a.png", 2)]
     result = run(app, ["detect", *map(str, paths), "--out", str(out), "--format", "openpose", "--no-draw"])
     assert result.exit_code == 0, result.output
-    assert sorted(path.name for path in out.iterdir()) == ["a_keypoints.json", "a_png_keypoints.json"]
+    assert files(out) == ["a_keypoints.json", "a_png_keypoints.json"]
     assert len(json.loads((out / "a_png_keypoints.json").read_text())["people"]) == 2
 
 
@@ -112,7 +108,7 @@ def test_detect_writes_openpose_files(picture: Picture, tmp_path: Path) -> None:
 def test_format_none_leaves_only_pictures(picture: Picture, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run(app, ["detect", str(picture("a.jpg")), "--out", str(out), "--format", "none"]).exit_code == 0
-    assert [path.name for path in out.iterdir()] == ["a_people.jpg"]
+    assert files(out) == ["a_people.jpg"]
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -144,42 +140,50 @@ def test_one_bad_file_among_many_is_reported_and_skipped(picture: Picture, tmp_p
 
 
 @pytest.mark.usefixtures("stand_in")
-def test_an_interrupted_run_keeps_what_it_has(picture: Picture, tmp_path: Path) -> None:
-    paths = [picture("a.png", 2), picture("b.png", 98), picture("c.png", 1)]
-    out = tmp_path / "out"
+def test_an_interrupted_run_keeps_what_it_has(
+    picture: Picture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [picture(f"{name}.png", 2, size=(60, 80 + 10 * n)) for n, name in enumerate("abc")]
+    add, out = Results.add, tmp_path / "out"
+
+    def stop_after_one(self: Results, outcome: Any) -> None:
+        if list(out.glob("results.json.partial")) and (out / "results.json.partial").read_text():
+            raise KeyboardInterrupt
+        add(self, outcome)
+
+    monkeypatch.setattr(Results, "add", stop_after_one)
     result = run(app, ["detect", *map(str, paths), "--out", str(out)])
     assert result.exit_code == 130
-    assert "interrupted after 1 of 3 pictures" in result.stderr
-    assert [entry["file_name"] for entry in coco_results(out)] == ["a.png", "a.png"]
+    assert "interrupted after 1 of 3 pictures, whose results are complete" in result.stderr
+    assert len(coco_results(out)) == 2
     assert not (out / "results.json.partial").exists()
 
 
 def test_results_are_on_disk_before_the_run_ends(tmp_path: Path) -> None:
     image = np.full((60, 80, 3), 2, np.uint8)
-    results = Results(tmp_path, format="coco", draw=True)
-    (source,) = gather_sources([Path("a.png")], sample=False)
-    results.add(source, image, StandIn()(image))
-    assert len((tmp_path / "results.json.partial").read_text().splitlines()) == 2
+    results = Results(tmp_path, formats=["coco"], draw=True, skeleton=COCO_17)
+    (source,) = sources = gather_sources([Path("a.png")], sample=False)
+    people = StandIn()(image)
+    results.finish(source, image, people)
+    results.add(Outcome(source, image.shape, people))
+    (row,) = map(json.loads, (tmp_path / "results.json.partial").read_text().splitlines())
+    assert (row["path"], row["width"], row["height"], row["error"], len(row["people"])) == ("a.png", 80, 60, None, 2)
     assert (tmp_path / "a_people.jpg").is_file()
-    results.close()
+    assert results.close(sources) is None
     assert len(coco_results(tmp_path)) == 2
 
 
 @pytest.mark.usefixtures("stand_in")
-def test_what_killed_runs_left_is_kept(picture: Picture, tmp_path: Path) -> None:
+def test_what_killed_runs_left_is_kept_and_told(picture: Picture, tmp_path: Path) -> None:
     (tmp_path / "results.json.partial").write_text("older\n")
     (tmp_path / "results.json.partial.1").write_text("oldest\n")
-    assert run(app, ["detect", str(picture("a.png", 2)), "--out", str(tmp_path), "--no-draw"]).exit_code == 0
+    result = run(app, ["detect", str(picture("a.png", 2)), "--out", str(tmp_path), "--no-draw"])
+    assert result.exit_code == 0
     assert len(coco_results(tmp_path)) == 2
     left = {path.name: path.read_text() for path in tmp_path.glob("results.json.*")}
     assert left == {"results.json.partial.1": "oldest\n", "results.json.partial.2": "older\n"}
-
-
-@pytest.mark.usefixtures("stand_in")
-def test_what_a_killed_run_left_is_told(picture: Picture, tmp_path: Path) -> None:
-    (tmp_path / "results.json.partial").write_text("older\n")
-    result = run(app, ["detect", str(picture("a.png", 2)), "--out", str(tmp_path), "--no-draw"])
-    assert f"an earlier run was killed: its people, a line of JSON for each, are in {tmp_path}" in result.stderr
+    told = f"an earlier run was killed: its results, a line of JSON for each picture, are in {tmp_path}"
+    assert told in result.stderr
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -196,18 +200,103 @@ def test_the_table_tells_where_pictures_of_one_name_went(picture: Picture, tmp_p
 def test_results_that_cannot_be_put_together_are_told_and_kept(
     picture: Picture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: Results, path: Path) -> None:
+    def full(path: Path, rows: Any) -> None:
         path.write_text("[")
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(Results, "_put_together", full)
+    monkeypatch.setitem(formats.TOGETHER, "coco", ("results.json", full))
     out = tmp_path / "out"
     result = run(app, ["detect", str(picture("a.png", 2)), "--out", str(out), "--no-draw"])
     assert result.exit_code == 1
-    assert "no space left on device; a line for each person is in results.json.partial" in result.stderr
+    assert "no space left on device; a line for each picture is in results.json.partial" in result.stderr
     assert "a.png\t2" in result.stdout
-    assert [path.name for path in out.iterdir()] == ["results.json.partial"]
-    assert len((out / "results.json.partial").read_text().splitlines()) == 2
+    assert files(out) == ["results.json.partial"]
+    assert len(json.loads((out / "results.json.partial").read_text())["people"]) == 2
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize("what", ["log", "drawing"])
+def test_a_full_disk_ends_the_run_and_keeps_what_there_is(
+    picture: Picture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    paths = [picture(f"{number}.png", 1, size=(60, 80 + number)) for number in range(1, 60)]
+    out, written = tmp_path / "out", []
+
+    def full(*arguments: Any) -> None:
+        written.append(arguments)
+        if len(written) > 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(*arguments)
+
+    owner, name = (JsonLog, "add") if what == "log" else (results_module, "write_atomically")
+    real = getattr(owner, name)
+    monkeypatch.setattr(owner, name, full)
+    result = run(app, ["detect", *map(str, paths), "--out", str(out)])
+    assert result.exit_code == 1
+    assert result.stderr.count("No space left on device") == 1
+    assert "pictures are done" in result.stderr
+    assert "Traceback" not in result.output
+    found = {entry["image_id"] for entry in coco_results(out)}
+    assert found == {int(line.split(".")[0]) for line in result.stdout.splitlines()[1:]}
+    assert len(found) == 3 if what == "log" else len(found) <= 3
+    assert len(written) < 59, "it does not go on with what cannot be kept"
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_folder_that_vanishes_is_made_again_for_the_results(
+    picture: Picture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths, out, add = [picture(f"{number}.png", 1) for number in range(3)], tmp_path / "out", Results.add
+
+    def add_and_remove(self: Results, outcome: Any) -> None:
+        add(self, outcome)
+        shutil.rmtree(out, ignore_errors=True)
+
+    monkeypatch.setattr(Results, "add", add_and_remove)
+    result = run(app, ["detect", *map(str, paths), "--out", str(out), "--no-draw"])
+    assert result.exit_code == 0, result.output
+    assert len(coco_results(out)) == 3
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_two_runs_cannot_have_one_folder(picture: Picture, tmp_path: Path) -> None:
+    first = Results(tmp_path, formats=["coco"], draw=False, skeleton=COCO_17)
+    result = run(app, ["detect", str(picture("a.png", 2)), "--out", str(tmp_path), "--no-draw"])
+    assert result.exit_code == 2
+    assert "--out must be a folder of one run but another program is at work in" in result.stderr
+    assert first.close([]) is None
+    assert coco_results(tmp_path) == []
+    assert run(app, ["detect", str(picture("a.png", 2)), "--out", str(tmp_path), "--no-draw"]).exit_code == 0
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize(
+    "name", ["n" * 240, "n" * 251, "日" * 78, "日" * 83, os.fsdecode(b"caf\xe9"), "a\tb\nc", "\u202egpj", "-", "'\"&"]
+)
+@pytest.mark.parametrize("format", ["coco", "openpose", "yolo"])
+def test_any_name_gets_its_results(picture: Picture, tmp_path: Path, name: str, format: str) -> None:
+    short = picture("photos/a.png", 2)
+    short.rename(short.with_name(f"{name}.jpg"))
+    out = tmp_path / "out"
+    result = run(app, ["detect", str(short.parent), "--out", str(out), "--format", format])
+    assert result.exit_code == 0, result.output
+    assert len(list(out.glob("*_people.jpg"))) == 1
+    if format == "coco":
+        assert [entry["file_name"] for entry in coco_results(out)] == 2 * [plain_text(f"{name}.jpg")]
+        (out / "results.json").read_bytes().decode("utf-8")
+    else:
+        assert len(list(out.glob("*_keypoints.json" if format == "openpose" else "labels/*.txt"))) == 1
+    (row,) = result.stdout.splitlines()[1:]
+    assert row.split("\t")[0].isprintable()
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_long_names_that_begin_alike_stay_apart(picture: Picture, tmp_path: Path) -> None:
+    for ending in "ab":
+        picture("photos/a.png", 1).rename(tmp_path / "photos" / f"{'n' * 249}{ending}.jpg")
+    out = tmp_path / "out"
+    assert run(app, ["detect", str(tmp_path / "photos"), "--out", str(out), "--format", "openpose"]).exit_code == 0
+    assert len(list(out.glob("*_keypoints.json"))) == len(list(out.glob("*_people.jpg"))) == 2
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -266,7 +355,10 @@ def test_options_reach_the_detector(picture: Picture, stand_in: type[StandIn]) -
         (["detect", "a.jpg", "--scales", "100"], "scales must be at most"),
         (["detect", "a.jpg", "--merge", "both"], "merge must be one of"),
         (["detect", "a.jpg", "--input-height", "-3"], "input_height must be"),
-        (["detect", "a.jpg", "--format", "xml"], "'xml' is not one of 'coco', 'openpose', 'none'"),
+        (
+            ["detect", "a.jpg", "--format", "xml"],
+            "--format must be of coco, coco-dataset, csv,",
+        ),
         (["detect", "a.jpg", "--model", "nonsense"], "model must be one of 'default'"),
         (["detect", "a.jpg", "--model", "missing.xml"], "'missing.xml'"),
         (["detect", "a.jpg", "--device", "toaster"], "toaster"),
@@ -315,7 +407,7 @@ def test_a_missing_sample_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_sample_is_the_photographer(monkeypatch: pytest.MonkeyPatch) -> None:
     skimage_data = pytest.importorskip("skimage.data")
     seen = []
-    monkeypatch.setattr(StandIn, "__call__", lambda self, image: seen.append(image) or People.empty(COCO_17))
+    monkeypatch.setattr(StandIn, "look", lambda self, image: seen.append(image) or People.empty(COCO_17))
     result = run(app, ["detect", "--sample"])
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[1] == "photographer\t0\t\t"
