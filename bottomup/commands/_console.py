@@ -127,8 +127,9 @@ def show_error(message: str) -> None:
 def summarise(outcomes: Sequence[Outcome[Source]], out: Path | None, seconds: float, network: str) -> None:
     """The end of `detect`: what was found where by which network, and what failed."""
     failed = [outcome for outcome in outcomes if outcome.error]
+    notable = [outcome for outcome in outcomes if outcome.error or outcome.warning]
     is_terminal = Console().is_terminal
-    shown = failed if is_terminal and len(outcomes) > _ROWS else outcomes
+    shown = notable if is_terminal and len(outcomes) > _ROWS else outcomes
     rows = [_cells(outcome) for outcome in shown]
     people = sum(outcome.num_people for outcome in outcomes)
     counts = [_count(len(outcomes) - len(failed), "picture"), _count(people, "person", "people")]
@@ -139,6 +140,9 @@ def summarise(outcomes: Sequence[Outcome[Source]], out: Path | None, seconds: fl
     where = f"in {escape(printable(str(out)))}" if out is not None else "not saved (use --out)"
     footer = f"\n{', '.join(counts)}; results {where}\nnetwork: {escape(network)}"
     columns = ["picture", "people", "best score", "error"]
+    if any(outcome.warning for outcome in outcomes):
+        columns.append("warning")
+        rows = [[*row, one.warning or ""] for row, one in zip(rows, shown, strict=True)]
     if out is not None and any(outcome.source.stem != Path(outcome.source.name).stem for outcome in outcomes):
         columns.append("saved as")
         rows = [[*row, "" if one.error else printable(one.source.stem)] for row, one in zip(rows, shown, strict=True)]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bottomup._files import replacing
 from bottomup._version import __version__
 from bottomup.evaluation.runs import file_digests
-from bottomup.image import BgrImage
+from bottomup.image import DecodedImage
 from bottomup.jobs import coco
 from bottomup.jobs.inputs import Inputs, Picture, is_container, pictures
 from bottomup.jobs.parquet import ParquetTarget
@@ -53,7 +53,7 @@ class Unreadable:
     path: str
     error: Exception
 
-    def read(self) -> BgrImage:
+    def read(self) -> DecodedImage:
         """Raises the error."""
         raise self.error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import io
 import os
 import tarfile
 from collections import Counter
@@ -13,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from bottomup.image import PICTURE_SUFFIXES, BgrImage, read_image, to_bgr
+from bottomup.image import PICTURE_SUFFIXES, BgrImage, DecodedImage, decode_image
 from bottomup.jobs.rows import plain_text
 from bottomup.jobs.storage import exists, filesystem, is_address, local_path, open_binary, plain_errors, read_bytes
 
@@ -39,27 +37,14 @@ class Picture:
     address: str | None = None
     content: bytes | BgrImage | None = None
 
-    def read(self) -> BgrImage:
-        """The picture, (H, W, 3) uint8 BGR; OSError if its file cannot be read, ValueError if it is no picture."""
-        if isinstance(self.content, np.ndarray):
-            return self.content
+    def read(self) -> DecodedImage:
+        """The picture; OSError if its file cannot be read, ValueError if it is no picture."""
         if self.content is not None:
-            return decode(self.content)
+            return decode_image(self.content)
         assert self.address is not None
         if is_address(self.address):
-            return decode(read_bytes(self.address))
-        return read_image(local_path(self.address))
-
-
-def decode(content: bytes) -> BgrImage:
-    """An encoded picture as (H, W, 3) uint8 BGR; ValueError if it is none."""
-    if not content:
-        raise ValueError("image must be a picture but is empty")
-    try:
-        with Image.open(io.BytesIO(content)) as picture:
-            return to_bgr(picture)
-    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise ValueError(f"image must be a complete picture but cannot be read: {error}") from error
+            return decode_image(read_bytes(self.address))
+        return decode_image(local_path(self.address))
 
 
 @dataclass(frozen=True)

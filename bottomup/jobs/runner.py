@@ -15,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from bottomup.image import BgrImage
+from bottomup.image import BgrImage, DecodedImage
 from bottomup.people import People
 
 GROUP = 8
@@ -27,7 +27,7 @@ _BYTES_WAITING = 512 * 2**20  # of decoded pictures on their way; a single large
 class Readable(Protocol):
     """What is looked at: anything that gives a picture."""
 
-    def read(self) -> BgrImage:
+    def read(self) -> DecodedImage:
         """The picture; an exception says why there is none."""
         ...
 
@@ -37,12 +37,16 @@ Item = TypeVar("Item", bound=Readable)
 
 @dataclass(frozen=True)
 class Outcome(Generic[Item]):
-    """What came of one picture: its shape (H, W, 3) and people, or the error that it ended with."""
+    """What came of one picture: its shape (H, W, 3) and people, or the error that it ended with.
+
+    warning: what is doubtful about the picture, for example that its last pixels may be missing.
+    """
 
     source: Item
     shape: tuple[int, ...] = ()
     people: People | None = None
     error: Exception | None = None
+    warning: str | None = None
 
     @property
     def num_people(self) -> int:
@@ -108,6 +112,7 @@ class _Decoded(Generic[Item]):
     source: Item
     image: BgrImage
     size: Hashable
+    warning: str | None
 
 
 class _Pipeline(Generic[Item]):
@@ -175,8 +180,9 @@ class _Pipeline(Generic[Item]):
         return len(self._reading) + sum(map(len, itertools.chain(self._groups.values(), self._detecting.values())))
 
     def _decode(self, source: Item) -> _Decoded[Item]:
-        image = source.read()
-        return _Decoded(source, image, self._detector.letterbox(*image.shape[:2]).padded_size)
+        decoded = source.read()
+        image = decoded.pixels
+        return _Decoded(source, image, self._detector.letterbox(*image.shape[:2]).padded_size, decoded.warning)
 
     def _take_decoded(self, future: Future[_Decoded[Item]]) -> Iterator[Outcome[Item]]:
         source = self._reading.pop(future)
@@ -219,13 +225,13 @@ class _Pipeline(Generic[Item]):
         return people
 
     def _outcome(self, decoded: _Decoded[Item], people: People | Exception) -> Outcome[Item]:
-        if isinstance(people, Exception):
-            return Outcome(decoded.source, decoded.image.shape, error=people)
+        error = people if isinstance(people, Exception) else None
         try:
-            if self._finish is not None:
+            if self._finish is not None and not isinstance(people, Exception):
                 self._finish(decoded.source, decoded.image, people)
         except OutputError:
             raise
-        except Exception as error:
-            return Outcome(decoded.source, decoded.image.shape, error=error)
-        return Outcome(decoded.source, decoded.image.shape, people)
+        except Exception as failure:
+            error = failure
+        found = None if error is not None or isinstance(people, Exception) else people
+        return Outcome(decoded.source, decoded.image.shape, found, error, decoded.warning)

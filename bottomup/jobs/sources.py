@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from bottomup._files import NAME_LIMIT, shorten_name
-from bottomup.image import PICTURE_SUFFIXES, BgrImage, read_image
+from bottomup.image import PICTURE_SUFFIXES, BgrImage, DecodedImage, decode_image
 
 SAMPLE = "photographer"
 _STEM_ROOM = NAME_LIMIT - len("_keypoints.json")  # the longest of what is put behind a stem
@@ -33,9 +33,9 @@ class Source:
     stem: str
     image_id: int
 
-    def read(self) -> BgrImage:
-        """The picture, (H, W, 3) uint8 BGR; errors as `bottomup.image.read_image`."""
-        return sample_image() if self.path is None else read_image(self.path)
+    def read(self) -> DecodedImage:
+        """The picture; errors as `bottomup.image.decode_image`."""
+        return decode_image(sample_image() if self.path is None else self.path)
 
 
 def sample_image() -> BgrImage:

@@ -412,3 +412,19 @@ def test_the_sample_is_the_photographer(monkeypatch: pytest.MonkeyPatch) -> None
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[1] == "photographer\t0\t\t"
     assert (seen[0] == skimage_data.camera()[:, :, None]).all()
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_doubtful_pictures_have_a_warning_in_the_table(picture: Picture, tmp_path: Path) -> None:
+    whole, short = picture("a.png", 1), tmp_path / "b.jpg"
+    assert cv2.imwrite(str(short), np.full((60, 80, 3), 1, np.uint8))
+    content = short.read_bytes()
+    assert content.endswith(b"\xff\xd9")
+    short.write_bytes(content[:-2])
+    result = run(app, ["detect", str(whole), str(short)])
+    assert result.exit_code == 0, result.output
+    header, first, second = (line.split("\t") for line in result.stdout.splitlines())
+    assert header == ["picture", "people", "best score", "error", "warning"]
+    assert first[4] == ""
+    assert second[1] == "1"
+    assert second[4]
