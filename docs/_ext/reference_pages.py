@@ -46,7 +46,11 @@ def settings_page() -> str:
         lines += [f"## {cls.__name__}", "", _escape(inspect.getdoc(cls).split("\n\n")[0].replace("\n", " ")), ""]
         for one in dataclasses.fields(cls):
             if not dataclasses.is_dataclass(one.default):
-                lines += [f"`{one.name}` = `{one.default!r}`{_bounds(one)}", f": {_escape(one.metadata.get('reason', ''))}", ""]
+                lines += [
+                    f"`{one.name}` = `{one.default!r}`{_bounds(one)}",
+                    f": {_escape(one.metadata.get('reason', ''))}",
+                    "",
+                ]
     return "\n".join(lines)
 
 
