@@ -85,7 +85,7 @@ def test_the_paths_exist() -> None:
             r"`((?:bottomup|csrc|tests|docs|packaging|\.ci|\.github)/[\w./*-]*)`", page.read_text("utf-8")
         ):
             seen += 1
-            if not any(ROOT.glob(path.rstrip("/"))):
+            if "/X" not in path and not any(ROOT.glob(path.rstrip("/"))):
                 missing.append(f"{page.name}: {path}")
     assert not missing
     assert seen > 50
