@@ -23,8 +23,9 @@ DEFAULT_SIGMA = 0.05
 # Joints that several data sets name differently, and joints that are the midpoint of two others.
 # OpenPose defines its neck as the midpoint of the shoulders and BODY_25's mid-hip as that of the hips.
 _SYNONYMS: Mapping[str, tuple[str, ...]] = {
-    "neck": ("upper_neck", "thorax"),
-    "upper_neck": ("neck",),
+    "neck": ("upper_neck", "head_bottom", "thorax"),
+    "upper_neck": ("neck", "head_bottom"),
+    "head_bottom": ("upper_neck", "neck"),
     "thorax": ("neck",),
     "head": ("head_top",),
     "head_top": ("head",),
@@ -236,6 +237,10 @@ class Skeleton:
     def lacks(self, target: Skeleton) -> tuple[str, ...]:
         """The joints of another skeleton that `convert` always leaves missing, whatever this one's joints are."""
         return tuple(joint for joint in target.joints if not self._source_of(joint))
+
+    def sources(self, joint: str) -> tuple[str, ...]:
+        """The joints of this skeleton that `convert` makes a joint of another one from; none if it cannot."""
+        return tuple(self.joints[index] for index in self._source_of(joint))
 
     def _source_of(self, joint: str) -> list[int]:
         """The joints whose midpoint is a joint of another skeleton; none if it cannot be had."""

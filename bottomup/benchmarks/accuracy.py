@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
 from bottomup.benchmarks.scenes import Scene
 from bottomup.benchmarks.timing import Timing
+from bottomup.datasets import Labels, PhotoLabels
 from bottomup.evaluation.coco import evaluate_results
 from bottomup.evaluation.errors import count_photo
-from bottomup.evaluation.labels import LabelledPeople
 from bottomup.evaluation.matching import FoundPeople, IntArray, joint_similarity
 from bottomup.skeleton import Skeleton
 
@@ -74,7 +74,7 @@ def measure_accuracy(scenes: Sequence[Scene], skeleton: Skeleton) -> Accuracy:
 
 def swapped_joints(
     found: FoundPeople,
-    labels: LabelledPeople,
+    labels: PhotoLabels,
     holder: IntArray,
     skeleton: Skeleton,
 ) -> tuple[int, int]:
@@ -101,19 +101,10 @@ def measure_times(scenes: Sequence[Scene]) -> dict[str, Timing]:
 
 
 def _average_precision(scenes: Sequence[Scene], skeleton: Skeleton) -> float | None:
-    results: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    for image, scene in enumerate(scenes):
-        results += scene.people.to_coco(image)
-        labels = scene.labels
-        for person, seen in enumerate(labels.visible):
-            points = np.nan_to_num(np.column_stack([labels.keypoints[person], 2.0 * seen]))
-            annotation: dict[str, Any] = {"id": len(annotations) + 1, "image_id": image, "category_id": 1}
-            annotation |= {"keypoints": points.ravel().tolist(), "num_keypoints": int(seen.sum())}
-            annotation |= {"area": float(labels.areas[person]), "bbox": labels.boxes[person].tolist()}
-            annotations.append({**annotation, "iscrowd": int(labels.ignored[person])})
-    ids = range(len(scenes))
-    truth = {"images": [{"id": image} for image in ids], "annotations": annotations}
+    results = [entry for image, scene in enumerate(scenes) for entry in scene.people.to_coco(image)]
+    truth = Labels(Path(), skeleton, {image: scene.labels for image, scene in enumerate(scenes)})
     most = max(len(scene.people) for scene in scenes)
-    precision = evaluate_results(results, truth, ids=ids, skeleton=skeleton, max_people=max(most, 1))["AP"]
+    precision = evaluate_results(results, truth, ids=range(len(scenes)), skeleton=skeleton, max_people=max(most, 1))[
+        "AP"
+    ]
     return None if precision < 0 else precision

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup.benchmarks.figures import random_bodies
-from bottomup.evaluation.labels import AREA_OF_BOX, LabelledPeople
+from bottomup.datasets import PhotoLabels
 from bottomup.skeleton import Skeleton
 
 Floats = npt.NDArray[np.float64]
@@ -58,16 +58,10 @@ class Crowd:
         """CrowdPose's measure of overlap; see `crowd_index`."""
         return crowd_index(self.keypoints, self.visible, self.boxes)
 
-    def labels(self) -> LabelledPeople:
+    def labels(self) -> PhotoLabels:
         """What an annotation file would say of these people; area is 0.53 of the box, as CrowdPose has it."""
-        sides = self.boxes[:, 2:] - self.boxes[:, :2]
-        return LabelledPeople(
-            np.where(self.visible[..., None], self.keypoints, np.nan),
-            AREA_OF_BOX * sides.prod(axis=1),
-            np.concatenate([self.boxes[:, :2], sides], axis=1),
-            np.full((len(self), 4), np.nan),
-            np.zeros(len(self), bool),
-        )
+        keypoints = np.where(self.visible[..., None], self.keypoints, np.nan)
+        return PhotoLabels.of_people(keypoints, self.boxes, ignored=np.zeros(len(self), bool))
 
 
 def crowd_index(keypoints: npt.ArrayLike, visible: npt.ArrayLike, boxes: npt.ArrayLike) -> float:

@@ -6,7 +6,7 @@ Each gives `Scene`s, one a picture: who is labelled in it, whom the decoder foun
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,9 @@ from bottomup.benchmarks.crowds import Crowd, crowd_index
 from bottomup.benchmarks.decode import staged_decode
 from bottomup.benchmarks.noise import Noise, draw_crowd, get_level
 from bottomup.benchmarks.timing import Stopwatch
-from bottomup.evaluation.labels import LabelledPeople, Labels
+from bottomup.datasets import Labels, PhotoLabels
+from bottomup.datasets.paths import PhotoNames
+from bottomup.datasets.sizes import size_problem
 from bottomup.fields import Fields
 from bottomup.image import read_image
 from bottomup.people import People
@@ -39,7 +41,7 @@ class Scene:
     seconds: by stage.
     """
 
-    labels: LabelledPeople
+    labels: PhotoLabels
     crowd_index: float
     people: People
     seconds: dict[str, float]
@@ -60,7 +62,7 @@ def file_scenes(
     Parameters
     ----------
     labels:
-        From `bottomup.evaluation.labels.read_labels`. People who do not count are neither drawn nor expected.
+        From `bottomup.datasets.read_labels`. People who do not count are neither drawn nor expected.
     noise:
         On the fields.
     long_side:
@@ -72,14 +74,15 @@ def file_scenes(
     settings:
         Of the decoder.
     """
-    for image_id, everybody in labels.people().items():
-        image = labels.images[image_id]
-        height, width = int(image["height"]), int(image["width"])
+    for image_id, everybody in labels.photos.items():
+        if everybody.size is None:
+            raise ValueError(f"labels must tell width and height of each photo but those of photo {image_id} do not")
+        width, height = everybody.size
         scale = long_side / max(height, width)
         people = _scaled(everybody.scored(), scale)
-        boxes = np.concatenate([people.boxes[:, :2], people.boxes[:, :2] + people.boxes[:, 2:]], axis=1)
         size = max(1, round(height * scale)), max(1, round(width * scale))
-        crowd = Crowd(labels.skeleton, *size, people.keypoints, people.visible, boxes)
+        keypoints, boxes = np.asarray(people.keypoints, np.float64), np.asarray(people.boxes, np.float64)
+        crowd = Crowd(labels.skeleton, *size, keypoints, people.visible, boxes)
         yield _decoded(crowd, people, stride, noise, image_id * 1000 + seed, settings)
 
 
@@ -90,10 +93,12 @@ def photo_scenes(labels: Labels, folder: str | Path, detector: Detector) -> Iter
 
     Raises FileNotFoundError for a photo that is missing, ValueError for one that cannot be read.
     """
-    for image_id, people in labels.people().items():
-        path = Path(folder) / str(labels.images[image_id]["file_name"])
+    names = PhotoNames(Path(folder), list(labels.names.values()))
+    for image_id, people in labels.photos.items():
         watch = Stopwatch()
-        image = read_image(path)
+        image = read_image(names.path(labels.names[image_id]))
+        if problem := size_problem(people, (image.shape[1], image.shape[0])):
+            raise ValueError(f"labels must be made for the photos as they are but {problem}")
         fields = detector.fields(image)
         watch.lap("network")
         (found,), _, _ = staged_decode(
@@ -102,12 +107,11 @@ def photo_scenes(labels: Labels, folder: str | Path, detector: Detector) -> Iter
         letterbox = detector.letterbox(*image.shape[:2])
         keypoints = letterbox.to_image(found.keypoints).astype(np.float32)
         found = People(found.skeleton, keypoints, found.keypoint_scores, found.scores).convert(labels.skeleton)
-        boxes = np.concatenate([people.boxes[:, :2], people.boxes[:, :2] + people.boxes[:, 2:]], axis=1)
-        index = crowd_index(people.keypoints, people.visible, boxes)
+        index = crowd_index(people.keypoints, people.visible, people.boxes)
         yield Scene(people, index, found[np.flatnonzero(found.keypoint_scores.any(axis=1))], watch.seconds)
 
 
-def _decoded(crowd: Crowd, labels: LabelledPeople, stride: int, noise: Noise, seed: int, settings: Settings) -> Scene:
+def _decoded(crowd: Crowd, labels: PhotoLabels, stride: int, noise: Noise, seed: int, settings: Settings) -> Scene:
     fields = draw_crowd(crowd, stride=stride, noise=noise, seed=seed)
     runs = [_timed(fields, settings) for _ in range(_RUNS)]
     people, seconds = min(runs, key=lambda run: sum(run[1].values()))
@@ -120,14 +124,10 @@ def _timed(fields: Fields, settings: Settings) -> tuple[People, dict[str, float]
     return people, watch.seconds
 
 
-def _scaled(people: LabelledPeople, scale: float) -> LabelledPeople:
+def _scaled(people: PhotoLabels, scale: float) -> PhotoLabels:
     """In a picture that many times as large; pixel centres lie at integers."""
-    boxes, heads = people.boxes.copy(), people.heads.copy()
-    for table in (boxes, heads):
-        table[:, :2] = (table[:, :2] + 0.5) * scale - 0.5
-        table[:, 2:] *= scale
-    keypoints = (people.keypoints + 0.5) * scale - 0.5
-    return LabelledPeople(keypoints, people.areas * scale**2, boxes, heads, people.ignored)
+    places = {name: (getattr(people, name) + 0.5) * scale - 0.5 for name in ("keypoints", "boxes", "heads", "ignore")}
+    return replace(people, areas=people.areas * scale**2, size=None, **places)
 
 
 def group_scenes(scenes: Sequence[Scene]) -> dict[str, list[Scene]]:

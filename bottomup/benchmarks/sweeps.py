@@ -18,8 +18,8 @@ from bottomup.skeletons import get_skeleton
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bottomup.datasets import Labels
     from bottomup.detector import Detector
-    from bottomup.evaluation.labels import Labels
 
 Row = dict[str, Any]
 # Labelled people in a picture: the groups by which a data set's times are told.

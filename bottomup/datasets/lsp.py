@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from bottomup.datasets.categories import choose_category
+from bottomup.datasets.labels import Labels
 from bottomup.datasets.matlab import read_mat
-from bottomup.datasets.photo import JointNames, Photo, joint_boxes
+from bottomup.datasets.photo import PhotoLabels, joint_boxes
 from bottomup.image import PICTURE_SUFFIXES
 from bottomup.skeleton import Skeleton
 
@@ -31,41 +33,50 @@ def read_lsp(
     skip_joints: Collection[str] = (),
     labels: str = "joints.mat",
     images: str = "images",
-) -> list[Photo]:
+) -> list[PhotoLabels]:
     """Read a folder of Leeds Sports Pose, expressed in `skeleton`, in the order of the photos' numbers.
+
+    Parameters are those of `read_coco`; raises as `read_lsp_labels` does, and if the skeleton has none of the joints.
+    """
+    return read_lsp_labels(Path(folder) / labels, images=Path(folder) / images).scored_in(skeleton, skip_joints)
+
+
+def read_lsp_labels(file: Path, *, images: Path | None = None) -> Labels:
+    """Read Leeds Sports Pose.
 
     The two data sets say different things with the third number of a joint. In LSP's (3, 14, N) it is 1 for a joint
     that is hidden, whose place is labelled all the same; in LSPET's (14, 3, N) it is 0 for a joint that is not
     labelled at all. Coordinates are MATLAB's, counted from 1.
 
-    Parameters are those of `read_coco`. Raises FileNotFoundError if there is no such file or a photo is missing,
-    ValueError naming the file if it is of another kind.
+    Raises FileNotFoundError if there is no such file or a photo is missing, ValueError naming the file if it is of
+    another kind.
     """
-    file = Path(folder) / labels
     table, seen = _joints(np.asarray(read_mat(file, "joints")), file)
-    names = JointNames(LSP_JOINTS, skeleton, skip_joints)
-    keypoints, paths = names.convert(table, seen), _numbered_photos(Path(folder) / images)
+    keypoints = np.where(seen[..., None], table, np.nan)
+    folder = images or file.parent / "images"
+    paths = _numbered_photos(folder)
     missing = [number for number in range(1, len(table) + 1) if number not in paths]
     if missing:
         raise FileNotFoundError(
-            f"folder must hold the {len(table)} photos of {file} but {Path(folder) / images} lacks number {missing[0]}"
+            f"folder must hold the {len(table)} photos of {file} but {folder} lacks number {missing[0]}"
         )
-    nothing = np.zeros((0, 4), np.float32)
-    return [
-        Photo(
+    photos = {}
+    for number, person in enumerate(keypoints, start=1):
+        photos[number] = PhotoLabels(
             id=number,
             path=paths[number],
-            keypoints=keypoints[number - 1 : number],
-            boxes=joint_boxes(keypoints[number - 1 : number]),
-            ignore=nothing,
-            known=names.known,
+            keypoints=person[None],
+            boxes=joint_boxes(person[None]),
+            ignore=np.zeros((0, 4)),
+            known=np.ones(len(LSP_JOINTS), bool),
             bystanders=True,
         )
-        for number in range(1, len(table) + 1)
-    ]
+    names = {number: path.name for number, path in paths.items() if number in photos}
+    kind = choose_category([{"keypoints": LSP_JOINTS}])
+    return Labels(file, kind.skeleton, photos, names, folder=folder, estimated_areas=len(photos))
 
 
-def _joints(joints: npt.NDArray[np.float64], file: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+def _joints(joints: npt.NDArray[np.float64], file: Path) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """(N, 14, 2) places from 0 on and (N, 14) whether they are labelled."""
     if not np.issubdtype(joints.dtype, np.number):
         raise ValueError(f"labels must be numbers but 'joints' in {file} has dtype {joints.dtype}")
@@ -79,7 +90,7 @@ def _joints(joints: npt.NDArray[np.float64], file: Path) -> tuple[npt.NDArray[np
         seen = rows[..., 2] > 0
     else:
         raise ValueError(f"labels must have shape (3, 14, N) or (14, 3, N) but 'joints' in {file} has {joints.shape}")
-    places = rows[..., :2].astype(np.float32) - 1
+    places = rows[..., :2].astype(np.float64) - 1
     # A joint that is left of or above the photo was not clicked, whatever its third number says.
     return places, np.asarray(seen & (places >= 0).all(axis=2))
 

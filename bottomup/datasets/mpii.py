@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bottomup.datasets.json_files import load_json
+from bottomup.datasets.labels import Labels
 from bottomup.datasets.matlab import read_mat
-from bottomup.datasets.photo import FloatArray, JointNames, Photo, joint_boxes
+from bottomup.datasets.paths import PhotoNames, photo_folder
+from bottomup.datasets.photo import FloatArray, PhotoLabels, joint_boxes
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import MPII_16
 
@@ -26,37 +28,47 @@ def read_mpii(
     skip_joints: Collection[str] = (),
     labels: str = "mpii_human_pose_v1_u12_1.mat",
     images: str = "images",
-) -> list[Photo]:
+) -> list[PhotoLabels]:
     """Read MPII's photos for training, expressed in `skeleton`, in the order of the file.
 
-    Both forms are read: the data set's own `.mat`, of which the photos of the test set are left out, since nobody is
-    labelled there, and the `.json` with an entry of `image`, `joints` and `joints_vis` for each person. Coordinates
-    are MATLAB's, counted from 1, in both. People whom the `.mat` mentions without joints are regions to ignore.
-
-    Parameters are those of `read_coco`. Raises FileNotFoundError if there is no such file, ValueError naming the file
-    and the entry if it is of another kind.
+    Parameters are those of `read_coco`; raises as `read_mpii_labels` does, and if the skeleton has none of the joints.
     """
-    file = Path(folder) / labels
-    names = JointNames(MPII_16.joints, skeleton, skip_joints)
+    return read_mpii_labels(Path(folder) / labels, images=Path(folder) / images).scored_in(skeleton, skip_joints)
+
+
+def read_mpii_labels(file: Path, *, images: Path | None = None) -> Labels:
+    """Read MPII's photos for training, in the order of the file.
+
+    Both forms are read: the data set's own `.mat`, of which the photos of the test set are left out, since none of
+    their people are labelled, and the `.json` with an entry of `image`, `joints` and `joints_vis` for each person.
+    Coordinates are MATLAB's, counted from 1, in both. People whom the `.mat` mentions without joints are regions to
+    ignore.
+
+    Raises FileNotFoundError if there is no such file, ValueError naming the file and the entry if it is of another
+    kind.
+    """
     entries = _mat_entries(file) if file.suffix.lower() == ".mat" else _json_entries(file)
-    photos = []
+    folder = images or photo_folder(file, [name for name, _, _ in entries])
+    where = PhotoNames(folder, [name for name, _, _ in entries])
+    photos = {}
     for number, (name, people, ignore) in enumerate(entries):
-        table = np.array(people, np.float32).reshape(-1, _NUM_JOINTS, 3)
-        try:
-            keypoints = names.convert(table[..., :2] - 1, table[..., 2] > 0)
-        except ValueError as error:
-            raise ValueError(f"labels must be MPII's but in {file} those of {name} are wrong: {error}") from error
-        photos.append(
-            Photo(
-                id=number,
-                path=Path(folder) / images / name,
-                keypoints=keypoints,
-                boxes=joint_boxes(keypoints),
-                ignore=np.array(ignore, np.float32).reshape(-1, 4),
-                known=names.known,
-            )
+        table = np.array(people, np.float64).reshape(len(people), _NUM_JOINTS, 3)
+        table = np.concatenate([table, np.zeros((len(ignore), _NUM_JOINTS, 3))])
+        seen = table[..., 2] > 0
+        if not np.isfinite(table[seen]).all():
+            raise ValueError(f"labels must be MPII's but in {file} those of {name} are wrong: keypoints must be finite")
+        keypoints = np.where(seen[..., None], table[..., :2] - 1, np.nan)
+        photos[number] = PhotoLabels(
+            id=number,
+            path=where.path(name),
+            keypoints=keypoints,
+            boxes=np.concatenate([joint_boxes(keypoints[: len(people)]), np.reshape(ignore, (-1, 4))]),
+            ignore=np.zeros((0, 4)),
+            known=np.ones(_NUM_JOINTS, bool),
         )
-    return photos
+    names = {number: name for number, (name, _, _) in enumerate(entries)}
+    estimated = sum(len(photo.keypoints) for photo in photos.values())
+    return Labels(file, MPII_16, photos, names, folder=folder, estimated_areas=estimated)
 
 
 Entry = tuple[str, list[FloatArray], list[list[float]]]  # file name, (16, 3) of each person, boxes to ignore
@@ -64,7 +76,7 @@ Entry = tuple[str, list[FloatArray], list[list[float]]]  # file name, (16, 3) of
 
 def _json_entries(file: Path) -> list[Entry]:
     try:
-        content = json.loads(file.read_text())
+        content = load_json(file)
         if not isinstance(content, list):
             raise TypeError(f"a list of people expected, {type(content).__name__} found")
         people: dict[str, list[FloatArray]] = {}
@@ -74,7 +86,7 @@ def _json_entries(file: Path) -> list[Entry]:
             if joints.shape != (_NUM_JOINTS, 2) or seen.shape != (_NUM_JOINTS,):
                 raise ValueError(f"person {number} has joints of shape {joints.shape}, joints_vis {seen.shape}")
             people.setdefault(str(person["image"]), []).append(np.column_stack([joints, seen]))
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"labels must be MPII's as a list of people but {file} is not: {error!r}") from error
     return [(name, rows, []) for name, rows in people.items()]
 

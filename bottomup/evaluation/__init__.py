@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bottomup.datasets import Labels, read_labels
 from bottomup.evaluation.coco import evaluate, evaluate_results
-from bottomup.evaluation.labels import Labels, read_labels
 from bottomup.evaluation.metrics import METRICS, Evaluation, evaluate_metric
 from bottomup.evaluation.results import read_results
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.evaluation.labels import LabelledPeople
+from bottomup.datasets.photo import PhotoLabels
 from bottomup.evaluation.matching import FoundPeople, Match, joint_similarity, match, oks
 from bottomup.skeleton import Skeleton
 
@@ -35,7 +35,7 @@ class PhotoCount:
     match: Match
 
 
-def count_photo(found: FoundPeople, labels: LabelledPeople, skeleton: Skeleton) -> PhotoCount:
+def count_photo(found: FoundPeople, labels: PhotoLabels, skeleton: Skeleton) -> PhotoCount:
     """Compare what was found in one photo with its labels; both in the joints of `skeleton`."""
     sigmas = np.array(skeleton.sigmas)
     similarity = oks(found, labels, sigmas)
@@ -51,7 +51,7 @@ def count_photo(found: FoundPeople, labels: LabelledPeople, skeleton: Skeleton) 
     )  # fmt: skip
 
 
-def count_swaps(found: FoundPeople, labels: LabelledPeople, skeleton: Skeleton) -> tuple[int, int]:
+def count_swaps(found: FoundPeople, labels: PhotoLabels, skeleton: Skeleton) -> tuple[int, int]:
     """How many found limbs have both ends on joints of labelled people, and how many of these on two people's.
 
     A joint is a person's if its similarity is at least 0.5, a radius that scales with the person. One that is several

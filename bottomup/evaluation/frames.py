@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from bottomup.evaluation.labels import AREA_OF_BOX, FloatArray, LabelledPeople
+from bottomup.datasets.photo import AREA_OF_BOX, FloatArray, PhotoLabels
 from bottomup.evaluation.matching import FoundPeople, oks
 
 BoolArray = npt.NDArray[np.bool_]
@@ -149,8 +149,7 @@ def pair_frame(truth: FramePeople, found: FramePeople, sigmas: FloatArray, thres
 
 
 def _oks(found: FrameArrays, truth: FrameArrays, sigmas: FloatArray) -> FloatArray:
-    boxes = np.concatenate([truth.boxes[:, :2], truth.boxes[:, 2:] - truth.boxes[:, :2]], axis=1)
-    labels = LabelledPeople(truth.keypoints, truth.areas, boxes, truth.heads, truth.ignored)
+    labels = PhotoLabels.of_people(truth.keypoints, truth.boxes, areas=truth.areas, ignored=truth.ignored)
     return oks(FoundPeople(found.keypoints, np.ones(len(found.ids))), labels, sigmas)
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup._files import write_atomically
+from bottomup.datasets.photo import FloatArray
 from bottomup.drawing import distinct_color, draw_people
 from bottomup.drawing.fields import Color
 from bottomup.evaluation.errors import PhotoCount
-from bottomup.evaluation.labels import FloatArray
 from bottomup.evaluation.metrics import Evaluation
 from bottomup.image import BgrImage, read_image
 from bottomup.people import People

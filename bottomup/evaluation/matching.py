@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from bottomup.evaluation.labels import FloatArray, LabelledPeople
+from bottomup.datasets.photo import FloatArray, PhotoLabels
 
 IntArray = npt.NDArray[np.intp]
 
@@ -33,7 +33,7 @@ class Match:
     invented: npt.NDArray[np.bool_]
 
 
-def joint_similarity(found: FoundPeople, labels: LabelledPeople, sigmas: FloatArray) -> FloatArray:
+def joint_similarity(found: FoundPeople, labels: PhotoLabels, sigmas: FloatArray) -> FloatArray:
     """(P, N, K) of exp(-d^2 / (2 area (2 sigma)^2)), 0 where either joint is missing.
 
     COCO's keypoint evaluation (https://cocodataset.org/#keypoints-eval); it adds the smallest number to each area.
@@ -42,7 +42,7 @@ def joint_similarity(found: FoundPeople, labels: LabelledPeople, sigmas: FloatAr
     return _similarity(np.asarray(distance2), labels, sigmas)
 
 
-def oks(found: FoundPeople, labels: LabelledPeople, sigmas: FloatArray) -> FloatArray:
+def oks(found: FoundPeople, labels: PhotoLabels, sigmas: FloatArray) -> FloatArray:
     """(P, N) similarity of each found person to each label: the mean over the label's visible joints.
 
     A missing joint counts as infinitely far. A label without joints (a crowd, say) is resembled by whoever has
@@ -52,7 +52,7 @@ def oks(found: FoundPeople, labels: LabelledPeople, sigmas: FloatArray) -> Float
     mean = joint_similarity(found, labels, sigmas).sum(axis=-1) / np.maximum(visible.sum(axis=-1), 1)
     if visible.any(axis=-1).all():
         return np.asarray(mean)
-    corner, size = labels.boxes[:, None, :2], labels.boxes[:, None, 2:]
+    corner, size = labels.boxes[:, None, :2], labels.sides[:, None]
     joints = found.keypoints[:, None]
     outside = np.maximum(corner - size - joints, 0) + np.maximum(joints - corner - 2 * size, 0)
     seen = np.isfinite(found.keypoints[..., 0]).sum(axis=-1)[:, None]
@@ -60,7 +60,7 @@ def oks(found: FoundPeople, labels: LabelledPeople, sigmas: FloatArray) -> Float
     return np.asarray(np.where(visible.any(axis=-1), mean, near))
 
 
-def _similarity(distance2: FloatArray, labels: LabelledPeople, sigmas: FloatArray) -> FloatArray:
+def _similarity(distance2: FloatArray, labels: PhotoLabels, sigmas: FloatArray) -> FloatArray:
     spread = 2 * (labels.areas[:, None] + np.spacing(1)) * (2 * sigmas) ** 2
     similarity: FloatArray = np.nan_to_num(np.exp(-distance2 / spread))
     return similarity

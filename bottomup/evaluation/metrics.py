@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from bottomup.datasets import Labels, PhotoLabels
+from bottomup.datasets.photo import FloatArray
 from bottomup.evaluation.coco import evaluate_results
 from bottomup.evaluation.errors import PhotoCount, count_photo, summarise
-from bottomup.evaluation.labels import FloatArray, LabelledPeople, Labels
 from bottomup.evaluation.matching import FoundPeople, oks, pair
 from bottomup.evaluation.pck import REFERENCES, joint_rates, reference_lengths
 from bottomup.evaluation.pcp import PARTS, part_rates
-from bottomup.evaluation.results import Entry, convert_results, group
+from bottomup.evaluation.results import Entry, convert_results, group, match_photos
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, CROWDPOSE_14
 
@@ -53,6 +54,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             "oks", CROWDPOSE_14, area_from_box=True, statistics=("AP", "AP50", "AP75", "AR", "AR50", "AR75")
         ),
         "ochuman": Metric("oks", COCO_17),
+        "oks": Metric("oks"),
         "pck": Metric("joints", reference="box", thresholds=(0.2,)),
         "pckh": Metric("joints", reference="head", thresholds=(0.5,)),
         "pdj": Metric("joints", reference="torso", thresholds=(0.2,)),
@@ -78,7 +80,7 @@ class Evaluation:
     people: dict[str, float | int | None]
     photos: dict[int, PhotoCount]
     found: dict[int, FoundPeople]
-    truth: dict[int, LabelledPeople]
+    truth: Mapping[int, PhotoLabels]
     skeleton: Skeleton
 
     def to_dict(self) -> dict[str, Any]:
@@ -130,27 +132,29 @@ def evaluate_metric(
     unscorable = skeleton.lacks(labels.skeleton)
     if len(unscorable) == labels.skeleton.num_joints:
         raise ValueError(f"results must share joints with the labels but {skeleton.name} has none of them")
-    complete = labels.people()  # whose joints tell how large they are, also those that are not scored
+    complete = labels.photos  # whose joints tell how large they are, also those that are not scored
     if unscorable:
         labels = labels.without(unscorable)
-    entries = convert_results(results, skeleton, labels.skeleton)
-    found, people = group(entries, labels.images, labels.skeleton), labels.people()
-    photos = {key: count_photo(found[key], people[key], labels.skeleton) for key in labels.images}
+    entries = convert_results(match_photos(results, labels), skeleton, labels.skeleton)
+    found, people = group(entries, labels.photos, labels.skeleton), labels.photos
+    photos = {key: count_photo(found[key], people[key], labels.skeleton) for key in people}
     details: dict[str, Any] = {
-        "photos": len(labels.images),
+        "photos": len(people),
         "areas_from_boxes": labels.estimated_areas,
         "unscorable_joints": list(unscorable),
+        "default_sigmas": list(labels.default_sigmas),
+        "notes": list(labels.notes),
     }
     if way.kind == "oks":
         scores = _average_precision(way, entries, labels, crowd_bounds if metric == "crowdpose" else None, details)
     else:
         details["thresholds"] = list(chosen)
-        pairs = [_paired(found[key], people[key].scored(), labels.skeleton) for key in labels.images]
+        pairs = [_paired(found[key], people[key].scored(), labels.skeleton) for key in people]
         if way.kind == "joints":
             details["reference"] = reference or way.reference
             lengths = [
                 reference_lengths(details["reference"], complete[key], labels.skeleton)[~people[key].ignored]
-                for key in labels.images
+                for key in people
             ]
             scores = _joints(pairs, lengths, labels.skeleton, chosen, details)
         else:
@@ -180,12 +184,10 @@ def _average_precision(
     bounds: tuple[float, float] | None,
     details: dict[str, Any],
 ) -> dict[str, float]:
-    truth = {"images": list(labels.images.values()), "annotations": labels.annotations}
-
     def statistics(ids: Sequence[int]) -> dict[str, float]:
-        return evaluate_results(entries, truth, ids=ids, skeleton=labels.skeleton)
+        return evaluate_results(entries, labels, ids=ids, skeleton=labels.skeleton)
 
-    scores = statistics(list(labels.images))
+    scores = statistics(list(labels.photos))
     if way.statistics is not None:
         scores = {name: scores[name] for name in way.statistics}
     if bounds is not None:
@@ -206,7 +208,7 @@ def crowd_groups(labels: Labels, bounds: tuple[float, float] = CROWD_BOUNDS) -> 
         raise ValueError(
             f"crowd bounds must be two numbers in ascending order, from 0 on, but are {low:g} and {high:g}"
         )
-    index: dict[int, Any] = {key: image.get("crowdIndex") for key, image in labels.images.items()}
+    index: dict[int, Any] = {key: photo.crowd_index for key, photo in labels.photos.items()}
     if all(value is None for value in index.values()):
         return {}
     bad = [key for key, value in index.items() if isinstance(value, bool) or not isinstance(value, (int, float))]
@@ -218,7 +220,7 @@ def crowd_groups(labels: Labels, bounds: tuple[float, float] = CROWD_BOUNDS) -> 
     return groups
 
 
-def _paired(found: FoundPeople, labels: LabelledPeople, skeleton: Skeleton) -> tuple[FloatArray, LabelledPeople]:
+def _paired(found: FoundPeople, labels: PhotoLabels, skeleton: Skeleton) -> tuple[FloatArray, PhotoLabels]:
     """For each labelled person the joints of the found one that stands for it, NaN for nobody's."""
     holder = pair(oks(found, labels, np.array(skeleton.sigmas)))
     keypoints = np.full((len(holder), skeleton.num_joints, 2), np.nan)
@@ -227,7 +229,7 @@ def _paired(found: FoundPeople, labels: LabelledPeople, skeleton: Skeleton) -> t
 
 
 def _joints(
-    pairs: Sequence[tuple[FloatArray, LabelledPeople]],
+    pairs: Sequence[tuple[FloatArray, PhotoLabels]],
     lengths: Sequence[FloatArray],
     skeleton: Skeleton,
     thresholds: Sequence[float],
@@ -245,7 +247,7 @@ def _joints(
 
 
 def _parts(
-    pairs: Sequence[tuple[FloatArray, LabelledPeople]], skeleton: Skeleton, threshold: float, details: dict[str, Any]
+    pairs: Sequence[tuple[FloatArray, PhotoLabels]], skeleton: Skeleton, threshold: float, details: dict[str, Any]
 ) -> dict[str, Any]:
     rates = part_rates(pairs, skeleton, threshold=threshold)
     counts = {name: (int(s), int(l), int(n)) for name, s, l, n in zip(*asdict(rates).values(), strict=True)}

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.evaluation.labels import FloatArray, LabelledPeople
+from bottomup.datasets.photo import FloatArray, PhotoLabels
 from bottomup.skeleton import Skeleton
 
 HEAD_OF_DIAGONAL = 0.6
@@ -64,7 +64,7 @@ class JointRates:
         return np.asarray(_share(self.correct[:, counted].sum(axis=1), self.labelled[counted].sum()))
 
 
-def reference_lengths(reference: str, labels: LabelledPeople, skeleton: Skeleton) -> FloatArray:
+def reference_lengths(reference: str, labels: PhotoLabels, skeleton: Skeleton) -> FloatArray:
     """(N,) pixels, NaN for a person of whom it is not known.
 
     box: the longer side of the person's box. torso: from the left shoulder to the right hip, or the other way across
@@ -76,10 +76,10 @@ def reference_lengths(reference: str, labels: LabelledPeople, skeleton: Skeleton
     if reference not in REFERENCES:
         raise ValueError(f"reference must be one of {list(REFERENCES)} but is {reference!r}")
     if reference == "box":
-        return np.asarray(_positive(labels.boxes[:, 2:].max(axis=1, initial=0)))
+        return np.asarray(_positive(labels.sides.max(axis=1, initial=0)))
     lengths = np.full(len(labels.areas), np.nan)
     if reference == "head":
-        lengths = HEAD_OF_DIAGONAL * np.hypot(labels.heads[:, 2], labels.heads[:, 3])
+        lengths = HEAD_OF_DIAGONAL * np.hypot(*(labels.heads[:, 2:] - labels.heads[:, :2]).T)
     pairs = [ends for ends in _SEGMENTS[reference] if set(ends) <= set(skeleton.joints)]
     if not pairs and not np.isfinite(lengths).any() and len(lengths):
         wanted = " or ".join(" and ".join(ends) for ends in _SEGMENTS[reference])
@@ -102,7 +102,7 @@ def correct_joints(
 
 
 def joint_rates(
-    photos: Sequence[tuple[FloatArray, LabelledPeople, FloatArray]],
+    photos: Sequence[tuple[FloatArray, PhotoLabels, FloatArray]],
     skeleton: Skeleton,
     *,
     reference: str,
@@ -115,7 +115,7 @@ def joint_rates(
     photos:
         Of each photo the joints that were found for its labelled people, (N, K, 2) pixels with NaN where there is
         none, these N people, and the lengths to compare with, (N,) from `reference_lengths`. All people count, so
-        leave out the ignored ones (`LabelledPeople.scored`).
+        leave out the ignored ones (`PhotoLabels.scored`).
     skeleton:
         The K joints.
     reference, thresholds:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.evaluation.labels import FloatArray, LabelledPeople
+from bottomup.datasets.photo import FloatArray, PhotoLabels
 from bottomup.skeleton import Skeleton
 
 End = tuple[str, ...]  # a joint, or several whose middle it is
@@ -62,7 +62,7 @@ def correct_parts(found: FloatArray, truth: FloatArray, threshold: float) -> npt
 
 
 def part_rates(
-    photos: Sequence[tuple[FloatArray, LabelledPeople]], skeleton: Skeleton, *, threshold: float = 0.5
+    photos: Sequence[tuple[FloatArray, PhotoLabels]], skeleton: Skeleton, *, threshold: float = 0.5
 ) -> PartRates:
     """Count correct parts.
 

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
+from bottomup.datasets.photo import FloatArray
 from bottomup.evaluation.frames import FrameArrays, TrackPair
-from bottomup.evaluation.labels import FloatArray
 from bottomup.evaluation.pck import HEAD_OF_DIAGONAL
 from bottomup.skeleton import Skeleton
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from bottomup.evaluation.labels import FloatArray
+from bottomup.datasets import Labels
+from bottomup.datasets.coco import canonical_id
+from bottomup.datasets.json_files import BadJsonError, load_json
+from bottomup.datasets.paths import plain_name
+from bottomup.datasets.photo import FloatArray
 from bottomup.evaluation.matching import FoundPeople
 from bottomup.skeleton import Skeleton
 
@@ -26,8 +29,8 @@ def read_results(path: str | Path) -> list[Entry]:
     if not path.is_file():
         raise FileNotFoundError(f"results must be a JSON file but {str(path)!r} is none")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        content = load_json(path)
+    except BadJsonError as error:
         raise ValueError(f"results must be a JSON file but {path} is not: {error}") from error
     try:
         check_results(content)
@@ -54,8 +57,12 @@ def check_results(content: Any) -> None:
             raise ValueError(f"entry {number} must have 3 numbers for each joint, as many as the others")
         if score.shape or score.dtype.kind not in "iuf" or not (np.isfinite(keypoints).all() and np.isfinite(score)):
             raise ValueError(f"entry {number} must have finite numbers")
-        if isinstance(entry["image_id"], bool) or not isinstance(entry["image_id"], int):
-            raise ValueError(f"entry {number} must have a whole number as image_id but has {entry['image_id']!r}")
+        try:
+            canonical_id(entry["image_id"])
+        except ValueError:
+            raise ValueError(
+                f"entry {number} must have a whole number or a photo's name as image_id but has {entry['image_id']!r}"
+            ) from None
         category = entry.get("category_id") if number == 0 else category
         if entry.get("category_id") != category:
             raise ValueError(f"entry {number} must be of category {category} but is of {entry.get('category_id')}")
@@ -81,6 +88,88 @@ def convert_results(entries: Sequence[Entry], source: Skeleton, target: Skeleton
         {**entry, "keypoints": row.tolist()}
         for entry, row in zip(entries, triples.reshape(len(entries), -1), strict=True)
     ]
+
+
+def match_photos(entries: Sequence[Entry], labels: Labels) -> list[Entry]:
+    """The same results, each with the labels' id of its photo as `image_id`.
+
+    A result with a `file_name` that the labels have as well is of that photo, whatever its id; so is one whose
+    `image_id` is a name ("000000000139.jpg"). Names are compared as a whole, then by their last part, then without its
+    ending. Ids of photos that are not among the labels stay as they are.
+
+    Raises ValueError if results give one id to two names, two ids to one name, a name that only another photo's id goes
+    with, or an id that is a name of no photo.
+    """
+    if not entries:
+        return []
+    names = _Names(labels)
+    ids_of: dict[str, int | str] = {}
+    names_of: dict[int | str, str] = {}
+    found: list[Entry] = []
+    for entry in entries:
+        key, name = canonical_id(entry["image_id"]), entry.get("file_name")
+        if name is not None:
+            name = plain_name(str(name))
+            for given, seen in ((names_of.setdefault(key, name), name), (ids_of.setdefault(name, key), key)):
+                if given != seen:
+                    raise ValueError(
+                        f"results must give each photo one id and one name but {key!r} and {name!r} come with "
+                        f"{names_of[key]!r} and {ids_of[name]!r} as well"
+                    )
+        photo = names.find(key, name)
+        found.append(entry if photo == entry["image_id"] and type(photo) is int else {**entry, "image_id": photo})
+    return found
+
+
+class _Names:
+    """Photos by what a file of results may call them."""
+
+    def __init__(self, labels: Labels) -> None:
+        self._labels = labels
+        self._tables: list[dict[str, int | None]] = []
+        for shorten in (lambda name: name, _last_part, _stem):
+            table: dict[str, int | None] = {}
+            for key, name in labels.names.items():
+                if name:
+                    short = shorten(plain_name(name))
+                    table[short] = key if short not in table else None
+            self._tables.append(table)
+
+    def find(self, key: int | str, name: str | None) -> int:
+        """The id of a result's photo; see `match_photos`."""
+        names, tables = self._labels.names, self._tables
+        if name is not None and tables[0]:
+            if (photo := self._by_name(name)) is not None:
+                return photo
+            if isinstance(key, int) and names.get(key):
+                own = names[key]
+                if _stem(plain_name(own)) != _stem(name):
+                    raise ValueError(
+                        f"results must be of the labels' photos but photo {key} is {name} in the results and {own} in "
+                        "the labels, which have no such name"
+                    )
+        if isinstance(key, int):
+            return key
+        photo = self._labels.aliases.get(key, self._by_name(plain_name(key)))
+        if photo is None and _stem(key).isdecimal() and int(_stem(key)) in names:
+            photo = int(_stem(key))
+        if photo is None:
+            raise ValueError(f"results must be of the labels' photos but no photo is called {key!r}")
+        return photo
+
+    def _by_name(self, name: str) -> int | None:
+        for table, short in zip(self._tables, (name, _last_part(name), _stem(name)), strict=True):
+            if (photo := table.get(short)) is not None:
+                return photo
+        return None
+
+
+def _last_part(name: str) -> str:
+    return name.rsplit("/", 1)[-1]
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(_last_part(name)).stem
 
 
 def group(entries: Iterable[Entry], ids: Iterable[int], skeleton: Skeleton) -> dict[int, FoundPeople]:

@@ -10,13 +10,13 @@ has it.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from bottomup.datasets import read_labels
 from bottomup.grouping.anthropometry import max_limb_lengths
 from bottomup.grouping.pose_prior import FILE, JOINTS
 from bottomup.skeleton import Skeleton
@@ -42,16 +42,12 @@ _SEGMENTS = [
 def read_poses(file: Path) -> Floats:
     """(N, J, 2) places of the model's joints, in pixels, of the people in a file in COCO's form; NaN if not labelled.
 
-    Raises ValueError if the file does not have exactly one category with named keypoints.
+    Raises as `read_labels` does.
     """
-    content = json.loads(file.read_text())
-    names = [category["keypoints"] for category in content["categories"] if category.get("keypoints")]
-    if len(names) != 1:
-        raise ValueError(f"{file} must have one category with keypoints but has {len(names)}")
-    labels = Skeleton("labels", tuple(names[0]), (), (0.1,) * len(names[0]))
-    people = [person["keypoints"] for person in content["annotations"] if not person.get("iscrowd")]
-    table = np.array(people, np.float32).reshape(len(people), labels.num_joints, 3)
-    places, _ = labels.convert(table[..., :2], table[..., 2], _MODEL)
+    labels = read_labels(file)
+    people = [photo.keypoints[~photo.crowds] for photo in labels]
+    table = np.concatenate([np.zeros((0, labels.skeleton.num_joints, 2)), *people]).astype(np.float32)
+    places, _ = labels.skeleton.convert(table, np.isfinite(table[..., 0]), _MODEL)
     return places.astype(np.float64)
 
 

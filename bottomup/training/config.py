@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bottomup.datasets import find_labels, labels_skeleton
+from bottomup.datasets import annotation_file, read_labels
 from bottomup.networks.field_network import NetworkConfig, read_config
 from bottomup.skeleton import Skeleton
 from bottomup.training.pretrained import is_weight_file, weight_file
@@ -231,11 +231,11 @@ def _skeleton_of(data: Path, sources: tuple[Source, ...], start: NetworkConfig |
     """The joints of the first labels, or those of the network it starts from if they tell the same."""
     for source in sources:
         folder = data / source.folder
-        file = folder / source.labels if source.labels else find_labels(folder)
-        if file is not None:
-            own = labels_skeleton(file)
-            same = start is not None and not start.skeleton.lacks(own) and not own.lacks(start.skeleton)
-            return start.skeleton if start is not None and same else own
+        if not source.labels and not annotation_file(folder).is_file():
+            continue
+        own = read_labels(folder / source.labels if source.labels else folder).skeleton
+        same = start is not None and not start.skeleton.lacks(own) and not own.lacks(start.skeleton)
+        return start.skeleton if start is not None and same else own
     raise ValueError(f"skeleton must be given where sources have no labels but is {FROM_LABELS!r}")
 
 

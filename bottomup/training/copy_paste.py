@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.datasets import Photo
+from bottomup.datasets import PhotoLabels
 from bottomup.skeleton import Skeleton
 from bottomup.training import augment
 from bottomup.training.examples import Example
@@ -85,7 +85,7 @@ def person_mask(points: npt.NDArray[np.float64], skeleton: Skeleton, size: int) 
 
 
 def half_body(
-    photo: Photo, skeleton: Skeleton, rng: np.random.Generator, people: Sequence[int] | None = None
+    photo: PhotoLabels, skeleton: Skeleton, rng: np.random.Generator, people: Sequence[int] | None = None
 ) -> tuple[npt.NDArray[np.float64], float] | None:
     """Centre and extent, in photo pixels, of the upper or lower half of one person, of `people` or of all.
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from bottomup.datasets import Photo
+from bottomup.datasets import PhotoLabels
 from bottomup.fields import LIMB_WIDTH, SIGMA, cell_centres, draw_heatmaps, draw_pafs
 from bottomup.skeleton import Skeleton
 from bottomup.training import augment
@@ -169,7 +169,7 @@ def finish(image: npt.NDArray[np.uint8], config: TrainConfig, rng: np.random.Gen
     return np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1))
 
 
-def _mark_unknown(weight: FloatArray, photo: Photo, matrix: augment.Matrix, stride: int) -> None:
+def _mark_unknown(weight: FloatArray, photo: PhotoLabels, matrix: augment.Matrix, stride: int) -> None:
     """Set the (h, w) weight to 0 where people are, or may be, whose joints nobody labelled."""
 
     def fill(boxes: FloatArray, value: float) -> None:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.datasets import Photo, read_folder, validation_ids
+from bottomup.datasets import PhotoLabels, read_folder, validation_ids
 from bottomup.skeleton import Skeleton
 from bottomup.training.source import Source
 from bottomup.training.teacher import KeptMaps, Teacher, TeacherMaps
@@ -27,12 +27,12 @@ class Example:
     """A photo in memory: (H, W, 3) uint8 BGR, its labels, its teacher's maps, the scale that counts as 1."""
 
     image: npt.NDArray[np.uint8]
-    photo: Photo
+    photo: PhotoLabels
     maps: Sequence[TeacherMaps]
     unit: float
 
 
-def read_source(source: Source, root: Path, skeleton: Skeleton) -> tuple[list[Photo], list[Photo]]:
+def read_source(source: Source, root: Path, skeleton: Skeleton) -> tuple[list[PhotoLabels], list[PhotoLabels]]:
     """The photos of a source for training, and those that it holds out."""
     photos = read_folder(
         root / source.folder, skeleton, skip_joints=source.skip_joints, labels=source.labels, images=source.images
@@ -48,12 +48,17 @@ def read_source(source: Source, root: Path, skeleton: Skeleton) -> tuple[list[Ph
 
 
 def load_examples(
-    source: Source, photos: Sequence[Photo], teacher: Teacher | KeptMaps | None, cache: Path
+    source: Source, photos: Sequence[PhotoLabels], teacher: Teacher | KeptMaps | None, cache: Path
 ) -> list[Example]:
     """Read a source's photos into memory and let the teacher look at those it has not seen yet."""
     examples = []
     for photo in photos:
         decoded = cv2.imread(str(photo.path), cv2.IMREAD_COLOR)
+        if decoded is None and not photo.path.is_file():
+            raise FileNotFoundError(
+                f"source {source.folder} must hold the photos of its labels but there is no {photo.path} (`images` is "
+                "their folder)"
+            )
         if decoded is None:
             raise ValueError(f"source {source.folder} must hold readable photos but {photo.path} is none")
         image: npt.NDArray[np.uint8] = decoded.astype(np.uint8, copy=False)
@@ -66,7 +71,7 @@ def load_examples(
     return examples
 
 
-def _unit(photo: Photo, shape: tuple[int, ...], person_size: float) -> float:
+def _unit(photo: PhotoLabels, shape: tuple[int, ...], person_size: float) -> float:
     if not person_size or not photo.visible.any():
         return 1 / photo.shrunk
     extents = [np.ptp(person[seen], axis=0).max() for person, seen in zip(photo.keypoints, photo.visible, strict=True)]

@@ -121,6 +121,8 @@ def load_sets(config: TrainConfig, say: Say) -> Sets:
         if not photos:
             raise ValueError(f"sources must hold photos to train on but {source.folder} has none")
         say(f"{source.folder}: {len(photos)} photos, {len(held)} held out")
+        if photos[0].unused:
+            say(f"{source.folder}: not learnt, since {skeleton.name} has no such joints: {', '.join(photos[0].unused)}")
         sets.append((source, load_examples(source, photos, teacher, cache)))
     return sets
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 class Source:
     """One folder of photos.
 
-    folder: relative to the data root; in COCO's, CrowdPose's, Leeds Sports Pose's or MPII's form, or photos without
-        people if it has no labels.
-    labels: file of the labels, relative to the folder; empty: `annotations.json`, `joints.mat` or
-        `mpii_human_pose_v1_u12_1.mat`, whichever is there.
-    images: folder of the photos that are labelled, relative to `folder`.
+    folder: relative to the data root; in any form that `bottomup.datasets.read_labels` knows, or photos without people
+        if it has no labels.
+    labels: file of the labels, relative to the folder; empty: the one with a usual name, as `annotations.json` or
+        COCO's own `annotations/person_keypoints_SPLIT.json`.
+    images: folder of the photos that are labelled, relative to `folder`; empty: where they usually are.
     weight: this source's share of the crops, relative to the other sources.
     skip_joints: joints of the file that mean something else than the skeleton's joint of that name.
     bystanders: people may be there of whom the labels do not even have a box. Without a teacher nothing is learnt
@@ -32,7 +32,7 @@ class Source:
     folder: str
     weight: float = 1.0
     labels: str = ""
-    images: str = "images"
+    images: str = ""
     skip_joints: tuple[str, ...] = ()
     bystanders: bool = False
     held_out_split: str = ""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.datasets import Photo
+from bottomup.datasets import PhotoLabels
 from bottomup.detector import Detector
 from bottomup.settings import Settings
 from bottomup.training.config import TrainConfig
@@ -55,7 +55,10 @@ def best_threshold(scores: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]
 
 
 def _judge(
-    keypoints: npt.NDArray[np.float32], scores: npt.NDArray[np.float32], photo: Photo, sigmas: npt.NDArray[np.float64]
+    keypoints: npt.NDArray[np.float32],
+    scores: npt.NDArray[np.float32],
+    photo: PhotoLabels,
+    sigmas: npt.NDArray[np.float64],
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """(N,) whether each person is right, and (N,) whether it counts."""
     right, counts = np.zeros(len(scores), bool), np.ones(len(scores), bool)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,16 +9,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from bottomup.crop_detector import CropDetector
-from bottomup.datasets import Photo
+from bottomup.datasets import Labels, PhotoLabels, read_labels
 from bottomup.detector import Detector
 from bottomup.drawing import draw_heatmaps
 from bottomup.evaluation import evaluate_results
-from bottomup.evaluation.coco import read_truth
-from bottomup.evaluation.labels import AREA_OF_BOX
 from bottomup.image import BgrImage, read_image
 from bottomup.networks.field_network import load_network
 from bottomup.people import People
@@ -70,34 +66,13 @@ def validate(weights: Path, config: TrainConfig, pictures: Path | None = None) -
     return found
 
 
-def held_out_truth(source: Source, root: Path, held: Sequence[Photo], skeleton: Skeleton = COCO_17) -> dict[str, Any]:
-    """The labels of photos as the content of a COCO annotation file: the folder's own, if they have these joints.
-
-    `held` has them in `skeleton`. Otherwise the joints are converted, and a person covers CrowdPose's share of a box.
-    """
-    if source.labels in ("", "annotations.json"):
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            return read_truth(root / source.folder, skeleton)
-    annotations: list[dict[str, Any]] = []
-    for photo in held:
-        rows = np.where(photo.visible[..., None], np.dstack([photo.keypoints, 2.0 * photo.visible]), 0.0)
-        flat = rows.reshape(len(rows), -1).tolist()
-        people: list[dict[str, Any]] = []
-        people += [{"bbox": _xywh(box), "keypoints": row} for box, row in zip(photo.boxes, flat, strict=True)]
-        people += [
-            {"bbox": _xywh(box), "keypoints": [0.0] * 3 * skeleton.num_joints, "iscrowd": 1} for box in photo.ignore
-        ]
-        annotations += [{"image_id": photo.id, **person} for person in people]
-    for number, annotation in enumerate(annotations, start=1):
-        _, _, width, height = annotation["bbox"]
-        annotation |= {"id": number, "category_id": 1, "area": AREA_OF_BOX * width * height}
-        annotation.setdefault("iscrowd", 0)
-    return {"images": [{"id": photo.id} for photo in held], "annotations": annotations}
-
-
-def _xywh(box: npt.NDArray[np.float32]) -> list[float]:
-    x0, y0, x1, y1 = map(float, box)
-    return [x0, y0, x1 - x0, y1 - y0]
+def held_out_truth(source: Source, root: Path, held: Sequence[PhotoLabels], skeleton: Skeleton = COCO_17) -> Labels:
+    """The labels of photos in the joints of `skeleton`: the folder's own, or converted ones."""
+    folder = root / source.folder
+    images = folder / source.images if source.images else None
+    labels = read_labels(folder / source.labels if source.labels else folder, images=images)
+    labels = labels.select([photo.id for photo in held])
+    return labels if labels.skeleton.joints == skeleton.joints else labels.convert(skeleton, source.skip_joints)
 
 
 @torch.inference_mode()
@@ -127,7 +102,7 @@ def held_out_loss(weights: Path, config: TrainConfig, *, crops: int = 256) -> fl
     return total / crops
 
 
-Look = Callable[[Photo], tuple[People, Callable[[BgrImage], BgrImage] | None]]
+Look = Callable[[PhotoLabels], tuple[People, Callable[[BgrImage], BgrImage] | None]]
 
 
 def _look(weights: Path) -> Look:
@@ -146,7 +121,7 @@ def _look_at_boxes(weights: Path, config: TrainConfig) -> Look:
     return lambda photo: (detector(photo.path, proposals=photo.boxes), None)
 
 
-def _draw(look: Look, photos: Sequence[Photo], folder: Path) -> None:
+def _draw(look: Look, photos: Sequence[PhotoLabels], folder: Path) -> None:
     """What is seen in each photo, beside the joints that the network looks for."""
     folder.mkdir(parents=True, exist_ok=True)
     for photo in photos:

@@ -12,9 +12,9 @@ from bottomup.benchmarks.accuracy import measure_accuracy, measure_times
 from bottomup.benchmarks.noise import LEVELS
 from bottomup.benchmarks.scenes import Scene, file_scenes, group_scenes, photo_scenes, procedural_scenes
 from bottomup.benchmarks.sweeps import sweep_crowds, sweep_file
+from bottomup.datasets import read_labels
 from bottomup.decoder import STEPS
 from bottomup.detector import Detector
-from bottomup.evaluation.labels import read_labels
 from bottomup.fields import draw_fields
 from bottomup.people import People
 from bottomup.settings import Settings

@@ -57,7 +57,7 @@ def data(tmp_path: Path) -> Path:
     folder = tmp_path / "data"
     (folder / "images").mkdir(parents=True)
     for key in range(1, 5):
-        cv2.imwrite(str(folder / "images" / f"{key}.png"), np.full((240, 320, 3), 60 * key, np.uint8))
+        cv2.imwrite(str(folder / "images" / f"{key}.png"), np.full((480, 640, 3), 60 * key, np.uint8))
     splits = {key: {"coco_split": "a" if key < 3 else "b"} for key in range(1, 5)}
     write_labels(folder / "annotations.json", {key: [pose()] for key in range(1, 5)}, images=splits)
     return folder
@@ -89,7 +89,7 @@ def test_the_page_shows_the_worst_photos(data: Path, tmp_path: Path, detector: t
     assert re.findall(r'src="([^"]+)"', page) == ["worst/3_found.jpg", "worst/3_labelled.jpg"]
     assert "error 1.00: 1 labelled, 0 found, 1 missed, 0 invented" in page
     found, labelled = (cv2.imread(str(tmp_path / "out" / "worst" / f"3_{side}.jpg")) for side in ("found", "labelled"))
-    assert found.shape == labelled.shape == (240, 320, 3)
+    assert found.shape == labelled.shape == (480, 640, 3)
     assert (np.abs(found.astype(int) - 180) < 12).all(), "nobody was found, so nothing is drawn"
     assert (np.abs(labelled.astype(int) - 180).max(axis=2) > 60).sum() > 300
     assert "<h1>default on data/annotations.json</h1>" in page
@@ -164,7 +164,7 @@ def test_a_photo_that_cannot_be_read_is_counted(data: Path, tmp_path: Path, dete
     assert "photo 2: image must be a picture" in result.stderr
     assert "1 photo could not be looked at; the people in them count as missed" in result.stderr
     assert "2.png" in (tmp_path / "out" / "worst.html").read_text()
-    cv2.imwrite(str(data / "images" / "2.png"), np.zeros((240, 320, 3), np.uint8))
+    cv2.imwrite(str(data / "images" / "2.png"), np.zeros((480, 640, 3), np.uint8))
     assert scores("coco", data, "--out", tmp_path / "out")["people"]["missed"] == 1, "it is tried again"
 
 

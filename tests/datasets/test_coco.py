@@ -104,14 +104,16 @@ def test_the_validation_split_is_the_lowest_ids(folder: Path) -> None:
 )
 def test_names_a_file_that_is_not_in_coco_form(tmp_path: Path, text: str) -> None:
     (tmp_path / "annotations.json").write_text(text)
-    with pytest.raises(ValueError, match=r"folder must hold annotations in COCO form but .*annotations\.json has not"):
+    with pytest.raises(ValueError, match=r"labels must be annotations in COCO form but .*annotations\.json are not"):
         read_coco(tmp_path, COCO_17)
 
 
 def test_says_when_rows_do_not_fit_the_joints(tmp_path: Path) -> None:
     annotation = {"image_id": 1, "bbox": [0, 0, 1, 1], "keypoints": [1, 2, 2]}
     write(tmp_path, ["nose", "neck"], [annotation], [{"id": 1, "file_name": "a.png"}])
-    with pytest.raises(ValueError, match="must be 3 numbers for each of 2 joints"):
+    with pytest.raises(
+        ValueError, match="keypoints must be 6 finite numbers, 3 for each of 2 joints, but annotation 0 has 3"
+    ):
         read_coco(tmp_path, COCO_17)
 
 

@@ -110,7 +110,7 @@ def test_says_what_is_wrong_with_a_folder(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         evaluate(lambda _: People.empty(COCO_17), tmp_path)
     (tmp_path / "annotations.json").write_text("{")
-    with pytest.raises(ValueError, match="folder must hold annotations in COCO form"):
+    with pytest.raises(ValueError, match="labels must be annotations in COCO form"):
         evaluate(lambda _: People.empty(COCO_17), tmp_path)
     write(tmp_path, PHOTOS)
     with pytest.raises(ValueError, match="folder must have the joints of openpose18"):

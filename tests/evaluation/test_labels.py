@@ -34,22 +34,22 @@ def rewrite(file: Path, **changes: Any) -> None:
 def test_labels_become_arrays(file: Path) -> None:
     labels = read_labels(file.parent)
     assert labels.skeleton == COCO_17
-    assert list(labels.images) == [4, 9]
-    people = labels.people()
+    people = labels.photos
+    assert list(people) == [4, 9]
     assert people[9].keypoints[0] == pytest.approx(pose())
     assert people[9].areas == pytest.approx([0.53 * 70 * 180])
     assert people[4].visible.sum(axis=1).tolist() == [5, 0]
     assert people[4].ignored.tolist() == [False, True]
-    assert people[4].boxes[1].tolist() == [10, 20, 30, 40]
+    assert people[4].boxes[1].tolist() == [10, 20, 40, 60]
     assert len(people[4].scored().areas) == 1
-    assert list(labels.select([9]).people()) == [9]
+    assert list(labels.select([9]).photos) == [9]
 
 
 def test_a_missing_area_is_estimated_and_counted(file: Path) -> None:
     assert read_labels(file).estimated_areas == 1  # the crowd's
     everyone = read_labels(file, area_from_box=True)
     assert everyone.estimated_areas == 3
-    assert everyone.people()[4].areas[1] == pytest.approx(0.53 * 30 * 40)
+    assert everyone.photos[4].areas[1] == pytest.approx(0.53 * 30 * 40)
 
 
 def test_what_is_no_person_is_left_out(file: Path) -> None:
@@ -57,18 +57,18 @@ def test_what_is_no_person_is_left_out(file: Path) -> None:
     person = content["categories"][0]
     content["annotations"].append({"image_id": 9, "category_id": 7, "segmentation": []})
     rewrite(file, categories=[{**person, "id": 1}, {"id": 7, "name": "dog"}], annotations=content["annotations"])
-    assert [len(one.areas) for one in read_labels(file).people().values()] == [2, 1]
+    assert [len(one.areas) for one in read_labels(file).photos.values()] == [2, 1]
 
 
 def test_people_said_to_have_no_keypoints_do_not_count(file: Path) -> None:
     rewrite(file, person={"num_keypoints": 0})
-    assert read_labels(file).people()[9].ignored.tolist() == [True]
+    assert read_labels(file).photos[9].ignored.tolist() == [True]
 
 
 def test_joints_can_be_taken_out(file: Path) -> None:
     labels = read_labels(file).without(["nose", "left_eye", "right_eye", "left_ear", "right_ear"])
-    assert labels.people()[9].visible.sum() == 12
-    assert labels.people()[4].ignored.all(), "nothing of this person is left"
+    assert labels.photos[9].visible.sum() == 12
+    assert labels.photos[4].ignored.all(), "nothing of this person is left"
 
 
 def test_known_joints_in_any_order_get_sigmas_and_limbs(tmp_path: Path) -> None:
@@ -84,17 +84,17 @@ def test_known_joints_in_any_order_get_sigmas_and_limbs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"images": None}, "NoneType"),
+        ({"images": None}, "images must be a list of objects but has None"),
         ({"images": [{"id": 9}, {"id": 9}]}, "two images have the same id"),
         ({"images": [{"id": 4}]}, r"annotations must be of its images but some are of \[9\]"),
         ({"categories": []}, "one category with keypoints is expected but it has 0"),
-        ({"categories": [{"keypoints": ["tail", "nose"]}]}, r"its joints must be among .* but it has \['tail'\]"),
+        ({"categories": [{"keypoints": ["tail", "nose"]}]}, "keypoints must be 6 finite numbers"),
         ({"person": {"bbox": [0, 0, -1, 5]}}, "bbox must have width and height from 0 on"),
         ({"person": {"bbox": [0, 0, 1]}}, "bbox must be 4 finite numbers"),
         ({"person": {"keypoints": [1, 2, 2]}}, "keypoints must be 51 finite numbers"),
-        ({"person": {"keypoints": [float("nan")] * 51}}, "keypoints must be 51 finite numbers"),
-        ({"person": {"area": "large"}}, "area must be 1 finite numbers"),
-        ({"person": {"image_id": "9"}}, "ids and counts must be whole numbers"),
+        ({"person": {"keypoints": [1, 2, float("nan")] * 17}}, "keypoints must be 51 finite numbers"),
+        ({"person": {"area": "large"}}, "area must be a number but is 'large'"),
+        ({"person": {"image_id": 9.5}}, "ids must be whole numbers or text but one is 9.5"),
     ],
 )
 def test_bad_labels_are_named(file: Path, changes: dict[str, Any], message: str) -> None:
@@ -133,7 +133,7 @@ GOOD = {"image_id": 1, "keypoints": [1, 2, 2], "score": 0.5}
         ([{**GOOD, "keypoints": [1, 2, float("inf")]}], "entry 0 must have finite numbers"),
         ([{**GOOD, "score": None}], "entry 0 must have finite numbers"),
         ([GOOD, {**GOOD, "category_id": 3}], "entry 1 must be of category None but is of 3"),
-        ([{**GOOD, "image_id": "1"}], "entry 0 must have a whole number as image_id but has '1'"),
+        ([{**GOOD, "image_id": True}], "entry 0 must have a whole number or a photo's name as image_id but has True"),
     ],
 )
 def test_bad_results_are_named(tmp_path: Path, content: Any, message: str) -> None:
@@ -248,7 +248,7 @@ def test_the_real_crowds(data_root: Path) -> None:
     if not file.is_file():
         pytest.skip(f"{file} is not there")
     labels = read_labels(file, joints=CROWDPOSE_14, area_from_box=True)
-    people = labels.people().values()
+    people = labels.photos.values()
     assert sum(int((~one.ignored).sum()) for one in people) == 3409
     assert sum(int((one.ignored & one.visible.any(axis=1)).sum()) for one in people) == 448
     assert {name: len(ids) for name, ids in crowd_groups(labels).items()} == {"easy": 186, "medium": 625, "hard": 165}
@@ -260,8 +260,8 @@ def test_real_sports(data_root: Path) -> None:
     if not folder.is_dir():
         pytest.skip(f"{folder} is not there")
     labels = read_labels(folder)
-    labels = labels.select(list(labels.images)[:200])
-    results = [{**label, "score": 1.0} for label in labels.annotations]
+    labels = labels.select(list(labels.photos)[:200])
+    results = [entry(photo.id, person) for photo in labels for person in photo.keypoints]
     for metric in ("pck", "pckh", "pdj"):
         evaluation = evaluate_metric(metric, labels, results, labels.skeleton)
         assert evaluation.scores["mean"] == [1]

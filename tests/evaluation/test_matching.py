@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bottomup.datasets import PhotoLabels
 from bottomup.evaluation.errors import count_photo, count_swaps, summarise
-from bottomup.evaluation.labels import LabelledPeople
 from bottomup.evaluation.matching import FoundPeople, joint_similarity, match, oks, pair
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17
 from tests.makers.evaluation import STANDING, found, labelled, pose
 
 SIGMAS = np.array(COCO_17.sigmas)
-NOBODY = LabelledPeople(np.zeros((0, 17, 2)), np.zeros(0), np.zeros((0, 4)), np.zeros((0, 4)), np.zeros(0, bool))
+NOBODY = PhotoLabels.of_people(np.zeros((0, 17, 2)), np.zeros((0, 4)))
 
 
 def test_one_joint_by_hand() -> None:
@@ -43,11 +43,9 @@ def test_agrees_with_pycocotools() -> None:
     truths[2][:] = np.nan
     boxes = [[0, 0, 100, 200], [60, 30, 60, 120], [300, 150, 120, 240]]
     guesses = [truths[0] + random.normal(0, 12, (17, 2)), *(pose(x=x) for x in (50, 250, 600, 480))]
-    ours = oks(found(*guesses), labelled(*truths[:2], pose(), boxes=boxes), SIGMAS)[:, :2]
-    empty = LabelledPeople(
-        np.full((1, 17, 2), np.nan), np.array([0.53 * 120 * 240]), np.array(boxes[2:], float),
-        np.full((1, 4), np.nan), np.array([True]),
-    )  # fmt: skip
+    corners = np.array([[x, y, x + width, y + height] for x, y, width, height in boxes], float)
+    ours = oks(found(*guesses), labelled(*truths[:2], pose(), boxes=corners), SIGMAS)[:, :2]
+    empty = PhotoLabels.of_people(np.full((1, 17, 2), np.nan), corners[2:])
     ours = np.concatenate([ours, oks(found(*guesses), empty, SIGMAS)], axis=1)
 
     def index(points: list[np.ndarray], **more: list[object]) -> object:
@@ -132,7 +130,7 @@ def arm(x: float) -> np.ndarray:
 
 
 def test_limbs_between_two_people_are_swapped() -> None:
-    big = [[0, 0, 100, 200], [300, 0, 100, 200]]
+    big = [[0, 0, 100, 200], [300, 0, 400, 200]]
     labels = labelled(arm(0), arm(300), boxes=big)
     mixed = np.array([arm(0)[0], arm(0)[1], arm(300)[2]])
     assert count_swaps(found(arm(0), arm(300)), labels, ARM) == (4, 0)
@@ -142,9 +140,7 @@ def test_limbs_between_two_people_are_swapped() -> None:
     assert count_swaps(found(arm(0)), NOBODY_WITH_ARMS, ARM) == (0, 0)
 
 
-NOBODY_WITH_ARMS = LabelledPeople(
-    np.zeros((0, 3, 2)), np.zeros(0), np.zeros((0, 4)), np.zeros((0, 4)), np.zeros(0, bool)
-)
+NOBODY_WITH_ARMS = PhotoLabels.of_people(np.zeros((0, 3, 2)), np.zeros((0, 4)))
 
 
 def test_joints_on_one_spot_are_nobody_s() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bottomup.evaluation.labels import LabelledPeople
+from bottomup.datasets import PhotoLabels
 from bottomup.evaluation.pck import joint_rates, reference_lengths
 from bottomup.evaluation.pcp import correct_parts, part_rates
 from bottomup.skeleton import Skeleton
@@ -26,9 +26,7 @@ def moved(skeleton: Skeleton, **shifts: tuple[float, float]) -> np.ndarray:
     return points
 
 
-def measured(
-    found: np.ndarray, labels: LabelledPeople, reference: str, skeleton: Skeleton = COCO_17
-) -> tuple[Any, ...]:
+def measured(found: np.ndarray, labels: PhotoLabels, reference: str, skeleton: Skeleton = COCO_17) -> tuple[Any, ...]:
     """One photo, as `joint_rates` takes it."""
     return found, labels, reference_lengths(reference, labels, skeleton)
 
@@ -38,7 +36,7 @@ def test_reference_lengths() -> None:
     assert reference_lengths("box", people, MPII_16).tolist() == [200, 450]
     assert reference_lengths("torso", people, MPII_16) == pytest.approx([TORSO, 2 * TORSO])
     assert reference_lengths("head", people, MPII_16) == pytest.approx([40, 80])
-    boxed = labelled(pose(MPII_16), pose(MPII_16), heads=[[30, 0, 30, 40], [np.nan] * 4])
+    boxed = labelled(pose(MPII_16), pose(MPII_16), heads=[[30, 0, 60, 40], [np.nan] * 4])
     assert reference_lengths("head", boxed, MPII_16) == pytest.approx([0.6 * 50, 40])
 
 

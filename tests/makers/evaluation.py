@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bottomup.evaluation.labels import LabelledPeople
+from bottomup.datasets import PhotoLabels
 from bottomup.evaluation.matching import FoundPeople
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, CROWDPOSE_14
@@ -41,17 +41,15 @@ def labelled(
     ignored: Sequence[bool] | None = None,
     boxes: Sequence[Sequence[float]] | None = None,
     heads: Sequence[Sequence[float]] | None = None,
-) -> LabelledPeople:
-    """Boxes are tight and areas 0.53 of them, unless boxes are given."""
+) -> PhotoLabels:
+    """Boxes are tight, unless they are given, and areas 0.53 of them. Boxes and heads are xyxy."""
     keypoints = np.array(poses, np.float64)
-    low, high = np.nanmin(keypoints, axis=1), np.nanmax(keypoints, axis=1)
-    frames = np.concatenate([low, high - low], axis=1) if boxes is None else np.array(boxes, np.float64)
-    return LabelledPeople(
+    tight = np.concatenate([np.nanmin(keypoints, axis=1), np.nanmax(keypoints, axis=1)], axis=1)
+    return PhotoLabels.of_people(
         keypoints,
-        0.53 * frames[:, 2] * frames[:, 3],
-        frames,
-        np.full((len(poses), 4), np.nan) if heads is None else np.array(heads, np.float64),
-        np.array(ignored if ignored is not None else [False] * len(poses)),
+        tight if boxes is None else np.array(boxes, np.float64),
+        heads=None if heads is None else np.array(heads, np.float64),
+        ignored=np.array(ignored if ignored is not None else [False] * len(poses)),
     )
 
 

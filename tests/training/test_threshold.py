@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bottomup.datasets import Photo
+from bottomup.datasets import PhotoLabels
 from bottomup.networks.field_network import FieldNetwork, save_network
 from bottomup.people import People
 from bottomup.skeletons import COCO_17
@@ -58,7 +58,7 @@ def test_people_are_judged_by_the_photos_held_out(
 
 def test_photo_without_regions() -> None:
     nothing = np.zeros((0, 4), np.float32)
-    photo = Photo(1, Path("a.png"), np.zeros((0, 17, 2), np.float32), nothing, nothing, np.ones(17, bool))
+    photo = PhotoLabels(1, Path("a.png"), np.zeros((0, 17, 2), np.float32), nothing, nothing, np.ones(17, bool))
     right, counts = threshold._judge(
         figure(0, 0, 50)[None].astype(np.float32), np.array([0.5], np.float32), photo, np.array(COCO_17.sigmas)
     )

@@ -16,6 +16,7 @@ from bottomup.skeletons import COCO_17
 from bottomup.training import Source, TrainConfig
 from bottomup.training.examples import read_source
 from bottomup.training.validation import held_out_loss, held_out_truth, validate
+from tests.makers.evaluation import entry
 
 pytest.importorskip("pycocotools")
 
@@ -45,10 +46,7 @@ def test_photos_of_another_form_are_judged_by_their_joints(config: TrainConfig, 
     _, held = read_source(source, tmp_path, COCO_17)
     truth = held_out_truth(source, tmp_path, held)
     # Those who give the labels back are right.
-    perfect = [
-        {"image_id": one["image_id"], "category_id": 1, "keypoints": one["keypoints"], "score": 1.0}
-        for one in truth["annotations"]
-    ]
+    perfect = [entry(photo.id, person) for photo in truth for person in photo.keypoints]
     assert evaluate_results(perfect, truth, ids=[1, 2])["AP"] == pytest.approx(1.0)
 
 
@@ -56,14 +54,13 @@ def test_coco_labels_are_taken_as_they_are(config: TrainConfig) -> None:
     root, source = Path(config.data), config.sources[0]
     _, held = read_source(source, root, COCO_17)
     own = held_out_truth(source, root, held)
-    assert [one["area"] for one in own["annotations"]][-1] == 576.0
+    assert [photo.areas[-1] for photo in own][-1] == 576.0
     (root / "people" / "other.json").write_text((root / "people" / "annotations.json").read_text())
     converted = held_out_truth(dataclasses.replace(source, labels="other.json"), root, held)
-    mine = [one for one in own["annotations"] if one["image_id"] == 1]
-    assert [one["iscrowd"] for one in converted["annotations"]] == [0, 0, 1]
-    for one, other in zip(mine, converted["annotations"], strict=True):
-        np.testing.assert_allclose(one["bbox"], other["bbox"], rtol=1e-5)
-        np.testing.assert_allclose(one.get("keypoints", np.zeros(51)), other["keypoints"], rtol=1e-5)
+    assert list(own.photos) == list(converted.photos) == [1]
+    assert converted.photos[1].crowds.tolist() == [False, False, True]
+    np.testing.assert_array_equal(own.photos[1].boxes, converted.photos[1].boxes)
+    np.testing.assert_array_equal(own.photos[1].keypoints, converted.photos[1].keypoints)
 
 
 def test_the_loss_on_photos_held_out_is_that_of_plain_crops(config: TrainConfig, weights: Path) -> None:

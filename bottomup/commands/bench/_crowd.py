@@ -79,7 +79,7 @@ def run_photos(
     detectors = [Detector(model, settings=settings) for settings in ways]
     labels = _labels(annotations, limit)
     labels = labels.without(detectors[0].skeleton.lacks(labels.skeleton))
-    with _console.progress(len(labels.images) * len(ways), "detecting") as advance:
+    with _console.progress(len(labels.photos) * len(ways), "detecting") as advance:
         rows = [
             {"assignment": detector.settings.assignment, **row}
             for detector in detectors
@@ -107,12 +107,12 @@ def _lines(rows: Sequence[Row], ways: Sequence[Settings], *, people: bool = Fals
 
 
 def _labels(annotations: Path, limit: int | None) -> Any:
-    from bottomup.evaluation.labels import read_labels
+    from bottomup.datasets import read_labels
 
     if limit is not None and limit < 1:
         raise ValueError(f"--limit must be at least 1 but is {limit}")
     labels = read_labels(annotations)
-    return labels if limit is None else labels.select(list(labels.images)[:limit])
+    return labels if limit is None else labels.select(list(labels.photos)[:limit])
 
 
 def _finish_groups(rows: Sequence[Row], ways: Sequence[Settings], files: Files) -> None:
