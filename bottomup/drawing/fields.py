@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import colorsys
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import cv2
@@ -74,10 +75,7 @@ def draw_heatmaps(
     """
     canvas = to_bgr(image)
     joints = range(len(fields.heatmaps)) if joint is None else [fields.skeleton.index(joint)]
-    responses = _finite(fields.heatmaps)[list(joints)]
-    strongest = responses.argmax(axis=0)
-    colors = np.array([distinct_color(k) for k in joints], np.float32)[strongest]
-    return _lay_over(canvas, colors, responses.max(axis=0), fields.stride, letterbox)
+    return _lay_over(canvas, *_heatmap_colors(fields, joints), fields.stride, letterbox)
 
 
 def draw_pafs(
@@ -105,19 +103,63 @@ def draw_pafs(
         If the limb is unknown or the letterbox is for another size; for a bad image as `bottomup.image.to_bgr`.
     """
     canvas = to_bgr(image)
-    vectors = _finite(fields.pafs).reshape(-1, 2, *fields.pafs.shape[1:])
+    limbs: Sequence[int] = range(fields.skeleton.num_limbs)
     if limb is not None:
         skeleton = fields.skeleton
         ends = (skeleton.index(limb[0]), skeleton.index(limb[1]))
         if ends not in skeleton.limbs:
             raise ValueError(f"limb must be a limb of skeleton {skeleton.name!r} but is {limb}")
-        vectors = vectors[[skeleton.limbs.index(ends)]]
+        limbs = [skeleton.limbs.index(ends)]
+    result = _lay_over(canvas, *_paf_colors(fields, limbs), fields.stride, letterbox)
+    _draw_wheel(result)
+    return result
+
+
+def field_layer(fields: Fields, kind: str) -> npt.NDArray[np.uint8]:
+    """The heatmaps or the part affinity fields as a transparent picture, one pixel for each cell, to be stretched over
+    the photo.
+
+    Parameters
+    ----------
+    fields:
+        The network's output.
+    kind:
+        `heatmaps`, a colour per joint type, or `pafs`, whose hue shows the direction.
+
+    Returns
+    -------
+    (h, w, 4) uint8 BGRA, as opaque as the response.
+
+    Raises
+    ------
+    ValueError
+        If the kind is another.
+    """
+    if kind == "heatmaps":
+        colors, opacity = _heatmap_colors(fields, range(fields.skeleton.num_joints))
+    elif kind == "pafs":
+        colors, opacity = _paf_colors(fields, range(fields.skeleton.num_limbs))
+    else:
+        raise ValueError(f"kind must be 'heatmaps' or 'pafs' but is {kind!r}")
+    alpha = 255 * _FIELD_OPACITY * np.clip(opacity, 0.0, 1.0)
+    layer: npt.NDArray[np.uint8] = np.rint(np.concatenate([colors, alpha[..., None]], axis=-1)).astype(np.uint8)
+    return layer
+
+
+def _heatmap_colors(fields: Fields, joints: Sequence[int]) -> tuple[FloatField, FloatField]:
+    """(h, w, 3) the colour of the joint type that responds most in each cell, and (h, w) its response."""
+    responses = _finite(fields.heatmaps)[list(joints)]
+    colors = np.array([distinct_color(k) for k in joints], np.float32)[responses.argmax(axis=0)]
+    return colors, responses.max(axis=0)
+
+
+def _paf_colors(fields: Fields, limbs: Sequence[int]) -> tuple[FloatField, FloatField]:
+    """(h, w, 3) the colour of the direction of the strongest limb in each cell, and (h, w) its magnitude."""
+    vectors = _finite(fields.pafs).reshape(-1, 2, *fields.pafs.shape[1:])[list(limbs)]
     magnitude = np.hypot(vectors[:, 0], vectors[:, 1])
     strongest = magnitude.argmax(axis=0)
     x, y = (np.take_along_axis(vectors[:, axis], strongest[None], axis=0)[0] for axis in (0, 1))
-    result = _lay_over(canvas, _direction_colors(x, y), magnitude.max(axis=0), fields.stride, letterbox)
-    _draw_wheel(result)
-    return result
+    return _direction_colors(x, y), magnitude.max(axis=0)
 
 
 def _finite(field: npt.NDArray[np.floating]) -> FloatField:
