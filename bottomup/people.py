@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
@@ -204,23 +203,25 @@ class People:
         Returns
         -------
         `skeleton` (its name), `joints` (their names) and `people`, a list of {score, box, keypoints}: `box` is x1, y1,
-        x2, y2, None for a person without joints, `keypoints` x, y, score of each joint in a flat list, 0, 0, 0 for a
-        missing one. Coordinates are rounded to a thousandth of a pixel, scores to a millionth.
+        x2, y2 (zeros for a person without joints), `keypoints` x, y, score of each joint in a flat list, 0, 0, 0 for a
+        missing one, and `id` stands first where there are ids. Coordinates are rounded to a thousandth of a pixel,
+        scores to a millionth.
         """
         triples = np.concatenate(
             [self._finite_keypoints().round(3), self.keypoint_scores.astype(np.float64)[:, :, None].round(6)], axis=2
         )
-        boxes: list[list[float]] = self.boxes.astype(np.float64).round(3).tolist()
+        boxes = np.nan_to_num(self.boxes.astype(np.float64)).round(3).tolist()
         return {
             "skeleton": self.skeleton.name,
             "joints": list(self.skeleton.joints),
             "people": [
                 {
+                    **({} if name is None else {"id": name}),
                     "score": round(float(score), 6),
-                    "box": None if math.isnan(box[0]) else box,
+                    "box": box,
                     "keypoints": values.reshape(-1).tolist(),
                 }
-                for score, box, values in zip(self.scores, boxes, triples, strict=True)
+                for name, score, box, values in zip(self._names(), self.scores, boxes, triples, strict=True)
             ],
         }
 

@@ -38,25 +38,14 @@ Row = dict[str, Any]
 
 def picture_row(path: str, shape: tuple[int, ...], people: People) -> Row:
     """The row of a picture of `shape` (H, W, ...) in which `people` were found."""
-    return {"path": path, "width": int(shape[1]), "height": int(shape[0]), "error": None, "people": _people(people)}
+    found = people.with_ids(None).to_dict()["people"]
+    return {"path": path, "width": int(shape[1]), "height": int(shape[0]), "error": None, "people": found}
 
 
 def error_row(path: str, error: BaseException | str) -> Row:
     """The row of a picture that has no result."""
     text = error if isinstance(error, str) else explain(error)
     return {"path": path, "width": None, "height": None, "error": text, "people": []}
-
-
-def _people(people: People) -> list[dict[str, Any]]:
-    scores = people.keypoint_scores.astype(np.float64)[:, :, None]
-    triples = np.concatenate([np.nan_to_num(people.keypoints.astype(np.float64)), scores], axis=2)
-    triples[:, :, :2] = triples[:, :, :2].round(3)
-    triples[:, :, 2] = triples[:, :, 2].round(6)
-    boxes = np.nan_to_num(people.boxes.astype(np.float64)).round(3)
-    return [
-        {"score": float(score), "box": box.tolist(), "keypoints": values.reshape(-1).tolist()}
-        for score, box, values in zip(people.scores, boxes, triples, strict=True)
-    ]
 
 
 def explain(error: BaseException) -> str:

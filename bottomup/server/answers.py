@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from bottomup.jobs.rows import error_row, picture_row
 from bottomup.people import People
 from bottomup.skeleton import Skeleton
 
@@ -17,7 +18,7 @@ class PersonAnswer(BaseModel):
     """One person of a row."""
 
     score: float = Field(description="0 to 1; ranks people")
-    box: list[float] | None = Field(description="x1, y1, x2, y2 in pixels: the tight box of the joints")
+    box: list[float] = Field(description="x1, y1, x2, y2 in pixels: the tight box of the joints")
     keypoints: list[float] = Field(description="x, y, score of each joint, flat; 0, 0, 0 where it is missing")
 
 
@@ -38,7 +39,7 @@ class RowAnswer(BaseModel):
     width: int | None = Field(description="pixels, upright; null where there is an error")
     height: int | None
     error: str | None = Field(description="why there are no people; null if all went well")
-    people: list[PersonAnswer] | None
+    people: list[PersonAnswer] = Field(description="best first; empty where there is an error")
     layers: dict[str, LayerAnswer] | None = Field(None, description="if asked for: fields, to lay over the picture")
 
 
@@ -71,9 +72,10 @@ class Outcome:
 
     @property
     def row(self) -> dict[str, Any]:
-        """The row of a job's table, a `RowAnswer`."""
-        people = None if self.people is None else self.people.to_dict()["people"]
-        row = {"path": self.name, "width": self.width, "height": self.height, "error": self.error, "people": people}
+        """A row as jobs write it, a `RowAnswer`."""
+        if self.people is None or self.width is None or self.height is None:
+            return error_row(self.name, self.error or "")
+        row = picture_row(self.name, (self.height, self.width), self.people)
         return row if self.layers is None else {**row, "layers": self.layers}
 
 

@@ -14,6 +14,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bottomup.server.service import Service
 
+_BACKLOG = 2048  # connections that may wait to be taken, as uvicorn has it
+
 
 class PatientProtocol(H11Protocol):
     """uvicorn's HTTP, which closes a connection that takes too long over its headers.
@@ -108,6 +110,7 @@ def run(app: FastAPI, *, host: str = "127.0.0.1", port: int = 8000, root_path: s
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(_BACKLOG)  # from here on clients may connect, and wait until the service has started
     except OSError:
         listener.close()
         raise
