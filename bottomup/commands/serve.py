@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -77,7 +77,7 @@ def serve(
     try:
         from bottomup.server import ServedNetworks, ServerOptions, create_app, run
 
-        given = {
+        given: dict[str, Any] = {
             "batch_size": batch_size, "batch_latency": batch_latency, "workers": workers, "max_body": max_body,
             "max_pixels": max_pixels, "max_queue": max_queue, "max_input_height": max_input_height,
             "request_timeout": request_timeout, "body_timeout": body_timeout, "drain": drain,
