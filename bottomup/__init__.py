@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from bottomup.people import People
     from bottomup.settings import Settings
     from bottomup.skeleton import Skeleton
+    from bottomup.tracking import Tracker
+    from bottomup.video import track_video
 
 __all__ = [
     "CropDetector",
@@ -27,9 +29,11 @@ __all__ = [
     "People",
     "Settings",
     "Skeleton",
+    "Tracker",
     "__version__",
     "decode_fields",
     "detect_people",
+    "track_video",
 ]
 
 _HOMES = {
@@ -39,8 +43,10 @@ _HOMES = {
     "People": "people",
     "Settings": "settings",
     "Skeleton": "skeleton",
+    "Tracker": "tracking",
     "decode_fields": "decoder",
     "detect_people": "detector",
+    "track_video": "video",
 }
 
 

@@ -11,7 +11,7 @@ from bottomup.commands._options import LazyCommands, new_app
 
 class _Commands(LazyCommands):
     package = "bottomup.commands"
-    names = ("detect", "batch", "serve", "eval", "train", "export", "weights", "bench", "doctor")
+    names = ("detect", "video", "batch", "serve", "eval", "train", "export", "weights", "bench", "doctor")
 
 
 app = new_app(help="Find people and their joints in photos.", cls=_Commands)

@@ -18,11 +18,11 @@ Bools = npt.NDArray[np.bool_]
 # The boxes' share of the picture at which people of these shapes can still stand apart (a crowd index below 0.1), so
 # that more overlap than that comes from standing closer and not from being larger.
 _FILLED = 0.3
-_ASPECT = 0.4  # mean width of a body's box over its height
-_TALLEST = 0.85  # of the picture's height, so that one person alone is inside it
+ASPECT = 0.4  # mean width of a body's box over its height
+TALLEST = 0.85  # of the picture's height, so that one person alone is inside it
 # The nearest people are this many times as tall as the farthest (the picture's lower and upper edge).
-_PERSPECTIVE = 2.5
-_STATURE = 0.12  # relative spread of heights at one distance: children, and people who are no ground-plane's business
+PERSPECTIVE = 2.5
+STATURE = 0.12  # relative spread of heights at one distance: children, and people who are no ground-plane's business
 _MARGIN = 0.05  # a box reaches beyond the outermost joints by this share of the body's height, as flesh and hair do
 # How likely a joint that lies behind the torso of somebody nearer has no label: annotators guess about half of them.
 _COVERED = 0.5
@@ -140,14 +140,14 @@ def make_crowd(
         raise ValueError(f"crowd_index must be at least 0 and finite but is {crowd_index}")
     rng = np.random.default_rng(seed)
     bodies = random_bodies(count, skeleton, rng)
-    spots, stature = _spots(count, height / width, rng), rng.normal(1, _STATURE, count).clip(0.6, 1.4)
+    spots, stature = _spots(count, height / width, rng), rng.normal(1, STATURE, count).clip(0.6, 1.4)
     luck = rng.random((count, len(skeleton.joints)))
 
     def place(tightness: float) -> Crowd:
         points, depth = _place(bodies, spots, stature, height, width, tightness)
-        boxes = _boxes(points, height, width)
-        inside = _inside(points, height, width)
-        unlabelled = _unlabelled(points, depth, luck, hidden, skeleton)
+        boxes = boxes_of(points, height, width)
+        inside = inside_picture(points, height, width)
+        unlabelled = unlabelled_joints(points, depth, luck, hidden, skeleton)
         visible = inside & ~unlabelled
         few = visible.sum(axis=1) < np.minimum(3, len(skeleton.joints))
         visible[few] = inside[few]
@@ -165,7 +165,7 @@ def make_crowd(
 
 def _spots(count: int, aspect: float, rng: np.random.Generator) -> Floats:
     """(count, 2) places in the unit square, one in each of as many shaken cells, so that no two are close."""
-    columns = max(round(math.sqrt(count * _ASPECT**-1 / aspect)), 1)
+    columns = max(round(math.sqrt(count * ASPECT**-1 / aspect)), 1)
     columns = min(columns, max(count, 1))
     rows = -(-count // columns)
     cells = rng.permutation(rows * columns)[:count]
@@ -179,29 +179,29 @@ def _place(
     """(N, K, 2) pixels, and (N,) how near each person is. At tightness 1 people fill the picture without crowding;
     below they are smaller in the same places, above they are as large but closer to the picture's middle."""
     count = max(len(bodies), 1)
-    tall = min(math.sqrt(_FILLED * height * width / (_ASPECT * count)), _TALLEST * height) * min(tightness, 1.0)
+    tall = min(math.sqrt(_FILLED * height * width / (ASPECT * count)), TALLEST * height) * min(tightness, 1.0)
     # The middle of a body keeps half a body's distance from the upper and lower edge.
-    border = np.array([min(0.4 * tall * _ASPECT / width, 0.5), min(0.5 * tall / height, 0.5)])
+    border = np.array([min(0.4 * tall * ASPECT / width, 0.5), min(0.5 * tall / height, 0.5)])
     spots = (spots - 0.5) * np.minimum(1 / max(tightness, 1.0), 1.0) * (1 - 2 * border) + 0.5
     near = spots[:, 1]
-    growth = (1 + (_PERSPECTIVE - 1) * near) / (1 + (_PERSPECTIVE - 1) / 2)
+    growth = (1 + (PERSPECTIVE - 1) * near) / (1 + (PERSPECTIVE - 1) / 2)
     sizes = tall * np.minimum(growth * stature, 1.0 if count == 1 else np.inf)
     centred = bodies - (bodies.min(axis=1, keepdims=True) + bodies.max(axis=1, keepdims=True)) / 2
     return centred * sizes[:, None, None] + (spots * [width, height])[:, None], near
 
 
-def _boxes(points: Floats, height: int, width: int) -> Floats:
+def boxes_of(points: Floats, height: int, width: int) -> Floats:
     low, high = points.min(axis=1), points.max(axis=1)
     margin = _MARGIN * (high - low).max(axis=1, keepdims=True)
     edges = np.array([width - 1, height - 1])
     return np.concatenate([np.clip(low - margin, 0, edges), np.clip(high + margin, 0, edges)], axis=1)
 
 
-def _inside(points: Floats, height: int, width: int) -> Bools:
+def inside_picture(points: Floats, height: int, width: int) -> Bools:
     return np.asarray((points >= 0).all(axis=2) & (points[..., 0] <= width - 1) & (points[..., 1] <= height - 1))
 
 
-def _unlabelled(points: Floats, near: Floats, luck: Floats, hidden: float, skeleton: Skeleton) -> Bools:
+def unlabelled_joints(points: Floats, near: Floats, luck: Floats, hidden: float, skeleton: Skeleton) -> Bools:
     """(N, K) joints without a label: at random, behind somebody nearer, behind furniture."""
     if hidden == 0 or not len(points):
         return np.zeros(points.shape[:2], bool)

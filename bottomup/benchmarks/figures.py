@@ -23,6 +23,7 @@ _LENGTHS: Mapping[str, float] = {
     "spine": 0.29, "neck": 0.07, "head": 0.13, "shoulder": 0.115, "hip": 0.055,
     "upper_arm": 0.172, "forearm": 0.15, "thigh": 0.24, "shank": 0.24, "heel": 0.045, "foot": 0.11,
 }  # fmt: skip
+_PAIRED = ("shoulder", "upper_arm", "forearm", "hip", "thigh", "shank", "heel", "foot")
 _SPREAD = 0.07
 # Camera distance in body heights: from across a table to across a square.
 _DISTANCES = (2.5, 12.0)
@@ -37,30 +38,40 @@ def random_bodies(count: int, skeleton: Skeleton, rng: np.random.Generator) -> F
 
     Raises ValueError if the skeleton has a joint that a body of this module has not.
     """
-    places = _pose(count, rng)
+    angles = draw_angles(count, rng)
+    places = place_joints(angles, draw_lengths(count, rng))
+    return project(stack_joints(places, skeleton), *_draw_views(count, rng))
+
+
+def stack_joints(places: Mapping[str, Floats], skeleton: Skeleton) -> Floats:
+    """(count, K, 3) joints of a skeleton, of the places of bodies; ValueError for a joint that bodies do not have."""
     names = [_SYNONYMS.get(joint, joint) for joint in skeleton.joints]
     unknown = [joint for joint, name in zip(skeleton.joints, names, strict=True) if name not in places]
     if unknown:
         known = sorted({*places, *_SYNONYMS})
         raise ValueError(f"skeleton must have joints of {known} but {skeleton.name!r} has {unknown}")
-    return _project(np.stack([places[name] for name in names], axis=1), rng)
+    return np.stack([places[name] for name in names], axis=1)
 
 
-def _pose(count: int, rng: np.random.Generator) -> dict[str, Floats]:
-    """(count, 3) of every place of the bodies, in their own frame."""
+def draw_lengths(count: int, rng: np.random.Generator) -> dict[str, Floats]:
+    """(count, 1) lengths of the segments, in body heights; those that come in pairs begin with left or right."""
+    both = [f"{side} {name}" for side in ("left", "right") for name in _PAIRED]
+    return {
+        name: _LENGTHS[name.split()[-1]] * np.clip(rng.normal(1, _SPREAD, (count, 1)), 0.7, 1.3)
+        for name in ("spine", "neck", "head", *both)
+    }
 
-    def length(name: str) -> Floats:
-        return _LENGTHS[name] * np.clip(rng.normal(1, _SPREAD, (count, 1)), 0.7, 1.3)
 
-    angles = _angles(count, rng)
+def place_joints(angles: Mapping[str, Floats], lengths: Mapping[str, Floats]) -> dict[str, Floats]:
+    """(count, 3) of every place of the bodies, in their own frame, from angles (count,) and lengths (count, 1)."""
     up, side = _torso(angles["lean"], angles["tilt"])
     front = np.cross(up, side)
-    places = {"pelvis": np.zeros((count, 3))}
-    places["thorax"] = length("spine") * up
-    places["upper_neck"] = places["thorax"] + length("neck") * up
+    places = {"pelvis": np.zeros((len(up), 3))}
+    places["thorax"] = lengths["spine"] * up
+    places["upper_neck"] = places["thorax"] + lengths["neck"] * up
     nod = up + np.tan(angles["nod"])[:, None] * front
     nod /= np.linalg.norm(nod, axis=1, keepdims=True)
-    skull = length("head")
+    skull = lengths["head"]
     places["head_top"] = places["upper_neck"] + skull * nod
     face = places["upper_neck"] + 0.45 * skull * nod
     ahead = np.cross(nod, side)
@@ -68,25 +79,26 @@ def _pose(count: int, rng: np.random.Generator) -> dict[str, Floats]:
     for name, sign in (("left", 1.0), ("right", -1.0)):
         places[f"{name}_eye"] = face + skull * (0.15 * nod + 0.45 * ahead + sign * 0.25 * side)
         places[f"{name}_ear"] = face + skull * (0.05 * nod + sign * 0.55 * side)
-        shoulder = places["thorax"] + sign * length("shoulder") * side
-        elbow = shoulder + length("upper_arm") * _hang(angles[f"{name} arm"], angles[f"{name} spread"], sign)
+        shoulder = places["thorax"] + sign * lengths[f"{name} shoulder"] * side
+        elbow = shoulder + lengths[f"{name} upper_arm"] * _hang(angles[f"{name} arm"], angles[f"{name} spread"], sign)
         bent = angles[f"{name} arm"] + angles[f"{name} elbow"]
         places[f"{name}_shoulder"], places[f"{name}_elbow"] = shoulder, elbow
-        places[f"{name}_wrist"] = elbow + length("forearm") * _hang(bent, 0.6 * angles[f"{name} spread"], sign)
-        hip = sign * length("hip") * side
-        knee = hip + length("thigh") * _hang(angles[f"{name} leg"], angles[f"{name} stance"], sign)
+        forearm = _hang(bent, 0.6 * angles[f"{name} spread"], sign)
+        places[f"{name}_wrist"] = elbow + lengths[f"{name} forearm"] * forearm
+        hip = sign * lengths[f"{name} hip"] * side
+        knee = hip + lengths[f"{name} thigh"] * _hang(angles[f"{name} leg"], angles[f"{name} stance"], sign)
         shin = angles[f"{name} leg"] - angles[f"{name} knee"]
-        ankle = knee + length("shank") * _hang(shin, angles[f"{name} stance"], sign)
+        ankle = knee + lengths[f"{name} shank"] * _hang(shin, angles[f"{name} stance"], sign)
         sole = shin + np.pi / 2
         places[f"{name}_hip"], places[f"{name}_knee"], places[f"{name}_ankle"] = hip, knee, ankle
-        places[f"{name}_heel"] = ankle + length("heel") * _hang(shin - 0.6, 0 * shin, sign)
-        foot = length("foot")
+        places[f"{name}_heel"] = ankle + lengths[f"{name} heel"] * _hang(shin - 0.6, 0 * shin, sign)
+        foot = lengths[f"{name} foot"]
         places[f"{name}_big_toe"] = ankle + foot * _hang(sole - 0.2, 0.1 + 0 * shin, sign)
         places[f"{name}_small_toe"] = ankle + 0.85 * foot * _hang(sole - 0.2, 0.4 + 0 * shin, sign)
     return places
 
 
-def _angles(count: int, rng: np.random.Generator) -> dict[str, Floats]:
+def draw_angles(count: int, rng: np.random.Generator) -> dict[str, Floats]:
     """Radians. Arms and legs: 0 hangs down, positive swings ahead, `spread` and `stance` lead outward."""
 
     def draw(mean: float, deviation: float, low: float = -200, high: float = 200) -> Floats:
@@ -127,17 +139,21 @@ def _hang(ahead: Floats, outward: Floats, sign: float) -> Floats:
     return np.stack([sign * np.sin(outward), np.cos(outward) * np.cos(ahead), np.cos(outward) * np.sin(ahead)], axis=1)
 
 
-def _project(places: Floats, rng: np.random.Generator) -> Floats:
-    """(count, K, 2) from (count, K, 3): turned about the vertical, seen through a pinhole.
+def _draw_views(count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """(count,) turns and (count, 1) distances of the camera.
 
     Half of the bodies face the camera, within 40 degrees or so; the others any way at all.
     """
-    count = len(places)
     turn = np.where(rng.random(count) < 0.5, rng.normal(0, np.radians(40), count), rng.uniform(-np.pi, np.pi, count))
+    return turn, rng.uniform(*_DISTANCES, (count, 1))
+
+
+def project(places: Floats, turn: Floats, distance: Floats) -> Floats:
+    """(count, K, 2) from (count, K, 3): turned about the vertical by (count,) radians, seen through a pinhole from
+    (count, 1) body heights away."""
     cosine, sine = np.cos(turn)[:, None], np.sin(turn)[:, None]
     x, y, z = places[..., 0], places[..., 1], places[..., 2]
-    # Who faces the camera has its left on the picture's right.
+    # A body that faces the camera has its left on the picture's right.
     across, nearer = cosine * x + sine * z, cosine * z - sine * x
-    distance = rng.uniform(*_DISTANCES, (count, 1))
     magnified = distance / (distance - nearer)
     return np.stack([across * magnified, y * magnified], axis=2)

@@ -1,0 +1,57 @@
+"""Which of the people seen now continue which tracks: one assignment for each frame."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from bottomup.people import People
+from bottomup.tracking.appearance import color_similarity
+from bottomup.tracking.options import TrackOptions
+from bottomup.tracking.similarity import similarities
+from bottomup.tracking.tracks import Doubles, Floats, Ints, Looks, Tracks
+
+_HIDDEN = 0.9  # worth of a track that was not seen in the last frame, against one that was
+_NAMELESS = 0.95  # worth of a track without an id
+_COLOR = 0.3, 0.6  # weight of the colours while somebody is seen, and after an occlusion
+_TYPICAL_COLOR = 0.7  # similarity of one person's colours in two frames, taken where none can be compared
+_LENGTHS = 0.3  # weight of body proportions after an occlusion; in view, poses say it already
+_LENGTH_SPREAD = 0.45  # of the logarithm of a limb's length: foreshortening
+_SIZE_SPREAD = 0.35  # of the logarithm of a body's size, between two sights within a second
+_REMEMBERED = 0.3  # seconds after which the weights are those of an occlusion
+
+
+def match_weights(
+    tracks: Tracks, people: People, looks: Looks, time: float, step: float, options: TrackOptions
+) -> Floats:
+    """(T, N) how much speaks for each person being each track, 0 where nothing does or it is too little."""
+    unseen = time - tracks.seen
+    sigmas = np.asarray(people.skeleton.sigmas, np.float32)
+    rows, columns, fit = similarities(tracks.past, tracks.sizes, unseen, people.keypoints, sigmas)
+    hidden = np.clip((unseen[rows] - step) / _REMEMBERED, 0, 1)
+    fit = fit * _alike(tracks, looks, rows, columns, hidden)
+    fit *= np.where(unseen[rows] > step + 1e-9, _HIDDEN, 1) * np.where(tracks.ids[rows] < 0, _NAMELESS, 1)
+    weights = np.zeros((len(tracks), len(people)), np.float32)
+    weights[rows, columns] = np.where(fit >= options.min_similarity, fit, 0)
+    return weights
+
+
+def assign(weights: Floats) -> tuple[Ints, Ints]:
+    """Rows and columns of the assignment of the largest sum; pairs of weight 0 are left out."""
+    rows, columns = linear_sum_assignment(weights, maximize=True)
+    real = weights[rows, columns] > 0
+    return rows[real], columns[real]
+
+
+def _alike(tracks: Tracks, looks: Looks, rows: Ints, columns: Ints, hidden: Doubles) -> Floats:
+    """(P,) factors for what pairs have in common beside their place: colours, proportions, size."""
+    color = np.nan_to_num(color_similarity(tracks.colors, looks.colors, rows, columns), nan=_TYPICAL_COLOR)
+    weight = _COLOR[0] + (_COLOR[1] - _COLOR[0]) * hidden
+    factor = 1 - weight + weight * color / _TYPICAL_COLOR
+    off = (tracks.lengths[rows] - looks.lengths[columns]) ** 2
+    both = np.isfinite(off)
+    shape = np.exp(-np.where(both, off, 0).sum(axis=1) / np.maximum(both.sum(axis=1), 1) / (2 * _LENGTH_SPREAD**2))
+    ratio = np.log(np.maximum(tracks.sizes[rows], 1) / np.maximum(looks.sizes[columns], 1))
+    size = np.exp(-(ratio**2) / (2 * _SIZE_SPREAD**2))
+    factor *= 1 - hidden * _LENGTHS * (1 - shape * size)
+    return np.asarray(np.minimum(factor, 1.2), np.float32)
