@@ -88,7 +88,7 @@ def choose_category(
     sigmas = sigmas if sigmas is not None else found[0].get("sigmas")
     if sigmas is not None:
         return Category(ids, _with_sigmas(skeleton, sigmas), notes=notes)
-    return Category(ids, skeleton, tuple(n for n in labelled if n not in _known_sigmas()), notes)
+    return Category(ids, skeleton, () if set(labelled) <= set(_known_sigmas()) else labelled, notes)
 
 
 def skeleton_from_category(category: Mapping[str, Any], *, sigmas: Sigmas | None = None) -> Skeleton:
@@ -100,8 +100,8 @@ def skeleton_from_category(category: Mapping[str, Any], *, sigmas: Sigmas | None
         `keypoints` are the joints' names; `skeleton` are pairs of their numbers, counted from 1, or from 0 if a 0 is
         among them; `name` becomes the skeleton's name.
     sigmas:
-        Per joint, by its name, or one for all. None takes the category's own `sigmas` or, if it has none, the published
-        one of joints that built-in skeletons know by name and `DEFAULT_SIGMA` for others.
+        Per joint, by its name, or one for all. None takes the category's own `sigmas` or, if it has none,
+        `DEFAULT_SIGMA`: what is published for people's joints need not hold for others of that name.
 
     Raises ValueError if the joints' names repeat, a limb's number is no joint's, or sigmas do not fit.
     """
@@ -114,10 +114,9 @@ def skeleton_from_category(category: Mapping[str, Any], *, sigmas: Sigmas | None
                 f"skeleton must hold pairs of the joints' numbers, {first} to {len(names) - 1 + first}, but has {pair}"
             )
     limbs = {frozenset(pair): (pair[0] - first, pair[1] - first) for pair in pairs if pair[0] != pair[1]}
-    known = _known_sigmas()
     skeleton = Skeleton(
         str(category.get("name") or "labels"), names, tuple(limbs.values()),
-        tuple(known.get(name, DEFAULT_SIGMA) for name in names), flip=flip_pairs(names),
+        (DEFAULT_SIGMA,) * len(names), flip=flip_pairs(names),
     )  # fmt: skip
     sigmas = sigmas if sigmas is not None else category.get("sigmas")
     return skeleton if sigmas is None else _with_sigmas(skeleton, sigmas)
