@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from bottomup import Settings, decode_fields
+from bottomup import decode_fields
 from bottomup.fields import draw_fields
-from bottomup.kernels import find_peaks_and_limbs
+from bottomup.kernels import PeakOptions, find_peaks_and_limbs
 from bottomup.skeletons import get_skeleton
 
 SKELETON = get_skeleton("openpose18")
@@ -68,10 +68,8 @@ def copy_time(tensor: Any, repeats: int) -> float:
 
 
 def measure(heatmaps: Any, pafs: Any, repeats: int, **options: Any) -> dict[str, float]:
-    length = Settings().max_limb_length * max(heatmaps.shape[-2:])
-
     def call(row: dict[str, float]) -> None:
-        find_peaks_and_limbs(heatmaps, pafs, SKELETON, max_length=length, timings=row, **options)
+        find_peaks_and_limbs(heatmaps, pafs, SKELETON, timings=row, **options)
 
     return medians(call, repeats)
 
@@ -97,7 +95,7 @@ def main(report: Path | None) -> None:
             {},
         ),
         "every second column": (torch.repeat_interleave(heatmaps, 2, dim=3)[..., ::2], pafs, {}),
-        "upsampled by 2": (heatmaps, pafs, {"upsample": 2}),
+        "upsampled by 2": (heatmaps, pafs, {"peaks": PeakOptions(upsample=2)}),
     }
     for name, (maps, fields, options) in variants.items():
         row = measure(maps, fields, 30, **options)
@@ -121,7 +119,7 @@ def main(report: Path | None) -> None:
         results[f"{people} people"]["decode"] = decode
         print(f"{'':34}decode_fields of one: {decode['wall']:.2f} ms")
     low, low_pafs = crowd_fields(20, 46, 82, 32)
-    results["stride 8, upsampled by 8"] = measure(low, low_pafs, 30, upsample=8)
+    results["stride 8, upsampled by 8"] = measure(low, low_pafs, 30, peaks=PeakOptions(upsample=8))
     show("46 x 82 upsampled by 8, 32 images", results["stride 8, upsampled by 8"])
     if report is not None:
         report.write_text(json.dumps(results, indent=1))

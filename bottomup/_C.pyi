@@ -17,33 +17,44 @@ _Found = tuple[
     npt.NDArray[np.float32],
 ]
 
-# A field is float32, float16 or, as uint16, the bits of bfloat16.
-def find_peaks(heatmaps: npt.NDArray[Any], threshold: float, threads: int) -> _Peaks: ...
-def find_upsampled_peaks(heatmaps: npt.NDArray[Any], threshold: float, upsample: int, threads: int) -> _Peaks: ...
+class LimbOptions:
+    coverage: float
+    sample_threshold: float
+    max_limb_length: float
+    max_samples: int
+    good_affinity: float
+    good_response: float
+    search_radius: float
+    fallback_radius: float
+
+class TraceOptions:
+    min_response: float
+    max_pair_affinity: float
+    min_sample: float
+    min_support: float
+    min_length: float
+    clearance: float
+    merge_radius: float
+
+# A field is float32, float16 or, as uint16, the bits of bfloat16. Candidates are `Candidates`, pairs `LimbPairs`.
+def find_peaks(heatmaps: npt.NDArray[Any], threshold: float, upsample: int, threads: int) -> _Peaks: ...
 def score_limbs(
     pafs: npt.NDArray[Any],
-    xy: npt.NDArray[np.float32],
-    scores: npt.NDArray[np.float32],
-    offsets: npt.NDArray[np.int64],
-    joints: int,
+    candidates: object,
     limbs: npt.NDArray[np.int32],
-    rule: dict[str, float],
+    threshold: float,
+    options: LimbOptions,
     threads: int,
 ) -> _Pairs: ...
 def trace_limbs(
     pafs: npt.NDArray[np.floating],
-    xy: npt.NDArray[np.float32],
-    scores: npt.NDArray[np.float32],
-    extents: npt.NDArray[np.float32],
-    offsets: npt.NDArray[np.int64],
-    joints: int,
-    pair_offsets: npt.NDArray[np.int64],
-    first: npt.NDArray[np.int32],
-    second: npt.NDArray[np.int32],
-    affinities: npt.NDArray[np.float32],
+    candidates: object,
+    pairs: object,
     limbs: npt.NDArray[np.int32],
     typical: npt.NDArray[np.float32],
-    rule: dict[str, float],
+    score: float,
+    limb_options: LimbOptions,
+    options: TraceOptions,
     threads: int,
 ) -> tuple[_Found | None, _Place]: ...
 
@@ -55,40 +66,34 @@ def find_peaks_cuda(
 ) -> _Peaks: ...
 def score_limbs_cuda(
     pafs: _GpuField,
-    xy: npt.NDArray[np.float32],
-    scores: npt.NDArray[np.float32],
-    offsets: npt.NDArray[np.int64],
-    joints: int,
+    candidates: object,
     limbs: npt.NDArray[np.int32],
-    rule: dict[str, float],
+    threshold: float,
+    options: LimbOptions,
     stream: int,
     timings: dict[str, float] | None = None,
 ) -> _Pairs: ...
 def find_peaks_and_limbs_cuda(
     heatmaps: _GpuField,
     pafs: _GpuField,
+    limbs: npt.NDArray[np.int32],
     peak_threshold: float,
     upsample: int,
-    limbs: npt.NDArray[np.int32],
-    rule: dict[str, float],
+    limb_threshold: float,
+    options: LimbOptions,
     stream: int,
     pafs_stream: int,
     timings: dict[str, float] | None = None,
 ) -> tuple[_Peaks, _Pairs]: ...
 def trace_limbs_cuda(
     pafs: _GpuField,
-    xy: npt.NDArray[np.float32],
-    scores: npt.NDArray[np.float32],
-    extents: npt.NDArray[np.float32],
-    offsets: npt.NDArray[np.int64],
-    joints: int,
-    pair_offsets: npt.NDArray[np.int64],
-    first: npt.NDArray[np.int32],
-    second: npt.NDArray[np.int32],
-    affinities: npt.NDArray[np.float32],
+    candidates: object,
+    pairs: object,
     limbs: npt.NDArray[np.int32],
     typical: npt.NDArray[np.float32],
-    rule: dict[str, float],
+    score: float,
+    limb_options: LimbOptions,
+    options: TraceOptions,
     stream: int,
 ) -> tuple[_Found | None, _Place]: ...
 def release_cuda_memory() -> None: ...

@@ -53,14 +53,6 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that the command line starts quickly and `bottomup doctor`
     can speak where OpenCV or the extension does not load."""
-    if name == "_C":
-        try:
-            return import_module("bottomup._C")
-        except ModuleNotFoundError as error:
-            raise ImportError(
-                f"bottomup's compiled extension is not in {__path__[0]!r}. If that is the source folder, leave it, "
-                "or install the package in place: pip install -e ."
-            ) from error
     if name not in _HOMES:
         raise AttributeError(f"module 'bottomup' has no attribute {name!r}")
     value = getattr(import_module(f"bottomup.{_HOMES[name]}"), name)

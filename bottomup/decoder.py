@@ -15,20 +15,14 @@ from bottomup.grouping import PersonJointGraph, build_graph, group
 from bottomup.grouping.build import typical_affinity
 from bottomup.grouping.proposals import adopt, check_proposal_lists
 from bottomup.grouping.to_people import to_people
-from bottomup.kernels import (
-    Candidates,
-    LimbPairs,
-    TraceRule,
-    find_peaks,
-    find_peaks_and_limbs,
-    score_limbs,
-    trace_limbs,
-)
-from bottomup.kernels.arrays import check_field, check_finite, find_non_finite
-from bottomup.kernels.gpu_arrays import is_on_gpu
+from bottomup.kernels.field import Field, as_field, check_finite, find_non_finite
+from bottomup.kernels.fused import find_peaks_and_limbs
+from bottomup.kernels.limb_tracing import trace_limbs
+from bottomup.kernels.limbs import LimbPairs, score_limbs
+from bottomup.kernels.peaks import Candidates, check_scale, find_peaks
 from bottomup.people import People
 from bottomup.pose_nms import pose_nms
-from bottomup.settings import Settings
+from bottomup.settings import Settings, default_settings
 from bottomup.skeleton import Skeleton
 
 STEPS = ("peaks", "limbs", "traces", "grouping", "people")
@@ -78,21 +72,24 @@ def decode_fields(
         If a field is not float32, float16 or bfloat16.
     ValueError
         If a shape does not fit the skeleton, a heatmap value is not finite, or a paf value that was sampled is not
-        finite (`Settings(validate=True)` looks at all of them); or if a peak is above the settings'
-        `highest_peak`, as in heatmaps that were not scaled to 0..1.
+        finite (`Settings(validate=True)` looks at all of them); or if a peak is above `PeakOptions.max_heatmap_value`,
+        as in heatmaps that were not scaled to 0..1.
     """
-    settings = Settings() if settings is None else settings
-    _check(heatmaps, pafs, skeleton, stride, settings)
-    _check_candidates(candidates, skeleton, 1 if len(heatmaps.shape) == 3 else heatmaps.shape[0])
-    single = len(heatmaps.shape) == 3
-    boxes = check_proposal_lists([proposals] if single else proposals, 1 if single else heatmaps.shape[0], single)
-    people = decode_steps(heatmaps, pafs, skeleton, stride, settings, proposals=boxes, candidates=candidates)
-    return people if len(heatmaps.shape) == 4 else people[0]
+    settings = default_settings() if settings is None else settings
+    _check_options(skeleton, stride, settings)
+    first = as_field("heatmaps", heatmaps, skeleton.num_joints)
+    second = as_field("pafs", pafs, 2 * skeleton.num_limbs)
+    _check_fields(first, second, settings)
+    images = first.shape[0]
+    _check_candidates(candidates, skeleton, images)
+    boxes = check_proposal_lists([proposals] if first.single else proposals, images, first.single)
+    people = decode_steps(first, second, skeleton, stride, settings, proposals=boxes, candidates=candidates)
+    return people[0] if first.single else people
 
 
 def decode_steps(
-    heatmaps: Any,
-    pafs: Any,
+    heatmaps: Field,
+    pafs: Field,
     skeleton: Skeleton,
     stride: float,
     settings: Settings,
@@ -104,16 +101,22 @@ def decode_steps(
 
     `done` is told the name and result of each of `STEPS` as soon as it is finished.
     """
-    if candidates is None and is_on_gpu(heatmaps) and is_on_gpu(pafs):  # in one go, timed as that of the peaks
+    if candidates is None:
         candidates, pairs = find_peaks_and_limbs(
-            heatmaps, pafs, skeleton, peak_threshold=settings.peak_threshold, **_limb_rule(pafs, settings)
+            heatmaps,
+            pafs,
+            skeleton,
+            peak_threshold=settings.peak_threshold,
+            limb_threshold=settings.limb_threshold,
+            peaks=settings.peaks,
+            limbs=settings.limbs,
+            threads=settings.threads,
+            found=lambda peaks: done("peaks", peaks),
         )
-        done("peaks", candidates)
     else:
-        candidates = find_candidates(heatmaps, settings) if candidates is None else candidates
         done("peaks", candidates)
         pairs = find_pairs(pafs, candidates, skeleton, settings)
-    _check_scale(candidates, settings)
+    check_scale(candidates, settings.peaks)
     done("limbs", pairs)
     if settings.trace:
         candidates, pairs = add_limb_ends(pafs, candidates, pairs, skeleton, settings)
@@ -124,59 +127,46 @@ def decode_steps(
         if boxes is not None:
             spoken_for[image] = adopt(graphs[image], (boxes + 0.5) / stride - 0.5)
     done("grouping", graphs)
-    longest = max(heatmaps.shape[-2:])
+    longest = heatmaps.longer_side
     people = [to_people(graph, stride, longest, sure) for graph, sure in zip(graphs, spoken_for, strict=True)]
     if settings.nms:
-        people = [leave_out_redundant(one, settings) for one in people]
+        people = [pose_nms(one, options=settings.pose_nms) for one in people]
     done("people", people)
     return people
 
 
 def find_candidates(heatmaps: Any, settings: Settings) -> Candidates:
     """The joint candidates of a batch; see `find_peaks`."""
-    return find_peaks(heatmaps, threshold=settings.peak_threshold, threads=settings.threads)
+    return find_peaks(heatmaps, threshold=settings.peak_threshold, options=settings.peaks, threads=settings.threads)
 
 
 def find_pairs(pafs: Any, candidates: Candidates, skeleton: Skeleton, settings: Settings) -> LimbPairs:
     """The scored candidate pairs of a batch; see `score_limbs`."""
-    return score_limbs(pafs, candidates, skeleton, **_limb_rule(pafs, settings))
-
-
-def _limb_rule(pafs: Any, settings: Settings) -> dict[str, Any]:
-    return {
-        "threshold": settings.limb_threshold,
-        "coverage": settings.limb_coverage,
-        "sample_threshold": settings.sample_threshold,
-        "max_length": settings.max_limb_length * max(pafs.shape[-2:]),
-        "max_samples": settings.max_samples,
-        "good": settings.limb_good,
-        "response": settings.limb_response,
-        "reach": settings.limb_reach,
-        "span": settings.limb_span,
-        "threads": settings.threads,
-    }
+    return score_limbs(
+        pafs,
+        candidates,
+        skeleton,
+        threshold=settings.limb_threshold,
+        options=settings.limbs,
+        threads=settings.threads,
+    )
 
 
 def add_limb_ends(
     pafs: Any, candidates: Candidates, pairs: LimbPairs, skeleton: Skeleton, settings: Settings
 ) -> tuple[Candidates, LimbPairs]:
     """Candidates and pairs together with the joints that only limbs show; see `trace_limbs`."""
-    rule = TraceRule(
-        response=settings.trace_response,
-        weak=settings.trace_weak,
-        sample=settings.trace_sample,
-        sample_threshold=settings.sample_threshold,
-        support=settings.trace_support,
-        shortest=settings.trace_length,
-        clear=settings.trace_clear,
-        merge=settings.trace_merge,
-        # Such a joint is as uncertain as the faintest peak.
+    return trace_limbs(
+        pafs,
+        candidates,
+        pairs,
+        skeleton,
+        typical_affinity(candidates, pairs, skeleton, settings).astype(np.float32),
         score=settings.peak_threshold,
-        # Twice the longer side is beyond every limb, also where the setting is infinite.
-        max_steps=int(min(settings.max_limb_length, 2.0) * max(pafs.shape[-2:])),
+        limbs=settings.limbs,
+        options=settings.traces,
+        threads=settings.threads,
     )
-    typical = typical_affinity(candidates, pairs, skeleton, settings).astype(np.float32)
-    return trace_limbs(pafs, candidates, pairs, skeleton, typical, rule, threads=settings.threads)
 
 
 def group_images(
@@ -203,7 +193,7 @@ def group_image(
     return graph
 
 
-def _check(heatmaps: Any, pafs: Any, skeleton: Skeleton, stride: float, settings: Settings) -> None:
+def _check_options(skeleton: Skeleton, stride: float, settings: Settings) -> None:
     if not isinstance(skeleton, Skeleton):
         by_name = ": get_skeleton finds a built-in one by its name" if isinstance(skeleton, str) else ""
         raise TypeError(f"skeleton must be a Skeleton but is a {type(skeleton).__name__}{by_name}")
@@ -213,29 +203,17 @@ def _check(heatmaps: Any, pafs: Any, skeleton: Skeleton, stride: float, settings
         raise TypeError(f"stride must be a positive number of pixels but is {stride!r}")
     if not (math.isfinite(stride) and stride > 0):
         raise ValueError(f"stride must be a positive number of pixels but is {stride}")
-    first = check_field("heatmaps", heatmaps, skeleton.num_joints)
-    second = check_field("pafs", pafs, 2 * skeleton.num_limbs)
-    if (
-        len(heatmaps.shape) != len(pafs.shape)
-        or first.shape[0] != second.shape[0]
-        or first.shape[2:] != second.shape[2:]
-    ):
-        raise ValueError(
-            f"heatmaps and pafs must have the same batch and size but have shapes {tuple(heatmaps.shape)} "
-            f"and {tuple(pafs.shape)}"
-        )
-    if settings.validate and isinstance(second, np.ndarray):
-        check_finite("pafs", find_non_finite(second))
 
 
-def _check_scale(candidates: Candidates, settings: Settings) -> None:
-    """ValueError if the peaks show that the heatmaps are on another scale than scores."""
-    highest = float(candidates.scores.max(initial=0.0))
-    if highest > settings.highest_peak:
+def _check_fields(heatmaps: Field, pafs: Field, settings: Settings) -> None:
+    alike = heatmaps.single == pafs.single and heatmaps.shape[0] == pafs.shape[0]
+    if not alike or heatmaps.shape[2:] != pafs.shape[2:]:
+        shapes = [one.shape[1:] if one.single else one.shape for one in (heatmaps, pafs)]
         raise ValueError(
-            f"heatmaps must be scores in 0..1, so neither logits nor 0..255, but have a peak of {highest:g} "
-            f"(Settings.highest_peak is {settings.highest_peak:g})"
+            f"heatmaps and pafs must have the same batch and size but have shapes {shapes[0]} and {shapes[1]}"
         )
+    if settings.validate and isinstance(pafs.values, np.ndarray):
+        check_finite("pafs", find_non_finite(pafs.values))
 
 
 def _check_candidates(candidates: Candidates | None, skeleton: Skeleton, images: int) -> None:
@@ -248,15 +226,3 @@ def _check_candidates(candidates: Candidates | None, skeleton: Skeleton, images:
             f"candidates must be of {images} images and {skeleton.num_joints} joints but are of {candidates.batch} "
             f"and {candidates.joints}"
         )
-
-
-def leave_out_redundant(people: People, settings: Settings) -> People:
-    """Parametric pose NMS with the settings' parameters; see `pose_nms`."""
-    return pose_nms(
-        people,
-        sigma1=settings.nms_sigma1,
-        sigma2=settings.nms_sigma2,
-        weight=settings.nms_weight,
-        threshold=settings.nms_threshold,
-        radius=settings.nms_radius,
-    )

@@ -21,7 +21,7 @@ from bottomup.image import BgrImage, Letterbox, is_single, iterate_bgr, to_bgr
 from bottomup.kernels import Candidates
 from bottomup.networks.backends.base import Backend, check_outputs, load_backend, runtime
 from bottomup.people import People
-from bottomup.settings import Settings
+from bottomup.settings import Settings, default_settings
 from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
 from bottomup.test_time_augmentation import Pass, average_fields, check_scales, pass_candidates, plan_passes
 from bottomup.weights import NETWORKS, resolve_model
@@ -275,7 +275,7 @@ def _detector(model: str, device: str | None, settings: Settings) -> Detector:
 def _checked(settings: Settings | None) -> Settings:
     if not isinstance(settings, Settings | None):
         raise TypeError(f"settings must be a Settings but is a {type(settings).__name__}")
-    return settings or Settings()
+    return settings or default_settings()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ own people do not need it: no two of them hold the same candidate. People from s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from types import MappingProxyType
 
@@ -14,10 +15,34 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup.people import People
-from bottomup.settings import Settings
+from bottomup.validation import Options, option
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class PoseNmsOptions(Options):
+    """When a person is redundant beside a better one.
+
+    `Settings.nms` is off: of the decoder's own people, who have no joint in common, hardly any are redundant, and in
+    crowds some would be taken for it.
+    """
+
+    sigma1: float = option(0.1, "Scores well above this count as certain.", low=1e-6)
+    sigma2: float = option(
+        0.04, "Distance, as a share of the person's size, at which two joints are still alike.", low=1e-6
+    )
+    weight: float = option(1.0, "Of the distance term against the confidence term (RMPE's lambda).")
+    threshold: float = option(
+        0.5, "Similarity, 0..1, from which on a person is redundant (RMPE's eta). Above 1 none is."
+    )
+    radius: float = option(
+        0.05,
+        "Half the side of the square around a joint of the better person in which the other's joint is the same, as a "
+        "share of the person's size; RMPE's tenth of the box.",
+    )
+
 
 # What `fit_pose_nms` tries: the confidences and distances at which joints of one person and of two were seen to differ,
 # each from where a term hardly tells anything to where it tells everything.
@@ -32,15 +57,7 @@ GRID: Mapping[str, tuple[float, ...]] = MappingProxyType(
 _PAIRS = (("sigma1", "sigma2"), ("weight", "threshold"))
 
 
-def pose_nms(
-    people: People,
-    *,
-    sigma1: float = Settings.nms_sigma1,
-    sigma2: float = Settings.nms_sigma2,
-    weight: float = Settings.nms_weight,
-    threshold: float = Settings.nms_threshold,
-    radius: float = Settings.nms_radius,
-) -> People:
+def pose_nms(people: People, *, options: PoseNmsOptions = PoseNmsOptions()) -> People:
     """Leave out people whom a better one makes redundant.
 
     The best person by score stays, everybody too similar to it goes, then the best of the rest stays, and so on.
@@ -58,16 +75,8 @@ def pose_nms(
     ----------
     people:
         Of one picture, in any order.
-    sigma1:
-        Scores well above this count as certain.
-    sigma2:
-        Distance, as a share of the person's size, at which two joints are still alike.
-    weight:
-        Of the distance term against the confidence term (lambda).
-    threshold:
-        Similarity, 0..1, from which on a person is redundant (eta). Above 1 nobody is.
-    radius:
-        Half the side of the square around a joint of i in which j's joint is the same, as a share of the size.
+    options:
+        sigma1, sigma2, weight, threshold and radius.
 
     Returns
     -------
@@ -77,12 +86,9 @@ def pose_nms(
     ------
     TypeError
         If people is no People.
-    ValueError
-        If a parameter is not finite, is negative, or is 0 where it divides.
     """
     if not isinstance(people, People):
         raise TypeError(f"people must be People but is a {type(people).__name__}")
-    _check(sigma1=sigma1, sigma2=sigma2, weight=weight, threshold=threshold, radius=radius)
     left = np.ones(len(people), bool)
     stays = np.zeros(len(people), bool)
     for best in np.argsort(-people.scores, kind="stable"):
@@ -90,27 +96,11 @@ def pose_nms(
             stays[best] = True
             left[best] = False
             others = np.flatnonzero(left)
-            left[others] = _similarity(people, int(best), others, sigma1, sigma2, weight, radius) < threshold
+            left[others] = _similarity(people, int(best), others, options) < options.threshold
     return people[stays]
 
 
-def _check(**values: float) -> None:
-    for name, value in values.items():
-        positive = name in ("sigma1", "sigma2")
-        if not (np.isfinite(value) and (value > 0 if positive else value >= 0)):
-            wanted = "finite and positive" if positive else "finite and at least 0"
-            raise ValueError(f"{name} must be {wanted} but is {value}")
-
-
-def _similarity(
-    people: People,
-    best: int,
-    others: npt.NDArray[np.int64],
-    sigma1: float,
-    sigma2: float,
-    weight: float,
-    radius: float,
-) -> Floats:
+def _similarity(people: People, best: int, others: npt.NDArray[np.int64], options: PoseNmsOptions) -> Floats:
     """(n,) how similar other people are to a better one, 0..1."""
     mine, theirs = people.keypoints[best].astype(np.float64), people.keypoints[others].astype(np.float64)
     seen = people.keypoint_scores[others] > 0
@@ -118,12 +108,14 @@ def _similarity(
     if not both.any():
         return np.zeros(len(others))
     box = people.boxes[best].astype(np.float64)
-    size = max(float((box[2:] - box[:2]).max()), 1.0)  # somebody of one joint is a pixel large
+    size = max(float((box[2:] - box[:2]).max()), 1.0)  # a person of one joint is a pixel large
     apart = np.where(both[..., None], np.abs(theirs - mine), np.inf) / size
-    certain = np.tanh(people.keypoint_scores[best] / sigma1) * np.tanh(people.keypoint_scores[others] / sigma1)
-    confidence = certain * (apart.max(axis=2) <= radius)
-    distance = np.exp(-(apart**2).sum(axis=2) / (2 * sigma2**2))
-    similarity: Floats = (confidence + weight * distance).sum(axis=1) / ((1 + weight) * np.maximum(seen.sum(axis=1), 1))
+    certain = np.tanh(people.keypoint_scores[[best]] / options.sigma1)
+    certain = certain * np.tanh(people.keypoint_scores[others] / options.sigma1)
+    confidence = certain * (apart.max(axis=2) <= options.radius)
+    distance = np.exp(-(apart**2).sum(axis=2) / (2 * options.sigma2**2))
+    count = np.maximum(seen.sum(axis=1), 1)
+    similarity: Floats = (confidence + options.weight * distance).sum(axis=1) / ((1 + options.weight) * count)
     return similarity
 
 
@@ -131,13 +123,13 @@ def fit_pose_nms(
     people: Sequence[People],
     score: Callable[[list[People]], float],
     *,
-    start: Mapping[str, float] | None = None,
+    start: PoseNmsOptions = PoseNmsOptions(),
     grid: Mapping[str, Sequence[float]] = GRID,
-) -> dict[str, float]:
-    """Learn the parameters of `pose_nms` on labelled pictures.
+) -> PoseNmsOptions:
+    """Learn the options of `pose_nms` on labelled pictures.
 
-    As in RMPE, two parameters at a time are searched exhaustively while the other two stay, in turns, until the
-    score grows no more.
+    As in RMPE, two options at a time are searched exhaustively while the other two stay, in turns, until the score
+    grows no more.
 
     Parameters
     ----------
@@ -146,35 +138,34 @@ def fit_pose_nms(
     score:
         How good the people of all pictures are that are left, higher is better: average precision, mostly.
     start:
-        Where to begin; `Settings`' values if None.
+        Where to begin.
     grid:
-        The values to try of sigma1, sigma2, weight and threshold. A parameter that is not named stays as it is.
+        The values to try of sigma1, sigma2, weight and threshold. An option that is not named stays as it is.
 
     Returns
     -------
-    The parameters, by name, for `pose_nms(people, **parameters)`. What scores no better than the start is the start.
+    The best options. What scores no better than the start is the start.
 
     Raises
     ------
     ValueError
-        If a parameter is unknown or its grid is empty.
+        If an option is unknown or its grid is empty.
     """
-    best = {name: float(getattr(Settings, f"nms_{name}")) for name in GRID} | dict(start or {})
-    for name in {*best, *grid}:
+    for name, values in grid.items():
         if name not in GRID:
-            raise ValueError(f"grid and start must name some of {list(GRID)} but have {name!r}")
-        if name in grid and not len(grid[name]):
+            raise ValueError(f"grid must name some of {list(GRID)} but has {name!r}")
+        if not len(values):
             raise ValueError(f"grid must have values to try but has none for {name!r}")
 
-    def quality(parameters: Mapping[str, float]) -> float:
-        return score([pose_nms(one, **parameters) for one in people])
+    def quality(options: PoseNmsOptions) -> float:
+        return score([pose_nms(one, options=options) for one in people])
 
-    highest, grew = quality(best), True
+    best, highest, grew = start, quality(start), True
     while grew:
         grew = False
         for pair in _PAIRS:
-            for values in product(*(grid.get(name, (best[name],)) for name in pair)):
-                trial = best | dict(zip(pair, map(float, values), strict=True))
+            for chosen in product(*(grid.get(name, (getattr(best, name),)) for name in pair)):
+                trial = replace(best, **dict(zip(pair, chosen, strict=True)))
                 if trial != best and (value := quality(trial)) > highest:
                     best, highest, grew = trial, value, True
     return best

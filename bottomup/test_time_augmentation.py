@@ -106,7 +106,12 @@ def pass_candidates(
         heatmaps = heatmaps[:, : -(-height // stride), : -(-width // stride)]  # no peaks in the padding
         if look.mirrored:
             heatmaps = heatmaps[skeleton.flip_permutation]
-        peaks = find_peaks(np.ascontiguousarray(heatmaps), threshold=settings.peak_threshold, threads=settings.threads)
+        peaks = find_peaks(
+            np.ascontiguousarray(heatmaps),
+            threshold=settings.peak_threshold,
+            options=settings.peaks,
+            threads=settings.threads,
+        )
         pixels = (peaks.xy + 0.5) * stride - 0.5
         if look.mirrored:
             pixels[:, 0] = width - 1 - pixels[:, 0]

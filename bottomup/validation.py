@@ -99,7 +99,8 @@ def check_number(
         raise TypeError(f"{name} must be {'a whole number' if whole else 'a number'} but is {value!r}")
     number = int(value) if whole else float(value)  # type: ignore[call-overload]
     if not low <= number <= high:
-        wanted = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+        wanted = f"from {low:g} to {high:g}" if high < math.inf else f"at least {low:g}"
+        wanted = wanted if low > -math.inf else "a number"
         raise ValueError(f"{name} must be {wanted} but is {value!r}")
     if whole and number > _MAX_WHOLE:
         raise ValueError(f"{name} must be at most {_MAX_WHOLE} but is {value!r}")

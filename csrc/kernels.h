@@ -41,12 +41,11 @@ struct PairView {
     int64_t limbs;
 };
 
-// Shares are of `typical` (one value per image), lengths in Gaussian widths of the image's joints; see trace_limbs in
-// bottomup/kernels/traces.py, which explains each.
-struct TraceRule {
+// When a limb is followed on the fields of a batch; `typical` has one affinity per image, which the options are shares of.
+struct TraceCriteria : TraceOptions {
     const float* typical;
     int64_t limbs;
-    float response, weak, sample, sample_threshold, support, shortest, clear, merge, score;
+    float sample_threshold, score;  // what a joint scores whose limbs have the typical affinity
     int max_steps;
 };
 
@@ -67,10 +66,10 @@ struct LimbEnds {
 
 // What the host does before and after the traces of an image, wherever its fields are.
 std::vector<TraceStart> plan_traces(const CandidateView& candidates, const PairView& pairs, const int32_t* limbs,
-                                    int64_t image, const TraceRule& rule);
+                                    int64_t image, const TraceCriteria& criteria);
 // Of the fields only the size matters.
 void collect_ends(const FieldView& pafs, const CandidateView& candidates, const int32_t* limbs, int64_t image,
-                  const TraceRule& rule, const std::vector<TraceStart>& starts, const std::vector<Trace>& traces,
+                  const TraceCriteria& criteria, const std::vector<TraceStart>& starts, const std::vector<Trace>& traces,
                   LimbEnds& ends);
 
 // Candidates and pairs together with those of `ends`, in the order that they had; see insert_ends in
@@ -86,14 +85,14 @@ struct Found {
 Found insert_ends(const CandidateView& candidates, const PairView& pairs, int64_t images, const LimbEnds& ends);
 
 namespace cpu {
-Peaks find_peaks(const FieldView& heatmaps, float threshold, int threads);
-// The same on heatmaps upsampled by a whole factor; positions and extents are in cells of the heatmaps.
-Peaks find_upsampled_peaks(const FieldView& heatmaps, float threshold, int64_t factor, int threads);
+Peaks find_peaks(const FieldView& heatmaps, const PeakCriteria& criteria, int threads);
+// The same where the heatmaps are upsampled; positions and extents are in cells of the heatmaps.
+Peaks find_upsampled_peaks(const FieldView& heatmaps, const PeakCriteria& criteria, int threads);
 // Of the candidates, `extents` is not read and may be null.
 Pairs score_limbs(const FieldView& pafs, const CandidateView& candidates, const int32_t* limbs, int64_t limb_count,
-                  const LimbRule& rule, int threads);
+                  const LimbCriteria& criteria, int threads);
 LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs,
-                     const int32_t* limbs, const TraceRule& rule, int threads);
+                     const int32_t* limbs, const TraceCriteria& criteria, int threads);
 const char* instruction_set();
 }  // namespace cpu
 

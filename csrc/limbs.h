@@ -5,18 +5,15 @@
 
 #include <cmath>
 
+#include "options.h"
 #include "peaks.h"
 
 namespace bottomup {
 
-struct LimbRule {
-    float threshold;         // lowest mean of the samples' components along the limb
-    float coverage;          // lowest share of samples that support the limb
-    float sample_threshold;  // a sample supports the limb from this value on
-    float max_length;        // in cells
-    int max_samples;         // from 3 to kMostSamples
-    float good, response;    // a pair of at least this score, and ends of this, limits how far those look; see reach.h
-    float reach, span;       // multiples of a good pair's length: on its own limb, on others
+// What a pair must fulfil on one field.
+struct LimbCriteria : LimbOptions {
+    float threshold;   // lowest mean of the samples' components along the limb
+    float max_length;  // in cells
 };
 
 constexpr int kMostSamples = 1 << 24;
@@ -105,19 +102,19 @@ struct PairTally {
     int failed = 0;
 
     // False when the pair is decided, with its result in `result`.
-    BOTTOMUP_HD_MEMBER bool add(float along, float energy, const LimbRule& rule, int allowed, PairResult* result) {
+    BOTTOMUP_HD_MEMBER bool add(float along, float energy, const LimbCriteria& criteria, int allowed, PairResult* result) {
         if (!is_finite(along)) return *result = PairResult::non_finite, false;
-        if (along < rule.sample_threshold && ++failed > allowed) return *result = PairResult::rejected, false;
+        if (along < criteria.sample_threshold && ++failed > allowed) return *result = PairResult::rejected, false;
         sum += along;
         energies += energy;
         return true;
     }
 
-    BOTTOMUP_HD_MEMBER PairResult finish(int samples, const LimbRule& rule, float* score) const {
+    BOTTOMUP_HD_MEMBER PairResult finish(int samples, const LimbCriteria& criteria, float* score) const {
         if (!is_finite(sum)) return PairResult::non_finite;
         const float mean = sum / float(samples);
         *score = coherent_mean(mean, energies / float(samples));
-        return mean >= rule.threshold ? PairResult::accepted : PairResult::rejected;
+        return mean >= criteria.threshold ? PairResult::accepted : PairResult::rejected;
     }
 };
 
@@ -125,12 +122,12 @@ struct PairTally {
 // read the two channels. Stops as soon as too many samples have failed for the pair to pass.
 template <class ValueX, class ValueY>
 BOTTOMUP_HD PairResult score_pair(ValueX paf_x, ValueY paf_y, int64_t height, int64_t width, float x0, float y0,
-                                  float x1, float y1, const LimbRule& rule, float* score) {
+                                  float x1, float y1, const LimbCriteria& criteria, float* score) {
     const float dx = x1 - x0, dy = y1 - y0;
     const float length = sqrtf(dx * dx + dy * dy);
-    if (!(length <= rule.max_length && length < INFINITY)) return PairResult::rejected;
-    const Segment limb = make_segment(x0, y0, dx, dy, length, rule.max_samples);
-    const int allowed = allowed_failures(rule.coverage, limb.samples);
+    if (!(length <= criteria.max_length && length < INFINITY)) return PairResult::rejected;
+    const Segment limb = make_segment(x0, y0, dx, dy, length, criteria.max_samples);
+    const int allowed = allowed_failures(criteria.coverage, limb.samples);
     PairResult result = PairResult::rejected;
     PairTally tally;
     for (int seen = 0; seen < limb.samples; ++seen) {
@@ -138,9 +135,9 @@ BOTTOMUP_HD PairResult score_pair(ValueX paf_x, ValueY paf_y, int64_t height, in
         const BilinearTap tap = bilinear_tap(x0 + t * dx, y0 + t * dy, height, width);
         const float vx = bilinear(paf_x, tap), vy = bilinear(paf_y, tap);
         const float energy = vx * vx + vy * vy;
-        if (!tally.add(component_along(vx, vy, energy, limb), energy, rule, allowed, &result)) return result;
+        if (!tally.add(component_along(vx, vy, energy, limb), energy, criteria, allowed, &result)) return result;
     }
-    return tally.finish(limb.samples, rule, score);
+    return tally.finish(limb.samples, criteria, score);
 }
 
 }  // namespace bottomup

@@ -9,6 +9,11 @@
 
 namespace bottomup {
 
+struct PeakCriteria {
+    float threshold;   // lowest value of a peak
+    int64_t upsample;  // the heatmaps are looked at as if upsampled by this factor
+};
+
 enum class CellKind { not_a_peak, strict_peak, plateau };
 
 // Compares a cell with its up to eight neighbours. `value(row, column)` reads the heatmap.

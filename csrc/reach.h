@@ -20,10 +20,10 @@ constexpr float kLeastNear = 2.0f;
 constexpr float kUnlimited = INFINITY;
 
 // The rings that the limbs of a field may lie in; the last one has no end.
-BOTTOMUP_HD int ring_count(int64_t height, int64_t width, const LimbRule& rule) {
-    if (!(rule.reach <= FLT_MAX) && !(rule.span <= FLT_MAX)) return 1;  // all is within reach
+BOTTOMUP_HD int ring_count(int64_t height, int64_t width, const LimbCriteria& criteria) {
+    if (!(criteria.search_radius <= FLT_MAX) && !(criteria.fallback_radius <= FLT_MAX)) return 1;  // all is within reach
     const float diagonal = 1.5f * float(height > width ? height : width);
-    const float longest = rule.max_length < diagonal ? rule.max_length : diagonal;
+    const float longest = criteria.max_length < diagonal ? criteria.max_length : diagonal;
     int count = 1;
     for (float from = kFirstRing; from <= longest; from *= kRingGrowth) ++count;
     return count;
@@ -37,28 +37,28 @@ BOTTOMUP_HD Ring ring_at(int ring, int count) {
 }
 
 // How long a pair may be whose ends reach that far. One that knows of no limit still heeds that of the other, loosely.
-BOTTOMUP_HD float pair_reach(float first, float second, const LimbRule& rule) {
+BOTTOMUP_HD float pair_reach(float first, float second, const LimbCriteria& criteria) {
     if (first < kUnlimited && second < kUnlimited) return first > second ? first : second;
-    return first < second ? rule.reach * first : rule.reach * second;
+    return first < second ? criteria.search_radius * first : criteria.search_radius * second;
 }
 
 // Whether a pair is scored in this ring; the reaches are those of its two ends.
-BOTTOMUP_HD bool is_sought(float length, const Ring& ring, float first, float second, const LimbRule& rule) {
-    return length >= ring.from && length < ring.to && length <= pair_reach(first, second, rule);
+BOTTOMUP_HD bool is_sought(float length, const Ring& ring, float first, float second, const LimbCriteria& criteria) {
+    return length >= ring.from && length < ring.to && length <= pair_reach(first, second, criteria);
 }
 
 // Whether a pair limits how far its ends look; the responses are those of the two candidates.
-BOTTOMUP_HD bool is_good(float score, float first, float second, const LimbRule& rule) {
-    return score >= rule.good && first >= rule.response && second >= rule.response;
+BOTTOMUP_HD bool is_good(float score, float first, float second, const LimbCriteria& criteria) {
+    return score >= criteria.good_affinity && first >= criteria.good_response && second >= criteria.good_response;
 }
 
 // What a good pair says about its ends: how near a partner is. `near` is the least of these, kUnlimited at first.
 BOTTOMUP_HD float nearness(float length) { return length > kLeastNear ? length : kLeastNear; }
 
 // `near` is that of a candidate on one limb, `farthest` the greatest of those that it has on any of its limbs, 0 if none.
-BOTTOMUP_HD float reach_of(float near, float farthest, const LimbRule& rule) {
-    if (near < kUnlimited) return rule.reach * near;
-    return farthest > 0.0f ? rule.span * farthest : kUnlimited;
+BOTTOMUP_HD float reach_of(float near, float farthest, const LimbCriteria& criteria) {
+    if (near < kUnlimited) return criteria.search_radius * near;
+    return farthest > 0.0f ? criteria.fallback_radius * farthest : kUnlimited;
 }
 
 }  // namespace bottomup

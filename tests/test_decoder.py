@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import bottomup
 from bottomup.decoder import decode_fields
 from bottomup.fields import Fields, draw_fields
-from bottomup.kernels import Candidates, find_peaks
+from bottomup.kernels import Candidates, LimbOptions, PeakOptions, find_peaks
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
@@ -68,7 +68,7 @@ def test_one_person_comes_back_where_they_were_drawn(stride: int, shift: tuple[f
     assert people.keypoint_scores.min() > 0.6
     sides = np.ptp(people.keypoints[0], axis=0) / stride + 1
     size = np.sqrt(sides.prod()) / max(draw(drawn, stride=stride).heatmaps.shape[-2:])
-    expected = np.sqrt(np.mean(people.keypoint_scores**2)) * size ** Settings().size_weight
+    expected = np.sqrt(np.mean(people.keypoint_scores**2)) * size ** Settings().results.size_exponent
     np.testing.assert_allclose(people.scores, expected, rtol=1e-4)
     assert people.skeleton is COCO_17
     assert people.keypoints.dtype == people.keypoint_scores.dtype == people.scores.dtype == np.float32
@@ -179,9 +179,9 @@ def test_thresholds_of_people_and_joints() -> None:
 
 def test_limbs_may_be_of_any_length() -> None:
     fields = draw(standing(0, 0))
-    twice = decode(fields, Settings(max_limb_length=2.0))
+    twice = decode(fields, Settings(limbs=LimbOptions(max_limb_length=2.0)))
     assert len(twice) == 1
-    assert twice == decode(fields, Settings(max_limb_length=float("inf")))
+    assert twice == decode(fields, Settings(limbs=LimbOptions(max_limb_length=float("inf"))))
 
 
 def test_min_joints_leaves_out_fragments() -> None:
@@ -300,7 +300,7 @@ def test_any_finite_field_gives_people_that_hold_together(
     elif kind == "huge":
         heatmaps *= 1e30
         pafs *= 1e18
-        options = options | {"highest_peak": np.inf}
+        options = options | {"peaks": PeakOptions(max_heatmap_value=np.inf)}
     people = decode_fields(
         heatmaps.astype(np.float32), pafs.astype(np.float32), skeleton, stride=4, settings=Settings(**options)
     )
@@ -328,7 +328,7 @@ def test_heatmaps_that_were_not_scaled_are_refused() -> None:
         decode_fields(one_of_two, np.stack([pafs, pafs]), COCO_17, stride=4)
     # Networks overshoot, and see little or nobody.
     assert [len(decode_fields(factor * heatmaps, pafs, COCO_17, stride=4)) for factor in (1.5, 0.5, 0.0)] == [2, 2, 0]
-    allowed = Settings(highest_peak=300)
+    allowed = Settings(peaks=PeakOptions(max_heatmap_value=300))
     assert len(decode_fields(255 * heatmaps, pafs, COCO_17, stride=4, settings=allowed)) == 2
 
 

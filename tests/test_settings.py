@@ -3,30 +3,69 @@
 from __future__ import annotations
 
 import math
+import pydoc
 from dataclasses import FrozenInstanceError, fields, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bottomup.settings import Settings
+from bottomup._extension import compiled
+from bottomup.settings import Settings, default_settings
 
-NUMBERS = [
-    setting.name for setting in fields(Settings) if setting.type in ("int", "float", "int | None", "float | None")
-]
-WHOLE = [setting.name for setting in fields(Settings) if setting.type in ("int", "int | None")]
-FLAGS = [setting.name for setting in fields(Settings) if setting.type == "bool"]
+NUMBERS = [one.name for one in fields(Settings) if one.type in ("int", "float", "int | None", "float | None")]
+WHOLE = [one.name for one in fields(Settings) if one.type in ("int", "int | None")]
+FLAGS = [one.name for one in fields(Settings) if one.type == "bool"]
+STAGES = [one.name for one in fields(Settings) if str(one.type).endswith("Options")]
 
 
 def test_every_setting_is_of_a_kind_that_is_checked() -> None:
-    others = {setting.name for setting in fields(Settings)} - {*NUMBERS, *FLAGS}
+    others = {one.name for one in fields(Settings)} - {*NUMBERS, *FLAGS, *STAGES}
     assert others == {"scales", "assignment", "merge"}
-    assert len(NUMBERS) > 15
+    assert STAGES == ["peaks", "limbs", "traces", "grouping", "fragments", "sharing", "results", "pose_nms"]
 
 
-def test_every_setting_is_explained() -> None:
-    for setting in fields(Settings):
-        assert f"\n        {setting.name}: " in (Settings.__doc__ or "")
+def test_help_fits_a_screen_and_explains_every_setting() -> None:
+    shown = pydoc.render_doc(Settings, renderer=pydoc.plaintext).splitlines()
+    assert len(shown) <= 45
+    for one in fields(Settings):
+        assert any(line.strip(" |").startswith(f"{one.name}: ") for line in shown)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_option_of_a_stage_has_a_reason_and_bounds_that_hold_its_default(stage: str) -> None:
+    for one in fields(getattr(Settings(), stage)):
+        assert one.metadata["reason"].endswith(".")
+        assert one.metadata["low"] <= one.default <= one.metadata["high"]
+
+
+@pytest.mark.parametrize("stage", ["limbs", "traces"])
+def test_the_compiled_struct_has_the_same_fields(stage: str) -> None:
+    options = getattr(Settings(), stage)
+    struct = compiled(options)
+    names = {name for name in dir(type(struct)) if not name.startswith("_")}
+    assert names == {one.name for one in fields(options)}
+    for name in names:
+        assert getattr(struct, name) == np.float32(getattr(options, name))
+    assert compiled(replace(options)) is struct
+
+
+def test_the_defaults_are_made_once() -> None:
+    assert default_settings() is default_settings()
+    assert default_settings() == Settings()
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ({"peak_treshold": 0.1}, "did you mean peak_threshold"),
+        ({"coverage": 0.5}, r"did you mean limbs=LimbOptions\(coverage=...\)"),
+        ({"personcost": 0.5}, r"did you mean grouping=GroupingOptions\(person_cost=...\)"),
+    ],
+)
+def test_the_nearest_name_is_suggested(given: dict[str, Any], hint: str) -> None:
+    with pytest.raises(TypeError, match=rf"^Settings has no option \w+: {hint}\?$"):
+        Settings(**given)
 
 
 def test_settings_are_values() -> None:
@@ -79,17 +118,11 @@ def test_flags_must_be_true_or_false(name: str, value: Any) -> None:
         ("input_height", 1, 0),
         ("peak_threshold", 0.01, 0.0),
         ("limb_threshold", -1.0, 1.5),
-        ("limb_coverage", 1.0, 1.01),
-        ("limb_coverage", 0.0, -0.01),
-        ("max_samples", 3, 2),
-        ("doubt", 0.5, 1.0),
         ("min_joints", 1, 0),
         ("person_threshold", 0.0, -0.1),
         ("person_threshold", 1.0, 1.1),
         ("joint_threshold", 0.0, -0.1),
         ("threads", 1, 0),
-        ("typical_affinity", 1e6, 1e7),
-        ("max_samples", 2**31 - 1, 2**31),
         ("threads", 8, 10**10),
     ],
 )

@@ -16,8 +16,9 @@ from bottomup.benchmarks.memory import Memory, decode_memory
 from bottomup.benchmarks.timing import Stopwatch, Task, Timing, copy_task, interleave
 from bottomup.decoder import STEPS, decode_fields, decode_steps, find_candidates, find_pairs
 from bottomup.kernels import find_peaks_and_limbs
+from bottomup.kernels.field import as_field
 from bottomup.people import People
-from bottomup.settings import Settings
+from bottomup.settings import Settings, default_settings
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import get_skeleton
 
@@ -68,7 +69,7 @@ def measure_kernels(
     "score", "sort_pairs", "to_host" and "total", their sum. "wall" is the call from outside. The copies, from one
     place in the GPU's memory to another, are timed by events too; that of the heatmaps is the floor of "detect".
     """
-    settings = Settings() if settings is None else settings
+    settings = default_settings() if settings is None else settings
     device = open_device(case.device)
     if isinstance(device, Gpu):
         return _measure_gpu(case, device, settings, repeats, seconds)
@@ -97,12 +98,15 @@ def _measure_gpu(case: Case, device: Gpu, settings: Settings, repeats: int, seco
     def call() -> tuple[dict[str, float], int, int]:
         stages: dict[str, float] = {}
         candidates, pairs = find_peaks_and_limbs(
-            heatmaps, pafs, skeleton,
-            peak_threshold=settings.peak_threshold, threshold=settings.limb_threshold, coverage=settings.limb_coverage,
-            sample_threshold=settings.sample_threshold, max_samples=settings.max_samples, good=settings.limb_good,
-            response=settings.limb_response, reach=settings.limb_reach, span=settings.limb_span,
-            max_length=settings.max_limb_length * max(case.height, case.width), timings=stages,
-        )  # fmt: skip
+            heatmaps,
+            pafs,
+            skeleton,
+            peak_threshold=settings.peak_threshold,
+            limb_threshold=settings.limb_threshold,
+            peaks=settings.peaks,
+            limbs=settings.limbs,
+            timings=stages,
+        )
         return stages, len(candidates), len(pairs)
 
     def kernels() -> dict[str, float]:
@@ -139,7 +143,7 @@ def measure_decode(
     grouping includes building the graph. `memory` is measured for fields
     in CPU memory only.
     """
-    settings = Settings() if settings is None else settings
+    settings = default_settings() if settings is None else settings
     skeleton, device = get_skeleton(case.skeleton), open_device(case.device)
     arrays = case.arrays()
     heatmaps, pafs = map(device.upload, arrays)
@@ -176,5 +180,6 @@ def staged_decode(
         watch.lap(step)
         counts[step] = len(result)
 
-    people = decode_steps(heatmaps, pafs, skeleton, stride, settings, done)
+    fields = as_field("heatmaps", heatmaps), as_field("pafs", pafs)
+    people = decode_steps(*fields, skeleton, stride, settings, done)
     return people, counts["peaks"], counts["limbs"]

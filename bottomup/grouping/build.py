@@ -76,7 +76,7 @@ def typical_affinity(candidates: Candidates, pairs: LimbPairs, skeleton: Skeleto
         skeleton.num_joints, skeleton.num_limbs, candidates.offsets, candidates.scores,
         pairs.offsets, pairs.first, pairs.second, pairs.scores,
     )  # fmt: skip
-    return np.maximum(found, settings.typical_affinity)
+    return np.maximum(found, settings.grouping.min_affinity_scale)
 
 
 def typical_affinity_numpy(candidates: Candidates, pairs: LimbPairs, image: int, skeleton: Skeleton) -> float:

@@ -160,7 +160,8 @@ def _best_person(graph: PersonJointGraph, inside: Bools) -> Ints:
     if not both.any():
         return free[:0]
     inside_pairs = pairs.where(both)._replace(own=own[both], other=other[both])
-    settings, types = replace(graph.settings, person_cost=0.0), graph.types[free]
+    costless = replace(graph.settings.grouping, person_cost=0.0)
+    settings, types = replace(graph.settings, grouping=costless), graph.types[free]
     links = _C.GroupingLinks(tables(graph.skeleton, settings).rule, types, *inside_pairs)
     xy, responses, extents = graph.xy[free], graph.responses[free], graph.extents[free]
     part = PersonJointGraph(graph.skeleton, settings, types, xy, responses, extents, links)

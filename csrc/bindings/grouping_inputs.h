@@ -1,7 +1,7 @@
 // Checks of what Python hands to the grouping, so that a wrong call raises and never reads foreign memory.
 #pragma once
 
-#include "../bindings.h"
+#include "checks.h"
 
 namespace bottomup {
 

@@ -34,7 +34,7 @@ Points LimbScan<T>::points(bool second) {
     std::vector<float>(&squares)[2] = scratch_.squares[second];
     const int64_t count = limb_.side(second).size();
     for (std::vector<float>& values : squares) values.resize(std::max(values.size(), size_t(count + 2 * kLanes)));
-    loops_.square_reaches(reach, crowd_.rule.reach, count, squares[0].data(), squares[1].data());
+    loops_.square_reaches(reach, crowd_.criteria.search_radius, count, squares[0].data(), squares[1].data());
     return limb_.side(second).points(reach, squares[0].data(), squares[1].data());
 }
 
@@ -50,7 +50,7 @@ void LimbScan<T>::run(const Ring& ring) {
         if (second && std::all_of(others.reach, others.reach + others.count, looks_far)) break;  // and have found all
         for (int64_t place = 0; place < ends.count;) {
             if (pairs.room() - pairs.count < others.count) look_at(ring);
-            pairs.count += loops_.find_partners(ends, others, second, ring, crowd_.rule, from_place(pairs.columns(), pairs.count),
+            pairs.count += loops_.find_partners(ends, others, second, ring, crowd_.criteria, from_place(pairs.columns(), pairs.count),
                                                 pairs.room() - pairs.count, &place);
         }
     }
@@ -75,7 +75,7 @@ void LimbScan<T>::look_at(const Ring& ring) {
 template <class T>
 void LimbScan<T>::take_planes() {
     planes_.x = nullptr;
-    if (height_ < 2 || width_ < 2 || height_ > kMappedSide || width_ > kMappedSide || crowd_.rule.max_samples > kMostMappedSamples) return;
+    if (height_ < 2 || width_ < 2 || height_ > kMappedSide || width_ > kMappedSide || crowd_.criteria.max_samples > kMostMappedSamples) return;
     const int64_t stride = plane_x_.stride_row / int64_t(sizeof(float));
     if (std::is_same_v<T, float> && plane_x_.stride_column == int64_t(sizeof(float)) && stride >= 0 &&
         stride * height_ < INT32_MAX && plane_x_.stride_row % int64_t(sizeof(float)) == 0) {
@@ -111,7 +111,7 @@ bool LimbScan<T>::make_map() {
     if (limb_.tried) return limb_.mapped;
     if (sought_ * kCellsPerMappedPair < height_ * width_) return false;
     limb_.tried = true;
-    const float lowest = crowd_.rule.sample_threshold - map_slack(height_, width_);
+    const float lowest = crowd_.criteria.sample_threshold - map_slack(height_, width_);
     if (!(lowest > 0.0f)) return false;  // then an empty field supports every limb
     scratch_.flags.resize(2 * (size_t(width_) + 64));
     return limb_.mapped = loops_.map_octants(planes_, lowest, scratch_.flags.data(), map());
@@ -122,10 +122,10 @@ void LimbScan<T>::score(const Ring& ring) {
     PairList& pairs = scratch_.pairs;
     const PairColumns columns = pairs.columns();
     if (make_map())
-        pairs.count = loops_.keep_mapped(map(), planes_, crowd_.rule, columns, pairs.count);
+        pairs.count = loops_.keep_mapped(map(), planes_, crowd_.criteria, columns, pairs.count);
     else if (ring.from > 0.0f)  // of the short ones many pass
-        pairs.count = loops_.keep_supported(planes_, crowd_.rule, columns, pairs.count);
-    pairs.count = loops_.keep_passing(planes_, crowd_.rule, columns, pairs.count, &limb_.non_finite);
+        pairs.count = loops_.keep_supported(planes_, crowd_.criteria, columns, pairs.count);
+    pairs.count = loops_.keep_passing(planes_, crowd_.criteria, columns, pairs.count, &limb_.non_finite);
 }
 
 template <class T>
@@ -137,7 +137,7 @@ void LimbScan<T>::score_one_by_one() {
         const Neighbours &from = *limb_.from, &to = *limb_.to;
         const int32_t i = all.first[k], j = all.second[k];
         const PairResult result = score_pair(plane_x_, plane_y_, height_, width_, from.x(i), from.y(i), to.x(j), to.y(j),
-                                             crowd_.rule, &all.score[left]);
+                                             crowd_.criteria, &all.score[left]);
         limb_.non_finite = limb_.non_finite || result == PairResult::non_finite;
         if (result != PairResult::accepted) continue;
         all.first[left] = i, all.second[left] = j, all.dx[left] = all.dx[k], all.dy[left] = all.dy[k];
@@ -156,7 +156,7 @@ void LimbScan<T>::accept() {
     limb_.score.insert(limb_.score.end(), pairs.score, pairs.score + count);
     for (std::ptrdiff_t k = 0; k < std::ptrdiff_t(count); ++k) {
         first[k] = limb_.from->number(pairs.first[k]), second[k] = limb_.to->number(pairs.second[k]);
-        if (!is_good(pairs.score[k], crowd_.scores[first[k]], crowd_.scores[second[k]], crowd_.rule)) continue;
+        if (!is_good(pairs.score[k], crowd_.scores[first[k]], crowd_.scores[second[k]], crowd_.criteria)) continue;
         const float length = nearness(std::sqrt(pairs.dx[k] * pairs.dx[k] + pairs.dy[k] * pairs.dy[k]));
         for (const size_t end : {limb_.end(false, pairs.first[k]), limb_.end(true, pairs.second[k])})
             crowd_.near[end] = std::min(crowd_.near[end], length);

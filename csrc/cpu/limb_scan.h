@@ -29,7 +29,7 @@ struct Limb {
 struct Crowd {
     const FieldView& pafs;
     const float* scores;
-    LimbRule rule;
+    LimbCriteria criteria;
     std::vector<float> near{}, reach{};  // of each end; see reach.h. `reach` has room for 2 kLanes more
     // Of the directions that the limbs' fields show, one after another. Not all of it may ever be written.
     std::unique_ptr<uint8_t[]> maps{};

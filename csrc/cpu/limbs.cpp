@@ -25,7 +25,7 @@ void set_reach(Crowd& crowd, const std::vector<Limb>& limbs, size_t begin, size_
         const float near = crowd.near[at];
         farthest[candidate] = std::max(farthest[candidate], near < kUnlimited ? near : 0.0f);
     });
-    each_end([&](size_t at, size_t candidate) { crowd.reach[at] = reach_of(crowd.near[at], farthest[candidate], crowd.rule); });
+    each_end([&](size_t at, size_t candidate) { crowd.reach[at] = reach_of(crowd.near[at], farthest[candidate], crowd.criteria); });
 }
 
 // Sorts pairs by one of their candidates, from all those of a side; equals keep their order.
@@ -59,7 +59,7 @@ void scan_limb(Crowd& crowd, Limb& limb, Scratch& scratch, const Ring& ring) {
 }  // namespace
 
 Pairs score_limbs(const FieldView& pafs, const CandidateView& candidates, const int32_t* limb_ends, int64_t limb_count,
-                  const LimbRule& rule, int threads) {
+                  const LimbCriteria& criteria, int threads) {
     const int64_t joints = candidates.joints;
     const int64_t* const offsets = candidates.offsets;
     const auto scan = pafs.dtype == DType::float32   ? scan_limb<float>
@@ -71,7 +71,7 @@ Pairs score_limbs(const FieldView& pafs, const CandidateView& candidates, const 
         types.emplace_back(candidates.xy, offsets[n], offsets[n + 1], pafs.height, pafs.width);
     std::vector<Limb> limbs;
     limbs.reserve(size_t(pafs.batch * limb_count));
-    Crowd crowd{pafs, candidates.scores, rule};
+    Crowd crowd{pafs, candidates.scores, criteria};
     size_t ends = 0;
     for (int64_t n = 0; n < pafs.batch * limb_count; ++n) {
         const int64_t image = n / limb_count, limb = n % limb_count;
@@ -84,7 +84,7 @@ Pairs score_limbs(const FieldView& pafs, const CandidateView& candidates, const 
     crowd.near.assign(ends, kUnlimited), crowd.reach.assign(ends + 2 * kLanes, kUnlimited);
     std::vector<Scratch> scratch{size_t(worker_count(int64_t(limbs.size()), threads))};
     std::vector<float> farthest;
-    const int rings = ring_count(pafs.height, pafs.width, rule);
+    const int rings = ring_count(pafs.height, pafs.width, criteria);
     for (int ring = 0; ring < rings; ++ring) {
         for (int64_t image = 0; ring > 0 && image < pafs.batch; ++image) {
             const int64_t first = offsets[image * joints], end = offsets[(image + 1) * joints];

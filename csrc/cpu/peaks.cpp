@@ -293,11 +293,12 @@ Peaks find_in(const FieldView& heatmaps, float threshold, int threads) {
 
 }  // namespace
 
-Peaks find_peaks(const FieldView& heatmaps, float threshold, int threads) {
+Peaks find_peaks(const FieldView& heatmaps, const PeakCriteria& criteria, int threads) {
+    if (criteria.upsample > 1) return find_upsampled_peaks(heatmaps, criteria, threads);
     switch (heatmaps.dtype) {
-        case DType::float32: return find_in<float>(heatmaps, threshold, threads);
-        case DType::float16: return find_in<Half>(heatmaps, threshold, threads);
-        case DType::bfloat16: return find_in<BFloat16>(heatmaps, threshold, threads);
+        case DType::float32: return find_in<float>(heatmaps, criteria.threshold, threads);
+        case DType::float16: return find_in<Half>(heatmaps, criteria.threshold, threads);
+        case DType::bfloat16: return find_in<BFloat16>(heatmaps, criteria.threshold, threads);
     }
     return {};
 }

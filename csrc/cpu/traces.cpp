@@ -35,10 +35,10 @@ struct NewJoints {
 }  // namespace
 
 std::vector<TraceStart> plan_traces(const CandidateView& candidates, const PairView& pairs, const int32_t* limbs,
-                                    int64_t image, const TraceRule& rule) {
+                                    int64_t image, const TraceCriteria& criteria) {
     const int64_t* offsets = candidates.offsets + image * candidates.joints;
     const int64_t* pair_offsets = pairs.offsets + image * pairs.limbs;
-    const float wanted = rule.weak * rule.typical[image];
+    const float wanted = criteria.max_pair_affinity * criteria.typical[image];
     std::vector<float> best;
     std::vector<TraceStart> starts;
     for (int64_t limb = 0; limb < pairs.limbs; ++limb) {
@@ -50,7 +50,7 @@ std::vector<TraceStart> plan_traces(const CandidateView& candidates, const PairV
                 float& highest = best[size_t(own[n] - from)];
                 highest = std::max(highest, pairs.scores[n]);
             }
-            for (int64_t i = from; i < to && candidates.scores[i] >= rule.response; ++i)
+            for (int64_t i = from; i < to && candidates.scores[i] >= criteria.min_response; ++i)
                 if (best[size_t(i - from)] < wanted) starts.push_back({int32_t(i), int32_t(limb), end});
         }
     }
@@ -58,12 +58,12 @@ std::vector<TraceStart> plan_traces(const CandidateView& candidates, const PairV
 }
 
 void collect_ends(const FieldView& pafs, const CandidateView& candidates, const int32_t* limbs, int64_t image,
-                  const TraceRule& rule, const std::vector<TraceStart>& starts, const std::vector<Trace>& traces,
+                  const TraceCriteria& criteria, const std::vector<TraceStart>& starts, const std::vector<Trace>& traces,
                   LimbEnds& ends) {
     const int64_t* offsets = candidates.offsets + image * candidates.joints;
-    const float unit = typical_extent(candidates, offsets[0], offsets[candidates.joints], rule.response);
-    const float typical = rule.typical[image];
-    const float clear = rule.clear * unit, merge = rule.merge * unit;
+    const float unit = typical_extent(candidates, offsets[0], offsets[candidates.joints], criteria.min_response);
+    const float typical = criteria.typical[image];
+    const float clear = criteria.clearance * unit, merge = criteria.merge_radius * unit;
     NewJoints found;
     struct Member {
         size_t joint, start;
@@ -75,8 +75,8 @@ void collect_ends(const FieldView& pafs, const CandidateView& candidates, const 
     std::vector<std::vector<size_t>> of_type(static_cast<size_t>(candidates.joints));
     for (size_t n = 0; n < starts.size(); ++n) {
         const Trace& trace = traces[n];
-        if (trace.steps == 0 || float(trace.steps) < rule.shortest * unit) continue;
-        if (trace.support < rule.support * typical) continue;
+        if (trace.steps == 0 || float(trace.steps) < criteria.min_length * unit) continue;
+        if (trace.support < criteria.min_support * typical) continue;
         const float* from = candidates.xy + 2 * starts[n].candidate;
         const float dx = trace.x - from[0], dy = trace.y - from[1];
         const float length = std::sqrt(dx * dx + dy * dy);
@@ -86,7 +86,7 @@ void collect_ends(const FieldView& pafs, const CandidateView& candidates, const 
         const cpu::Neighbours& others = types[size_t(type)];
         // A cell more, since lengths are rounded.
         if (others.any_near(x, y, clear + 1.0f, [&](int64_t place) {
-                const float near = candidates.scores[others.number(place)] >= rule.response ? clear : clear / 2;
+                const float near = candidates.scores[others.number(place)] >= criteria.min_response ? clear : clear / 2;
                 return squared(others.x(place) - x) + squared(others.y(place) - y) < near * near;
             }))
             continue;
@@ -112,7 +112,7 @@ void collect_ends(const FieldView& pafs, const CandidateView& candidates, const 
     for (const Member& member : members) {
         const TraceStart& start = starts[member.start];
         const int32_t index = base + int32_t(member.joint);
-        ends.limb.push_back(int32_t(image * rule.limbs) + start.limb);
+        ends.limb.push_back(int32_t(image * criteria.limbs) + start.limb);
         ends.first.push_back(start.end == 0 ? start.candidate : index);
         ends.second.push_back(start.end == 0 ? index : start.candidate);
         ends.affinity.push_back(traces[member.start].support);
@@ -122,7 +122,7 @@ void collect_ends(const FieldView& pafs, const CandidateView& candidates, const 
         ends.type.push_back(int32_t(image * candidates.joints) + found.type[joint]);
         ends.xy.push_back(float(found.x[joint] / found.weight[joint]));
         ends.xy.push_back(float(found.y[joint] / found.weight[joint]));
-        ends.score.push_back(rule.score * std::min(strongest[joint] / typical, 1.0f));
+        ends.score.push_back(criteria.score * std::min(strongest[joint] / typical, 1.0f));
         ends.extent.push_back(unit);
     }
 }
@@ -158,8 +158,8 @@ void follow_limb(const FieldView& pafs, int64_t image, int32_t limb, const Candi
 // Limb by limb, so that what a limb's field shows about its joints stays in the nearer caches.
 template <class T>
 void follow(const FieldView& pafs, int64_t image, const CandidateView& candidates, const std::vector<TraceStart>& starts,
-            const TraceRule& rule, int threads, std::vector<Trace>& traces) {
-    const float threshold = std::max(rule.sample * rule.typical[image], rule.sample_threshold);
+            const TraceCriteria& criteria, int threads, std::vector<Trace>& traces) {
+    const float threshold = std::max(criteria.min_sample * criteria.typical[image], criteria.sample_threshold);
     std::vector<size_t> begins;  // of each limb's starts, and where the last one's end
     for (size_t n = 0; n < starts.size(); ++n)
         if (n == 0 || starts[n].limb != starts[n - 1].limb) begins.push_back(n);
@@ -168,7 +168,7 @@ void follow(const FieldView& pafs, int64_t image, const CandidateView& candidate
     std::vector<std::vector<Walk>> walks(size_t(worker_count(count, threads)));
     parallel_for(count, threads, [&](int worker, int64_t item) {
         const size_t begin = begins[size_t(item)], end = begins[size_t(item) + 1];
-        follow_limb<T>(pafs, image, starts[begin].limb, candidates, &starts[begin], end - begin, threshold, rule.max_steps,
+        follow_limb<T>(pafs, image, starts[begin].limb, candidates, &starts[begin], end - begin, threshold, criteria.max_steps,
                        walks[size_t(worker)], &traces[begin]);
     });
 }
@@ -176,21 +176,21 @@ void follow(const FieldView& pafs, int64_t image, const CandidateView& candidate
 }  // namespace
 
 LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs,
-                     const int32_t* limbs, const TraceRule& rule, int threads) {
+                     const int32_t* limbs, const TraceCriteria& criteria, int threads) {
     LimbEnds ends;
     for (int64_t image = 0; image < pafs.batch; ++image) {
-        const std::vector<TraceStart> starts = plan_traces(candidates, pairs, limbs, image, rule);
+        const std::vector<TraceStart> starts = plan_traces(candidates, pairs, limbs, image, criteria);
         if (starts.empty()) continue;
         std::vector<Trace> traces(starts.size());
-        if (pafs.dtype == DType::float32) follow<float>(pafs, image, candidates, starts, rule, threads, traces);
-        if (pafs.dtype == DType::float16) follow<Half>(pafs, image, candidates, starts, rule, threads, traces);
-        if (pafs.dtype == DType::bfloat16) follow<BFloat16>(pafs, image, candidates, starts, rule, threads, traces);
+        if (pafs.dtype == DType::float32) follow<float>(pafs, image, candidates, starts, criteria, threads, traces);
+        if (pafs.dtype == DType::float16) follow<Half>(pafs, image, candidates, starts, criteria, threads, traces);
+        if (pafs.dtype == DType::bfloat16) follow<BFloat16>(pafs, image, candidates, starts, criteria, threads, traces);
         for (size_t n = 0; n < starts.size(); ++n) {
             if (traces[n].finite) continue;
             ends.non_finite = {image, 2 * starts[n].limb, -1, -1};
             return ends;
         }
-        collect_ends(pafs, candidates, limbs, image, rule, starts, traces, ends);
+        collect_ends(pafs, candidates, limbs, image, criteria, starts, traces, ends);
     }
     return ends;
 }

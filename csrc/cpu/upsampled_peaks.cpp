@@ -142,7 +142,7 @@ NonFinite first_of(const std::vector<NonFinite>& places) {
 
 }  // namespace
 
-Peaks find_upsampled_peaks(const FieldView& heatmaps, float threshold, int64_t factor, int threads) {
+Peaks find_upsampled_peaks(const FieldView& heatmaps, const PeakCriteria& criteria, int threads) {
     const size_t planes = size_t(heatmaps.batch * heatmaps.channels);
     std::vector<std::vector<Found>> found(planes);
     std::vector<NonFinite> non_finite(planes), overflow(planes);
@@ -151,7 +151,7 @@ Peaks find_upsampled_peaks(const FieldView& heatmaps, float threshold, int64_t f
                                                               : scan<BFloat16>;
     parallel_for(int64_t(planes), threads, [&](int, int64_t plane) {
         const size_t p = size_t(plane);
-        scan_type(heatmaps, plane, threshold, factor, found[p], non_finite[p], overflow[p]);
+        scan_type(heatmaps, plane, criteria.threshold, criteria.upsample, found[p], non_finite[p], overflow[p]);
     });
     Peaks peaks;
     peaks.non_finite = first_of(non_finite);

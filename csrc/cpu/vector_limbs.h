@@ -177,14 +177,14 @@ private:
     int64_t next_;
 };
 
-int64_t keep_supported(const LimbPlanes& planes, const LimbRule& rule, const PairColumns& pairs, int64_t count) {
+int64_t keep_supported(const LimbPlanes& planes, const LimbCriteria& criteria, const PairColumns& pairs, int64_t count) {
     Lanes lanes;
     int64_t left = 0;
     fill_lanes(pairs, count);
     for (int64_t begin = 0; begin < count; begin += kLanes) {
         const PairColumns own = from_place(pairs, begin);
-        measure(own, rule, lanes);
-        add_samples(planes, rule.sample_threshold, 0, own, lanes);
+        measure(own, criteria, lanes);
+        add_samples(planes, criteria.sample_threshold, 0, own, lanes);
         const Kept kept(unfailed(lanes) & first_bits(count - begin));
         move(kept, own, from_place(pairs, left));
         left += kept.count();
@@ -192,7 +192,7 @@ int64_t keep_supported(const LimbPlanes& planes, const LimbRule& rule, const Pai
     return left;
 }
 
-int64_t keep_passing(const LimbPlanes& planes, const LimbRule& rule, const PairColumns& pairs, int64_t count,
+int64_t keep_passing(const LimbPlanes& planes, const LimbCriteria& criteria, const PairColumns& pairs, int64_t count,
                      bool* non_finite) {
     const Floats zero = Floats::all(0.0f);
     alignas(64) float means[kLanes], energies[kLanes];
@@ -202,15 +202,15 @@ int64_t keep_passing(const LimbPlanes& planes, const LimbRule& rule, const PairC
     int64_t left = 0;
     for (int64_t begin = 0; begin < count; begin += kLanes) {
         const PairColumns own = from_place(pairs, begin);
-        measure(own, rule, lanes);
+        measure(own, criteria, lanes);
         rows.read(own);
-        for (int seen = 0; any_open(lanes, seen); seen += kChunk) add_samples(planes, rule.sample_threshold, seen, own, lanes);
+        for (int seen = 0; any_open(lanes, seen); seen += kChunk) add_samples(planes, criteria.sample_threshold, seen, own, lanes);
         uint32_t finite = 0, passing = 0;
         for (int i = 0; i < kLanes; i += Floats::kCount) {
             const Floats samples = Floats::load(lanes.samples + i), sum = Floats::load(lanes.sum + i), mean = sum / samples;
             mean.store(means + i), (Floats::load(lanes.energies + i) / samples).store(energies + i);
             finite |= ((sum * zero >= zero) & (zero >= Floats::load(lanes.bad + i))).bits() << i;
-            passing |= (mean >= Floats::all(rule.threshold)).bits() << i;
+            passing |= (mean >= Floats::all(criteria.threshold)).bits() << i;
         }
         const uint32_t seen = unfailed(lanes) & first_bits(count - begin);  // to the end
         *non_finite = *non_finite || (seen & ~finite) != 0;

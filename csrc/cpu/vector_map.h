@@ -77,12 +77,12 @@ struct MappedLanes {
 // What is open after that many is likely to be a limb, which is not worth keeping the other lanes waiting for.
 constexpr int kMostSeen = 24;
 
-void measure(const PairColumns& pairs, const LimbRule& rule, const LimbPlanes& planes, MappedLanes& to) {
+void measure(const PairColumns& pairs, const LimbCriteria& criteria, const LimbPlanes& planes, MappedLanes& to) {
     const Floats zero = Floats::all(0.0f), one = Floats::all(1.0f), most = Floats::all(float(kMostSeen));
     const Floats last_column = Floats::all(float(planes.width - 1)), last_row = Floats::all(float(planes.height - 1));
     alignas(64) float length[kLanes], wanted[kLanes], allowed[kLanes], looked_at[kLanes], middle[kLanes];
     Lanes lanes;
-    count_samples(pairs, rule, lanes, length);
+    count_samples(pairs, criteria, lanes, length);
     MappedLanes* BOTTOMUP_RESTRICT mapped = &to;
     for (int i = 0; i < kLanes; ++i) {
         middle[i] = float(int32_t(lanes.samples[i]) >> 1);
@@ -118,14 +118,14 @@ void place_samples(const MappedLanes& lanes, const LimbPlanes& planes, int seen,
     }
 }
 
-int64_t keep_mapped(const uint8_t* map, const LimbPlanes& planes, const LimbRule& rule, const PairColumns& pairs, int64_t count) {
+int64_t keep_mapped(const uint8_t* map, const LimbPlanes& planes, const LimbCriteria& criteria, const PairColumns& pairs, int64_t count) {
     alignas(64) int32_t at[kSlots];
     MappedLanes lanes;
     int64_t left = 0;
     fill_lanes(pairs, count);
     for (int64_t begin = 0; begin < count; begin += kLanes) {
         const PairColumns own = from_place(pairs, begin);
-        measure(own, rule, planes, lanes);
+        measure(own, criteria, planes, lanes);
         Bytes failed = Bytes::all(0);
         const Bytes none = failed;
         uint32_t lost = 0;

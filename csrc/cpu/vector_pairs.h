@@ -63,21 +63,21 @@ struct Lanes {
 };
 
 // How many samples each pair has, and how many of them may fail. Returns the lengths in `length`.
-void count_samples(const PairColumns& pairs, const LimbRule& limb_rule, Lanes& to, float* BOTTOMUP_RESTRICT length) {
-    const LimbRule rule = limb_rule;
+void count_samples(const PairColumns& pairs, const LimbCriteria& limb_criteria, Lanes& to, float* BOTTOMUP_RESTRICT length) {
+    const LimbCriteria criteria = limb_criteria;
     Lanes* BOTTOMUP_RESTRICT lanes = &to;
     for (int i = 0; i < kLanes; ++i) {
         length[i] = sqrtf(pairs.dx[i] * pairs.dx[i] + pairs.dy[i] * pairs.dy[i]);
-        const int32_t samples = sample_count(length[i], rule.max_samples);
-        lanes->samples[i] = float(samples), lanes->allowed[i] = float(allowed_failures(rule.coverage, samples));
+        const int32_t samples = sample_count(length[i], criteria.max_samples);
+        lanes->samples[i] = float(samples), lanes->allowed[i] = float(allowed_failures(criteria.coverage, samples));
         lanes->failed[i] = 0.0f, lanes->bad[i] = 0.0f;
     }
 }
 
 // What add_samples needs to begin with.
-void measure(const PairColumns& pairs, const LimbRule& rule, Lanes& to) {
+void measure(const PairColumns& pairs, const LimbCriteria& criteria, Lanes& to) {
     alignas(64) float length[kLanes];
-    count_samples(pairs, rule, to, length);
+    count_samples(pairs, criteria, to, length);
     Lanes* BOTTOMUP_RESTRICT lanes = &to;
     for (int i = 0; i < kLanes; ++i) {
         const float divisor = length[i] > 0.0f ? length[i] : 1.0f;

@@ -98,16 +98,16 @@ int64_t add_partners(float x, float y, const Sought& sought, const Points& other
 }
 
 int64_t find_partners(const Points& all_ends, const Points& all_others, bool second, const Ring& sought_ring,
-                      const LimbRule& limb_rule, const PairColumns& to, int64_t room, int64_t* place) {
+                      const LimbCriteria& limb_criteria, const PairColumns& to, int64_t room, int64_t* place) {
     const Points ends = all_ends, others = all_others;  // what is written is none of it
     const Ring ring = sought_ring;
-    const LimbRule rule = limb_rule;
+    const LimbCriteria criteria = limb_criteria;
     const PairColumns found = to;
     const Cells cells = others.cells;
     // A cell more than the longest, since lengths are rounded.
-    const float distance = ring.to < rule.max_length ? ring.to : rule.max_length + 1.0f;
+    const float distance = ring.to < criteria.max_length ? ring.to : criteria.max_length + 1.0f;
     Sought sought{ring.from > 0.0f ? greatest_square(below(ring.from)) : -1.0f,
-                  greatest_square(below(ring.to) < rule.max_length ? below(ring.to) : rule.max_length), 0.0f, 0.0f};
+                  greatest_square(below(ring.to) < criteria.max_length ? below(ring.to) : criteria.max_length), 0.0f, 0.0f};
     int64_t count = 0, own = *place;
     for (; own < ends.count && count + others.count <= room; ++own) {
         const float x = ends.x[own], y = ends.y[own];

@@ -49,7 +49,7 @@ void Room::grow(int64_t needed, const Count* counts_on_device, cudaStream_t stre
 }
 
 int64_t Call::map_cells() const {
-    return heatmaps->height * heatmaps->width * peak_query.upsample * peak_query.upsample;
+    return heatmaps->height * heatmaps->width * peak_criteria.upsample * peak_criteria.upsample;
 }
 
 int64_t Call::candidate_count() const { return offsets[pafs->batch * limb_query.joints]; }
@@ -61,7 +61,7 @@ void Call::prepare() {
     const Needs needs = last_needs(device_);
     if (heatmaps) {
         peak_room_.segments = heatmaps->batch * heatmaps->channels;
-        const int64_t height = heatmaps->height * peak_query.upsample, width = heatmaps->width * peak_query.upsample;
+        const int64_t height = heatmaps->height * peak_criteria.upsample, width = heatmaps->width * peak_criteria.upsample;
         // No two peaks lie in the same two by two cells.
         peak_room_.each = first_room(peak_room_.segments, needs.peaks, ((height + 1) / 2) * ((width + 1) / 2));
         planes_at_once_ = std::max<int64_t>(1, kPlateauCells / map_cells());
@@ -168,14 +168,13 @@ PeakSink Call::sink(const Arena& arena, const Places& p) const {
 }
 
 void Call::enqueue_peaks(const Arena& arena, const Places& p, const Output& out, Clock& clock) const {
-    const PeakRule rule{peak_query.threshold, peak_query.upsample};
     const PeakSink where = sink(arena, p);
-    detect_peaks(*heatmaps, rule, where, stream_);
+    detect_peaks(*heatmaps, peak_criteria, where, stream_);
     for (size_t first = 0; first < plateau_planes_.size(); first += size_t(planes_at_once_)) {
         const int64_t count = std::min(planes_at_once_, int64_t(plateau_planes_.size() - first));
         const PlateauSpace space{arena.at<int64_t>(p.planes) + first, arena.at<int>(p.labels), arena.at<int>(p.sizes),
                                  arena.at<PlateauSum>(p.sums), arena.at<Count>(p.sums_used)};
-        find_large_plateaus(*heatmaps, rule, count, space, where, stream_);
+        find_large_plateaus(*heatmaps, peak_criteria, count, space, where, stream_);
     }
     clock.mark(timings_ ? &timings_->detect : nullptr);
     const auto sorted = segments<Candidate>(arena, peak_room_, p.peak_counts, p.sorted_peak_keys, p.sorted_peak_records,
@@ -189,7 +188,7 @@ void Call::enqueue_pairs(const Arena& arena, const Places& p, const Output& out,
     const auto sorted = segments<float>(arena, pair_room_, p.pair_counts, p.sorted_pair_keys, p.sorted_pair_records,
                                         p.pair_starts);
     const ReachSpace space{arena.at<uint32_t>(p.near), arena.at<float>(p.reach), reach_slots(limb_task())};
-    score_pairs(*pafs, limb_task(), limb_query.rule, out, space, candidate_room(), found, stream_);
+    score_pairs(*pafs, limb_task(), limb_query.criteria, out, space, candidate_room(), found, stream_);
     clock.mark(timings_ ? &timings_->score : nullptr);
     sort_pairs(found, sorted, out, pair_room_.most(), stream_);
     clock.mark(timings_ ? &timings_->sort_pairs : nullptr);

@@ -29,7 +29,7 @@ public:
     // What is to be done: peaks of heatmaps, pairs of pafs, or both; pairs alone need candidates from the host.
     const FieldView* heatmaps = nullptr;
     const FieldView* pafs = nullptr;
-    PeakQuery peak_query{};
+    PeakCriteria peak_criteria{};
     LimbQuery limb_query{};
     const float *xy = nullptr, *scores = nullptr;  // 2 and 1 per candidate
     const int64_t* offsets = nullptr;

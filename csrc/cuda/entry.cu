@@ -7,7 +7,7 @@ namespace bottomup::cuda {
 namespace {
 
 // Index arithmetic within one channel is done in 30 bits.
-void check_size(const FieldView& heatmaps, const PeakQuery& query) {
+void check_size(const FieldView& heatmaps, const PeakCriteria& query) {
     constexpr int64_t kMost = (int64_t(1) << 30) - 1;
     const int64_t factor = query.upsample;
     if (factor < 1 || factor > kMost / std::max(heatmaps.height, heatmaps.width) ||
@@ -42,13 +42,13 @@ Pairs no_pairs(const FieldView& pafs, const LimbQuery& query) {
 
 }  // namespace
 
-Peaks find_peaks(const FieldView& heatmaps, const PeakQuery& query, void* stream, Timings* timings) {
+Peaks find_peaks(const FieldView& heatmaps, const PeakCriteria& query, void* stream, Timings* timings) {
     if (empty(heatmaps)) return no_peaks(heatmaps);
     check_size(heatmaps, query);
     const DeviceGuard guard(heatmaps.data);
     Call call(guard.device(), static_cast<cudaStream_t>(stream), timings);
     call.heatmaps = &heatmaps;
-    call.peak_query = query;
+    call.peak_criteria = query;
     call.run();
     return std::move(call.peaks);
 }
@@ -75,7 +75,7 @@ Pairs score_limbs(const FieldView& pafs, const float* xy, const float* scores, c
     return std::move(call.pairs);
 }
 
-std::pair<Peaks, Pairs> find_peaks_and_limbs(const FieldView& heatmaps, const FieldView& pafs, const PeakQuery& peaks,
+std::pair<Peaks, Pairs> find_peaks_and_limbs(const FieldView& heatmaps, const FieldView& pafs, const PeakCriteria& peaks,
                                              const LimbQuery& limbs, void* stream, void* pafs_stream,
                                              Timings* timings) {
     if (empty(heatmaps)) return {no_peaks(heatmaps), no_pairs(pafs, limbs)};
@@ -88,7 +88,7 @@ std::pair<Peaks, Pairs> find_peaks_and_limbs(const FieldView& heatmaps, const Fi
     Call call(guard.device(), static_cast<cudaStream_t>(stream), timings);
     call.heatmaps = &heatmaps;
     call.pafs = &pafs;
-    call.peak_query = peaks;
+    call.peak_criteria = peaks;
     call.limb_query = limbs;
     call.run();
     return {std::move(call.peaks), std::move(call.pairs)};

@@ -23,7 +23,7 @@ struct LimbEnds {
 
 struct Work {
     FieldView pafs;
-    LimbRule rule;
+    LimbCriteria criteria;
     int64_t joints, limbs;  // of the skeleton
     int64_t first, count;   // limbs of this launch
     int64_t shares;         // blocks of each limb
@@ -46,13 +46,13 @@ __device__ void score(const Work& work, const Plane<T>& paf_x, const Plane<T>& p
     const Candidate from = work.candidates[i], to = work.candidates[j];
     const int64_t first = i * work.space.slots + from_slot, second = j * work.space.slots + to_slot;
     const float dx = to.x - from.x, dy = to.y - from.y, length = sqrtf(dx * dx + dy * dy);
-    if (!is_sought(length, work.ring, work.reach(first), work.reach(second), work.rule)) return;
+    if (!is_sought(length, work.ring, work.reach(first), work.reach(second), work.criteria)) return;
     float value = 0;
     const PairResult result = score_pair(paf_x, paf_y, work.pafs.height, work.pafs.width, from.x, from.y, to.x, to.y,
-                                         work.rule, &value);
+                                         work.criteria, &value);
     if (result == PairResult::accepted) {
         work.found.add(segment, uint64_t(i) << 32 | uint64_t(j), value);
-        if (is_good(value, from.score, to.score, work.rule)) work.note(first, length), work.note(second, length);
+        if (is_good(value, from.score, to.score, work.criteria)) work.note(first, length), work.note(second, length);
     }
     if (result == PairResult::non_finite) atomicMax(&work.header->non_finite_limb, ~Count(segment));
 }
@@ -77,7 +77,7 @@ __global__ void __launch_bounds__(kThreads, 3)
 
 // One thread for each candidate: how far it looks in the next ring.
 __global__ void __launch_bounds__(kThreads)
-    set_reach(const __grid_constant__ ReachSpace space, const int64_t* candidates, const __grid_constant__ LimbRule rule) {
+    set_reach(const __grid_constant__ ReachSpace space, const int64_t* candidates, const __grid_constant__ LimbCriteria criteria) {
     const int64_t candidate = int64_t(blockIdx.x) * kThreads + threadIdx.x;
     if (candidate >= *candidates) return;
     const uint32_t* const near = space.near + candidate * space.slots;
@@ -86,7 +86,7 @@ __global__ void __launch_bounds__(kThreads)
         if (near[slot]) farthest = fmaxf(farthest, bit_cast<float>(~near[slot]));
     for (int64_t slot = 0; slot < space.slots; ++slot) {
         const float nearest = near[slot] ? bit_cast<float>(~near[slot]) : kUnlimited;
-        space.reach[candidate * space.slots + slot] = reach_of(nearest, farthest, rule);
+        space.reach[candidate * space.slots + slot] = reach_of(nearest, farthest, criteria);
     }
 }
 
@@ -111,14 +111,14 @@ int64_t reach_slots(const LimbTask& task) {
     return count.empty() ? 0 : *std::max_element(count.begin(), count.end());
 }
 
-void score_pairs(const FieldView& pafs, const LimbTask& task, const LimbRule& rule, const Output& output,
+void score_pairs(const FieldView& pafs, const LimbTask& task, const LimbCriteria& criteria, const Output& output,
                  const ReachSpace& space, int64_t most, const Segments<float>& found, cudaStream_t stream) {
     const int64_t shares = blocks_of(kBlocks, pafs.batch * task.limbs);
-    const int rings = ring_count(pafs.height, pafs.width, rule);
+    const int rings = ring_count(pafs.height, pafs.width, criteria);
     for (int ring = 0; ring < rings; ++ring) {
         if (ring > 0 && most > 0)
             launch("set reach", set_reach, blocks_of(most, kThreads), stream, space,
-                   output.peak_offsets + pafs.batch * task.joints, rule);
+                   output.peak_offsets + pafs.batch * task.joints, criteria);
         std::vector<int32_t> used(static_cast<size_t>(task.joints));
         for (int64_t first = 0; first < task.limbs; first += kLimbsPerLaunch) {
             const int64_t count = std::min<int64_t>(kLimbsPerLaunch, task.limbs - first);
@@ -129,7 +129,7 @@ void score_pairs(const FieldView& pafs, const LimbTask& task, const LimbRule& ru
                 ends.from_slot[limb] = used[size_t(ends.from[limb])]++;
                 ends.to_slot[limb] = used[size_t(ends.to[limb])]++;
             }
-            const Work work{pafs, rule, task.joints, task.limbs, first, count, shares, output.peak_offsets,
+            const Work work{pafs, criteria, task.joints, task.limbs, first, count, shares, output.peak_offsets,
                             output.candidates, found, output.header, space, ring_at(ring, rings)};
             with_type(pafs.dtype, [&](auto zero) {
                 launch("score limbs", score_limbs<decltype(zero)>, pafs.batch * count * shares, stream, work, ends);

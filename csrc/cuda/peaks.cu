@@ -233,12 +233,12 @@ struct PeakList {
 
 }  // namespace
 
-void detect_peaks(const FieldView& heatmaps, const PeakRule& rule, const PeakSink& sink, cudaStream_t stream) {
-    if (rule.upsample > 1) {
-        detect_upsampled_peaks(heatmaps, rule, sink, stream);
+void detect_peaks(const FieldView& heatmaps, const PeakCriteria& criteria, const PeakSink& sink, cudaStream_t stream) {
+    if (criteria.upsample > 1) {
+        detect_upsampled_peaks(heatmaps, criteria, sink, stream);
         return;
     }
-    with_type(heatmaps.dtype, [&](auto zero) { scan<decltype(zero)>(heatmaps, rule.threshold, sink, stream); });
+    with_type(heatmaps.dtype, [&](auto zero) { scan<decltype(zero)>(heatmaps, criteria.threshold, sink, stream); });
 }
 
 void sort_peaks(const PeakSink& sink, const Segments<Candidate>& sorted, const Output& output, int64_t most,

@@ -7,7 +7,7 @@ namespace {
 
 struct Maps {
     FieldView view;
-    PeakRule rule;
+    PeakCriteria criteria;
     PlateauSpace space;
     int64_t count, height, width;  // channels listed, and the size of each as it is looked at
 
@@ -22,7 +22,7 @@ __device__ void each_cell(const Maps& maps, Body body) {
     const int64_t listed = place / maps.area(), cell = place - listed * maps.area(), plane = maps.space.planes[listed];
     const FieldView& view = maps.view;
     const Plane<T> source(view, plane / view.channels, plane % view.channels);
-    const Upsampled<Plane<T>> map{source, view.height, view.width, maps.rule.upsample};
+    const Upsampled<Plane<T>> map{source, view.height, view.width, maps.criteria.upsample};
     body(plane, listed * maps.area(), int(cell), map, cell / maps.width, cell % maps.width);
 }
 
@@ -46,7 +46,7 @@ template <class T>
 __global__ void label_cells(Maps maps) {
     each_cell<T>(maps, [&](int64_t, int64_t base, int cell, auto map, int64_t row, int64_t column) {
         const float here = map(row, column);
-        const bool tied = here >= maps.rule.threshold && is_finite(here) &&
+        const bool tied = here >= maps.criteria.threshold && is_finite(here) &&
                           look_around(map, row, column, maps.height, maps.width, here).equal;
         maps.space.labels[base + cell] = tied ? cell : -1;
         maps.space.sizes[base + cell] = 0;
@@ -112,15 +112,15 @@ __global__ void add_peaks(Maps maps, PeakSink sink) {
     each_cell<T>(maps, [&](int64_t plane, int64_t base, int cell, auto map, int64_t row, int64_t column) {
         if (maps.space.labels[base + cell] != cell || maps.space.sizes[base + cell] < 0) return;
         const PlateauSum& sum = maps.space.sums[maps.space.sizes[base + cell]];
-        sink.add(plane, cell, sum.mean(), map(row, column), maps.rule.upsample);
+        sink.add(plane, cell, sum.mean(), map(row, column), maps.criteria.upsample);
     });
 }
 
 }  // namespace
 
-void find_large_plateaus(const FieldView& heatmaps, const PeakRule& rule, int64_t planes, const PlateauSpace& space,
+void find_large_plateaus(const FieldView& heatmaps, const PeakCriteria& criteria, int64_t planes, const PlateauSpace& space,
                          const PeakSink& sink, cudaStream_t stream) {
-    const Maps maps{heatmaps, rule, space, planes, heatmaps.height * rule.upsample, heatmaps.width * rule.upsample};
+    const Maps maps{heatmaps, criteria, space, planes, heatmaps.height * criteria.upsample, heatmaps.width * criteria.upsample};
     check(cudaMemsetAsync(space.sums_used, 0, sizeof(Count), stream), "clear a counter");
     const int64_t blocks = blocks_of(planes * maps.height * maps.width, kThreads);
     const char* const what = "look for plateaus";

@@ -11,11 +11,6 @@
 
 namespace bottomup::cuda {
 
-struct PeakRule {
-    float threshold;
-    int64_t upsample;  // the heatmaps are looked at as if upsampled by this factor
-};
-
 // Where the peaks of all channels go, and what else is to be known of the heatmaps.
 struct PeakSink {
     Segments<Candidate> found;
@@ -39,7 +34,7 @@ struct PeakSink {
 };
 
 // All peaks but those of large plateaus, in any order.
-void detect_peaks(const FieldView& heatmaps, const PeakRule& rule, const PeakSink& sink, cudaStream_t stream);
+void detect_peaks(const FieldView& heatmaps, const PeakCriteria& criteria, const PeakSink& sink, cudaStream_t stream);
 
 // The peaks of large plateaus in the channels listed, for which `labels` and `sizes` have room.
 struct PlateauSpace {
@@ -49,7 +44,7 @@ struct PlateauSpace {
     PlateauSum* sums;
     Count* sums_used;  // 0 at first
 };
-void find_large_plateaus(const FieldView& heatmaps, const PeakRule& rule, int64_t planes, const PlateauSpace& space,
+void find_large_plateaus(const FieldView& heatmaps, const PeakCriteria& criteria, int64_t planes, const PlateauSpace& space,
                          const PeakSink& sink, cudaStream_t stream);
 
 void sort_peaks(const PeakSink& sink, const Segments<Candidate>& sorted, const Output& output, int64_t most,
@@ -71,7 +66,7 @@ int64_t reach_slots(const LimbTask& task);
 
 // The pairs that pass, in any order; the segments are (image, limb), the candidates those of the output, of which there
 // are at most `most`.
-void score_pairs(const FieldView& pafs, const LimbTask& task, const LimbRule& rule, const Output& output,
+void score_pairs(const FieldView& pafs, const LimbTask& task, const LimbCriteria& criteria, const Output& output,
                  const ReachSpace& space, int64_t most, const Segments<float>& found, cudaStream_t stream);
 
 void sort_pairs(const Segments<float>& found, const Segments<float>& sorted, const Output& output, int64_t most,

@@ -53,18 +53,18 @@ std::vector<Trace> follow_all(const FieldView& pafs, const std::vector<Walk>& wa
 }  // namespace
 
 LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs,
-                     const int32_t* limbs, const TraceRule& rule, void* stream) {
+                     const int32_t* limbs, const TraceCriteria& criteria, void* stream) {
     std::vector<std::vector<TraceStart>> starts(static_cast<size_t>(pafs.batch));
     std::vector<Walk> walks;
     for (int64_t image = 0; image < pafs.batch; ++image) {
-        starts[size_t(image)] = plan_traces(candidates, pairs, limbs, image, rule);
-        const float threshold = std::max(rule.sample * rule.typical[image], rule.sample_threshold);
+        starts[size_t(image)] = plan_traces(candidates, pairs, limbs, image, criteria);
+        const float threshold = std::max(criteria.min_sample * criteria.typical[image], criteria.sample_threshold);
         for (const TraceStart& start : starts[size_t(image)]) {
             const float* const from = candidates.xy + 2 * start.candidate;
             walks.push_back({from[0], from[1], start.end == 0 ? 1.0f : -1.0f, threshold, image, start.limb});
         }
     }
-    const std::vector<Trace> all = follow_all(pafs, walks, rule.max_steps, static_cast<cudaStream_t>(stream));
+    const std::vector<Trace> all = follow_all(pafs, walks, criteria.max_steps, static_cast<cudaStream_t>(stream));
     LimbEnds ends;
     auto next = all.begin();
     for (int64_t image = 0; image < pafs.batch; ++image) {
@@ -76,7 +76,7 @@ LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, con
             ends.non_finite = {image, 2 * own[n].limb, -1, -1};
             return ends;
         }
-        if (!own.empty()) collect_ends(pafs, candidates, limbs, image, rule, own, traces, ends);
+        if (!own.empty()) collect_ends(pafs, candidates, limbs, image, criteria, own, traces, ends);
     }
     return ends;
 }

@@ -77,14 +77,14 @@ __device__ void upsample(Tile& tile, const Span& rows, const Span& columns, int6
 
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    scan_tiles(FieldView view, PeakRule rule, int64_t tile_rows, int64_t tile_columns, PeakSink sink) {
+    scan_tiles(FieldView view, PeakCriteria criteria, int64_t tile_rows, int64_t tile_columns, PeakSink sink) {
     __shared__ Tile tile;
-    const int64_t factor = rule.upsample, height = view.height * factor, width = view.width * factor;
+    const int64_t factor = criteria.upsample, height = view.height * factor, width = view.width * factor;
     const int64_t line = blockIdx.x / tile_columns, plane = line / tile_rows;
     const int64_t top = line % tile_rows * kTileRows, left = blockIdx.x % tile_columns * kTileColumns;
     const Span rows(top, kTileRows, height, factor), columns(left, kTileColumns, width, factor);
     bool promising = false, broken = false;
-    read_source<T>(tile, view, plane, rows, columns, rule.threshold, promising, broken, sink);
+    read_source<T>(tile, view, plane, rows, columns, criteria.threshold, promising, broken, sink);
     if (__syncthreads_or(broken) || !__syncthreads_or(promising)) return;
     upsample(tile, rows, columns, factor);
     const TileReader near{&tile, rows.low, columns.low};
@@ -97,7 +97,7 @@ __global__ void __launch_bounds__(kThreads)
         if (!is_finite(value)) {
             const int64_t cell = (plane * view.height + row / factor) * view.width + column / factor;
             PeakSink::report(&sink.header->overflow_cell, cell);
-        } else if (value >= rule.threshold) {
+        } else if (value >= criteria.threshold) {
             visit_cell(near, map, plane, row, column, height, width, factor, sink);
         }
     }
@@ -105,13 +105,13 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-void detect_upsampled_peaks(const FieldView& heatmaps, const PeakRule& rule, const PeakSink& sink,
+void detect_upsampled_peaks(const FieldView& heatmaps, const PeakCriteria& criteria, const PeakSink& sink,
                             cudaStream_t stream) {
-    const int64_t rows = blocks_of(heatmaps.height * rule.upsample, kTileRows);
-    const int64_t columns = blocks_of(heatmaps.width * rule.upsample, kTileColumns);
+    const int64_t rows = blocks_of(heatmaps.height * criteria.upsample, kTileRows);
+    const int64_t columns = blocks_of(heatmaps.width * criteria.upsample, kTileColumns);
     const int64_t blocks = heatmaps.batch * heatmaps.channels * rows * columns;
     with_type(heatmaps.dtype, [&](auto zero) {
-        launch("look for peaks", scan_tiles<decltype(zero)>, blocks, stream, heatmaps, rule, rows, columns, sink);
+        launch("look for peaks", scan_tiles<decltype(zero)>, blocks, stream, heatmaps, criteria, rows, columns, sink);
     });
 }
 

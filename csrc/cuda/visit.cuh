@@ -24,6 +24,6 @@ __device__ void visit_cell(Near near, Map map, int64_t plane, int64_t row, int64
     if (kind == Plateau::too_large) sink.large_plateau(plane);
 }
 
-void detect_upsampled_peaks(const FieldView& heatmaps, const PeakRule& rule, const PeakSink& sink, cudaStream_t stream);
+void detect_upsampled_peaks(const FieldView& heatmaps, const PeakCriteria& criteria, const PeakSink& sink, cudaStream_t stream);
 
 }  // namespace bottomup::cuda

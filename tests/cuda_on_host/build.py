@@ -31,8 +31,7 @@ def build(folder: Path, compiler: str = "g++", options: tuple[str, ...] = ()) ->
     flags = ["-O1", "-g", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-pthread", *options]
     flags += ["-Wno-unknown-pragmas", "-include", str(folder / "defines.h"), "-I", str(HERE)]
     flags += ["-I", pybind11.get_include(), "-I", sysconfig.get_paths()["include"]]
-    sources = [ROOT / "csrc/bindings.cpp", *sorted((ROOT / "csrc/cpu").glob("*.cpp"))]
-    sources += [ROOT / "csrc/cuda/bindings.cpp", *sorted((ROOT / "csrc/cuda").glob("*.cu"))]
+    sources = [*sorted((ROOT / "csrc").rglob("*.cpp")), *sorted((ROOT / "csrc/cuda").glob("*.cu"))]
 
     def compile_one(source: Path) -> str:
         target = folder / f"{source.parent.name}_{source.stem}_{source.suffix[1:]}.o"

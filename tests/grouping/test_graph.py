@@ -106,15 +106,15 @@ def test_a_limb_within_reach_counts_whole_and_a_longer_one_less_in_the_end_as_mi
     reach = elbow_graph().reach[1, 2]
     height = elbow_graph().scales[0]
     assert height == pytest.approx(100)
-    tolerance = Settings.length_tolerance
+    tolerance = Settings().length_tolerance
     shares = (0.1, 1.0, 1 + tolerance, 1 + 2 * tolerance)
     weights = [elbow_graph(far=share * height * reach).edges(2).weight[0] for share in shares]
     alone = 0.75
     prior, possible = np.array([1, 1, np.exp(-0.5), np.exp(-2)]), np.array([1, 1, np.exp(-0.125), np.exp(-0.5)])
-    assert weights == pytest.approx(1 + prior - Settings.missing_limb_cost * (1 - possible) - alone, abs=1e-4)
+    assert weights == pytest.approx(1 + prior - Settings().missing_limb_cost * (1 - possible) - alone, abs=1e-4)
     assert len(elbow_graph(far=3 * height * reach).edges(2).weight) == 0  # worth less than the joint by itself
     across = elbow_graph(far=100 * height * reach)
-    assert across.limb_gain(across.pairs, np.full(4, height))[-1] == pytest.approx(-Settings.missing_limb_cost)
+    assert across.limb_gain(across.pairs, np.full(4, height))[-1] == pytest.approx(-Settings().missing_limb_cost)
 
 
 def test_who_knows_no_height_accepts_any_length() -> None:
@@ -153,7 +153,7 @@ def test_two_limbs_that_are_far_too_long_do_not_make_a_giant() -> None:
     graph = make_graph(skeleton, points, {(n, a, b): 1.0 for n, (a, b) in enumerate(skeleton.limbs)})
     graph.slots, graph.owner = np.array([[0, 1, 2, 3, 4]]), np.zeros(5, np.int64)
     graph.measure()
-    assert graph.scales == pytest.approx([60 * Settings.height_ratio], rel=1e-5)
+    assert graph.scales == pytest.approx([60 * Settings().height_ratio], rel=1e-5)
     plain = PlainGraph.of(graph)
     plain.measure()
     np.testing.assert_allclose(plain.scales, graph.scales)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from bottomup.grouping.to_people import to_people, to_people_numpy
 from bottomup.people import People
 from bottomup.skeletons import OPENPOSE_COCO_18
 from tests.makers.graphs import ARM_AND_LEG, SQUARE, deal, make_graph
+from tests.makers.settings import make_settings
 
 
 def dealt(seed: int, **settings: Any) -> PersonJointGraph:
@@ -87,7 +87,7 @@ def test_coordinates_that_overflow_are_reported() -> None:
 @pytest.mark.parametrize("score", [0.0, -1.0])
 def test_joints_that_score_nothing_are_reported(score: float) -> None:
     graph = dealt(2)
-    graph.settings = replace(graph.settings, core_threshold=0.0, person_threshold=0.0)
+    graph.settings = make_settings(graph.settings, core_threshold=0.0, person_threshold=0.0)
     graph.scores = np.full(len(graph.types), score)
     if score < 0:  # below joint_threshold: no joints, so nobody
         assert len(to_people(graph, 4.0, 48)) == 0

@@ -16,8 +16,9 @@ import time
 import numpy as np
 
 from bottomup import _C
-from bottomup.kernels import Candidates, LimbPairs, find_peaks, find_peaks_numpy, score_limbs, score_limbs_numpy
+from bottomup.kernels import Candidates, LimbPairs, find_peaks, reference
 from tests.makers.fields import KINDS, LAYOUTS, THREE, Field, make_candidates, make_field
+from tests.makers.limbs import reference_limbs, score_limbs
 
 CHANNELS = 2 * THREE.num_limbs
 THRESHOLDS = (0.1, 0.5, 0.0, -0.5, 1e-7, 3.0)
@@ -90,7 +91,7 @@ def one_batch(rng: np.random.Generator, batch: int) -> None:
     if isinstance(peaks, Candidates):
         check_peaks(field, threshold, peaks)
         one = int(rng.integers(batch))
-        expected = find_peaks_numpy(field[one], threshold=threshold)
+        expected = reference.find_peaks(field[one], threshold=threshold)
         alone = find_peaks(field[one], threshold=threshold)
         np.testing.assert_array_equal(alone.offsets, expected.offsets)
         np.testing.assert_array_equal(alone.scores, expected.scores)
@@ -108,7 +109,7 @@ def one_batch(rng: np.random.Generator, batch: int) -> None:
     if isinstance(pairs, LimbPairs):
         check_pairs(candidates, pairs, rule["threshold"])
     elif rng.random() < 0.05:
-        assert answer(lambda: score_limbs_numpy(copy, candidates, THREE, **rule)) == pairs
+        assert answer(lambda: reference_limbs(copy, candidates, THREE, **rule)) == pairs
 
 
 def fuzz(fields: int, seed: int, batch: int = 64) -> int:

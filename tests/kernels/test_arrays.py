@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bottomup import _C
-from bottomup.kernels import find_peaks, find_peaks_numpy, score_limbs, score_limbs_numpy
-from bottomup.kernels.arrays import as_floats, check_field, find_non_finite
+from bottomup import _C, kernels
+from bottomup._extension import compiled
+from bottomup.kernels import Candidates, LimbOptions, LimbPairs, TraceOptions, find_peaks, reference
+from bottomup.kernels.field import as_field, as_floats, cpu_values, find_non_finite
 from tests.makers.fields import DEVICES, THREE, candidates_at, on
 
 needs_cuda_code = pytest.mark.skipif(not _C.build_info()["cuda"], reason="built without CUDA")
@@ -23,15 +25,15 @@ def find(field: Any) -> object:
 
 
 def find_numpy(field: Any) -> object:
-    return find_peaks_numpy(field)
+    return reference.find_peaks(field)
 
 
 def score(field: Any) -> object:
-    return score_limbs(field, candidates_at([], [0, 0, 0], 1, 3), THREE)
+    return kernels.score_limbs(field, candidates_at([], [0, 0, 0], 1, 3), THREE)
 
 
 def score_numpy(field: Any) -> object:
-    return score_limbs_numpy(field, candidates_at([], [0, 0, 0], 1, 3), THREE)
+    return reference.score_limbs(field, candidates_at([], [0, 0, 0], 1, 3), THREE)
 
 
 every_kernel = pytest.mark.parametrize(
@@ -79,10 +81,10 @@ def test_an_empty_batch_has_no_candidates() -> None:
 def test_torch_tensors_are_fields() -> None:
     torch = pytest.importorskip("torch")
     maps = torch.rand(2, 3, 12, 9, generator=torch.Generator().manual_seed(1))
-    expected = find_peaks_numpy(maps.numpy())
+    expected = reference.find_peaks(maps.numpy())
     for tensor in (maps, maps.contiguous(memory_format=torch.channels_last)):
         np.testing.assert_array_equal(find_peaks(tensor).scores, expected.scores)
-    np.testing.assert_array_equal(find_peaks(maps.half()).offsets, find_peaks_numpy(maps.half().numpy()).offsets)
+    np.testing.assert_array_equal(find_peaks(maps.half()).offsets, reference.find_peaks(maps.half().numpy()).offsets)
     for tensor in (maps.clone().requires_grad_(), maps.bfloat16().requires_grad_(), maps.to("meta")):
         with pytest.raises(TypeError, match="heatmaps must be a float32, float16 or bfloat16 array but is Tensor"):
             find_peaks(tensor)
@@ -90,21 +92,20 @@ def test_torch_tensors_are_fields() -> None:
         find_peaks(maps.double())
 
 
-@pytest.mark.parametrize("kernel", [find_peaks, find_peaks_numpy])
+@pytest.mark.parametrize("kernel", [find_peaks, reference.find_peaks])
 def test_bfloat16_tensors_are_fields_and_are_not_copied(kernel: Any) -> None:
     torch = pytest.importorskip("torch")
     maps = torch.rand(2, 3, 70, 69, generator=torch.Generator().manual_seed(1)).bfloat16()
     spacious = torch.full((2, 3, 140, 69 * 3), torch.nan, dtype=torch.bfloat16)
     spacious[:, :, ::2, ::3] = maps
-    expected = find_peaks_numpy(maps.float().numpy())
+    expected = reference.find_peaks(maps.float().numpy())
     assert len(expected) > 100
     for tensor in (maps, maps.contiguous(memory_format=torch.channels_last), spacious[:, :, ::2, ::3]):
         found = kernel(tensor)
         np.testing.assert_array_equal(found.offsets, expected.offsets)
         np.testing.assert_array_equal(found.scores, expected.scores)
         np.testing.assert_allclose(found.xy, expected.xy, atol=1e-3)
-        field = check_field("heatmaps", tensor)
-        assert isinstance(field, np.ndarray)
+        field = cpu_values(as_field("heatmaps", tensor))
         assert field.ctypes.data == tensor.data_ptr()
         np.testing.assert_array_equal(as_floats(field), maps.float().numpy())
 
@@ -112,9 +113,8 @@ def test_bfloat16_tensors_are_fields_and_are_not_copied(kernel: Any) -> None:
 def test_the_memory_of_a_lent_field_lives_as_long_as_the_field() -> None:
     torch = pytest.importorskip("torch")
     values = torch.arange(4000, dtype=torch.float32).reshape(1, 1, 40, 100).bfloat16()
-    field = check_field("heatmaps", values.clone())
+    field = cpu_values(as_field("heatmaps", values.clone()))
     others = [torch.zeros_like(values) for _ in range(50)]  # would be given that memory if it had been let go
-    assert isinstance(field, np.ndarray)
     np.testing.assert_array_equal(as_floats(field), values.float().numpy())
     assert len(others) == 50
 
@@ -124,10 +124,10 @@ def test_bfloat16_that_is_not_finite_is_refused(bad: float) -> None:
     torch = pytest.importorskip("torch")
     maps = torch.zeros(2, 3, 5, 70, dtype=torch.bfloat16)
     maps[1, 2, 3, 68] = bad
-    for kernel in (find_peaks, find_peaks_numpy):
+    for kernel in (find_peaks, reference.find_peaks):
         with pytest.raises(ValueError, match=r"batch 1, channel 2, row 3, column 68$"):
             kernel(maps)
-    assert find_non_finite(check_field("heatmaps", maps)) == (1, 2, 3, 68)
+    assert find_non_finite(cpu_values(as_field("heatmaps", maps))) == (1, 2, 3, 68)
 
 
 def test_bits_are_no_field_without_a_name_for_them() -> None:
@@ -191,10 +191,6 @@ def test_channels_of_pafs_are_checked_on_every_device(device: str) -> None:
 
 POINTS = np.zeros((2, 2), np.float32)
 SCORES = np.ones(2, np.float32)
-RULE = {
-    "threshold": 0.05, "coverage": 0.8, "sample_threshold": 0.05, "max_length": 9.0, "max_samples": 12, "good": 0.2,
-    "response": 0.3, "reach": 6.0, "span": 12.0,
-}  # fmt: skip
 OFFSETS = np.array([0, 1, 2], np.int64)
 LIMBS = np.array([[0, 1]], np.int32)
 PAFS = np.zeros((1, 2, 4, 4), np.float32)
@@ -209,19 +205,53 @@ PAFS = np.zeros((1, 2, 4, 4), np.float32)
         (PAFS, OFFSETS, 2, np.array([[0, 2]], np.int32), "point at joints"),
         (PAFS, OFFSETS, 2, np.array([[-1, 1]], np.int32), "point at joints"),
         (PAFS, OFFSETS, 2, np.array([[0, 1], [1, 0]], np.int32), "must fit"),
-        (PAFS, OFFSETS + 1, 2, LIMBS, "rise within the candidates"),
-        (PAFS, OFFSETS - 1, 2, LIMBS, "rise within the candidates"),
-        (PAFS, OFFSETS[::-1].copy(), 2, LIMBS, "rise within the candidates"),
+        (PAFS, OFFSETS, 2, np.array([0, 1], np.int32), "must fit"),
+        (PAFS, OFFSETS + 1, 2, LIMBS, "rise within"),
+        (PAFS, OFFSETS - 1, 2, LIMBS, "rise within"),
+        (PAFS, OFFSETS[::-1].copy(), 2, LIMBS, "rise within"),
     ],
 )
 def test_the_module_reads_no_foreign_memory(pafs: Any, offsets: Any, joints: int, limbs: Any, message: str) -> None:
+    candidates = Candidates(1, joints, offsets, POINTS, SCORES, SCORES)
     with pytest.raises(ValueError, match=message):
-        _C.score_limbs(pafs, POINTS, SCORES, offsets, joints, limbs, RULE, 1)
+        _C.score_limbs(pafs, candidates, limbs, 0.05, compiled(LimbOptions()), 1)
 
 
 def test_the_module_wants_a_score_for_every_candidate() -> None:
+    candidates = Candidates(1, 2, OFFSETS, POINTS, SCORES[:1], SCORES)
     with pytest.raises(ValueError, match="must fit"):
-        _C.score_limbs(PAFS, POINTS, SCORES[:1], OFFSETS, 2, LIMBS, RULE, 1)
+        _C.score_limbs(PAFS, candidates, LIMBS, 0.05, compiled(LimbOptions()), 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("scores", SCORES.astype(np.float64)), ("xy", np.zeros((2, 4), np.float32)[:, ::2]), ("offsets", [0, 1, 2])],
+)
+def test_the_module_wants_arrays_of_the_right_type(name: str, value: Any) -> None:
+    candidates = replace(Candidates(1, 2, OFFSETS, POINTS, SCORES, SCORES), **{name: value})
+    with pytest.raises(TypeError, match=f"{name} must be an array of the right type in C order"):
+        _C.score_limbs(PAFS, candidates, LIMBS, 0.05, compiled(LimbOptions()), 1)
+
+
+PAIRS = LimbPairs(np.array([0, 1]), np.zeros(1, np.int32), np.ones(1, np.int32), SCORES[:1])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("first", np.ones(1, np.int32)),
+        ("second", np.array([2], np.int32)),
+        ("second", np.array([-1], np.int32)),
+        ("offsets", np.array([0, 2])),
+        ("offsets", np.array([0, 1, 1])),
+        ("scores", SCORES),
+    ],
+)
+def test_pairs_must_join_candidates_of_their_limb(name: str, value: Any) -> None:
+    candidates = Candidates(1, 2, OFFSETS, POINTS, SCORES, SCORES)
+    call = (candidates, replace(PAIRS, **{name: value}), LIMBS, SCORES[:1], 0.1)
+    with pytest.raises(ValueError, match="must"):
+        _C.trace_limbs(PAFS, *call, compiled(LimbOptions()), compiled(TraceOptions()), 1)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits address space as Linux does")

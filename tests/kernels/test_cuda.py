@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from bottomup import _C
+from bottomup import _C, kernels
 from bottomup.fields import draw_fields
 from bottomup.kernels import (
-    TraceRule,
+    LimbOptions,
+    PeakOptions,
+    TraceOptions,
     find_peaks,
     find_peaks_and_limbs,
-    find_peaks_numpy,
-    score_limbs,
+    reference,
     trace_limbs,
 )
 from bottomup.skeleton import Skeleton
@@ -40,6 +41,7 @@ from tests.makers.fields import (
     seeds,
     sizes,
 )
+from tests.makers.limbs import score_limbs
 
 needs_gpu = pytest.mark.skipif(_C.cuda_device_count() == 0, reason="no GPU, or built without CUDA")
 needs_torch_gpu = pytest.mark.skipif(ON_HOST or _C.cuda_device_count() == 0, reason="no GPU for torch")
@@ -59,7 +61,7 @@ def test_peaks_agree_with_the_twin(
     kind: str, seed: int, shape: tuple[int, int, tuple[int, int]], dtype: type, layout: str, threshold: float
 ) -> None:
     field = LAYOUTS[layout](make_field(kind, seed, (*shape[:2], *shape[2]), dtype))
-    assert_agree(find_peaks(OnGpu(field), threshold=threshold), find_peaks_numpy(field, threshold=threshold))
+    assert_agree(find_peaks(OnGpu(field), threshold=threshold), reference.find_peaks(field, threshold=threshold))
 
 
 @needs_gpu
@@ -83,7 +85,7 @@ def test_fields_may_begin_anywhere(address: int, dtype: type) -> None:
     spacious = make_field("blobs", 3, (1, 3, 21, 33), dtype)
     field = spacious.reshape(-1)[address : address + 3 * 20 * 31].reshape(1, 3, 20, 31)
     for part in (field, spacious[..., address : address + 24]):
-        assert_agree(find_peaks(OnGpu(part)), find_peaks_numpy(part))
+        assert_agree(find_peaks(OnGpu(part)), reference.find_peaks(part))
 
 
 @needs_gpu
@@ -91,7 +93,7 @@ def test_fields_may_begin_anywhere(address: int, dtype: type) -> None:
 def test_channels_of_a_larger_output(channels: slice) -> None:
     """As of a network that gives a background channel too: each image is packed, the batch is not."""
     field = make_field("blobs", 3, (3, 5, 40, 71))[:, channels]
-    assert_agree(find_peaks(OnGpu(field)), find_peaks_numpy(field))
+    assert_agree(find_peaks(OnGpu(field)), reference.find_peaks(field))
 
 
 @needs_gpu
@@ -110,7 +112,7 @@ def test_rows_cut_out_of_a_larger_map(
 ) -> None:
     """As of a padded picture: runs of any length that begin and end anywhere between multiples of 16 bytes."""
     field = make_field(kind, seed, (2, 2, height, width + sum(cut)), dtype)[..., cut[0] : cut[0] + width]
-    assert_agree(find_peaks(OnGpu(field), threshold=threshold), find_peaks_numpy(field, threshold=threshold))
+    assert_agree(find_peaks(OnGpu(field), threshold=threshold), reference.find_peaks(field, threshold=threshold))
 
 
 @needs_gpu
@@ -146,14 +148,17 @@ def test_large_plateaus_of_any_shape(overlooked: bool, turns: int, upsample: int
     )
     if overlooked:
         field[0, 1, 6, 6] = 0.9
-    assert_agree(find_peaks(OnGpu(field), upsample=upsample), find_peaks_numpy(field, upsample=upsample))
+    assert_agree(
+        find_peaks(OnGpu(field), options=PeakOptions(upsample=upsample)),
+        reference.find_peaks(field, options=PeakOptions(upsample=upsample)),
+    )
 
 
 @needs_gpu
 def test_a_field_of_nothing_but_plateaus() -> None:
     field = np.full((3, 4, 25, 41), 0.25, np.float32)
     field[1, :, ::4] = 0.5
-    assert_agree(find_peaks(OnGpu(field)), find_peaks_numpy(field))
+    assert_agree(find_peaks(OnGpu(field)), reference.find_peaks(field))
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -164,10 +169,12 @@ def test_both_kernels_in_one_call(device: str, upsample: int) -> None:
     drawn = draw_fields(points, np.ones((2, 17)), COCO_17, height=100, width=200, stride=2, limb_width=10)
     heatmaps = np.stack([drawn.heatmaps, np.zeros_like(drawn.heatmaps), drawn.heatmaps[:, ::-1]])
     pafs = np.stack([drawn.pafs, drawn.pafs, drawn.pafs[:, ::-1]])
-    rule = {"threshold": 0.1, "coverage": 0.5, "max_length": 60.0}
-    candidates = find_peaks(heatmaps, upsample=upsample)
-    expected = score_limbs(pafs, candidates, COCO_17, **rule)
-    found, pairs = find_peaks_and_limbs(on(device, heatmaps), on(device, pafs), COCO_17, upsample=upsample, **rule)
+    peaks, limbs = PeakOptions(upsample=upsample), LimbOptions(coverage=0.5, max_limb_length=0.6)
+    candidates = find_peaks(heatmaps, options=peaks)
+    expected = kernels.score_limbs(pafs, candidates, COCO_17, threshold=0.1, options=limbs)
+    found, pairs = find_peaks_and_limbs(
+        on(device, heatmaps), on(device, pafs), COCO_17, limb_threshold=0.1, peaks=peaks, limbs=limbs
+    )
     assert_agree(found, candidates)
     assert len(pairs) > 40
     np.testing.assert_array_equal(pairs.offsets, expected.offsets)
@@ -180,7 +187,7 @@ def test_both_kernels_in_one_call(device: str, upsample: int) -> None:
 def test_tensors_of_another_gpu_than_the_current_one() -> None:
     torch = pytest.importorskip("torch")
     values = torch.rand(1, 3, 40, 50, generator=torch.Generator().manual_seed(1))
-    expected = find_peaks_numpy(values.numpy(), threshold=0.9)
+    expected = reference.find_peaks(values.numpy(), threshold=0.9)
     assert_agree(find_peaks(values.to("cuda:1"), threshold=0.9), expected)
     assert torch.cuda.current_device() == 0
 
@@ -199,12 +206,9 @@ def test_one_call_reports_what_two_do(device: str) -> None:
         call(broken_maps, broken_pafs)
     with pytest.raises(ValueError, match=r"pafs must be finite .* batch 0, channel 0 or the next$"):
         call(heatmaps, broken_pafs)
-    with pytest.raises(ValueError, match="coverage must be from 0 to 1"):
-        call(coverage=2.0)
-    with pytest.raises(ValueError, match="threshold must be a number but is nan"):
-        call(peak_threshold=float("nan"))
-    with pytest.raises(ValueError, match="upsample must be at least 1"):
-        call(upsample=0)
+    for name in ("peak_threshold", "limb_threshold"):
+        with pytest.raises(ValueError, match="threshold must be a number but is nan"):
+            call(**{name: float("nan")})
     with pytest.raises(ValueError, match=r"pafs must hold the heatmaps' 1 images"):
         call(heatmaps, np.ones((2, 4, 9, 9), np.float32))
     with pytest.raises(ValueError, match="pafs must have 4 channels"):
@@ -214,17 +218,25 @@ def test_one_call_reports_what_two_do(device: str) -> None:
 @needs_gpu
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 def test_traces_agree_with_the_cpu(dtype: type) -> None:
-    """The rule and its bounds are what test_traces.py has; here, that the other device says the same."""
+    """The rule and its bounds are what test_limb_tracing.py has; here, that the other device says the same."""
     hidden_third = make_candidates(5, 3, 3, 30, 41, most=4)
     pafs = np.repeat(make_field("blobs", 3, (3, 4, 30, 41)), 1, axis=0).astype(dtype) * dtype(2)
     pairs = score_limbs(pafs, hidden_third, THREE, threshold=0.3)
-    rule = TraceRule(
-        response=0.2, weak=0.7, sample=0.1013, sample_threshold=0.0507, support=0.2011, shortest=1.0, clear=1.0,
-        merge=5.0, score=0.1, max_steps=60,
-    )  # fmt: skip
+    how: dict[str, Any] = {
+        "score": 0.1,
+        "limbs": LimbOptions(sample_threshold=0.0507),
+        "options": TraceOptions(
+            min_response=0.2,
+            max_pair_affinity=0.7,
+            min_sample=0.1013,
+            min_support=0.2011,
+            min_length=1.0,
+            clearance=1.0,
+        ),
+    }
     typical = np.full(3, 0.5, np.float32)
-    expected = trace_limbs(pafs, hidden_third, pairs, THREE, typical, rule)
-    actual = trace_limbs(OnGpu(pafs), hidden_third, pairs, THREE, typical, rule)
+    expected = trace_limbs(pafs, hidden_third, pairs, THREE, typical, **how)
+    actual = trace_limbs(OnGpu(pafs), hidden_third, pairs, THREE, typical, **how)
     assert len(expected[0]) > len(hidden_third)
     np.testing.assert_array_equal(actual[0].xy, expected[0].xy)
     np.testing.assert_array_equal(actual[0].offsets, expected[0].offsets)
@@ -233,7 +245,7 @@ def test_traces_agree_with_the_cpu(dtype: type) -> None:
     broken = pafs.copy()
     broken[1] = np.nan
     with pytest.raises(ValueError, match=r"pafs must be finite .* batch 1"):
-        trace_limbs(OnGpu(broken), hidden_third, pairs, THREE, typical, rule)
+        trace_limbs(OnGpu(broken), hidden_third, pairs, THREE, typical, **how)
 
 
 @needs_gpu
@@ -267,8 +279,11 @@ def test_a_skeleton_without_limbs_in_one_call(device: str) -> None:
 def test_bfloat16_fields() -> None:
     field = rounded_to_bfloat16(make_field("blobs", 3, (2, 3, 20, 37)))
     on_gpu = OnGpu.bfloat16(field)
-    assert_agree(find_peaks(on_gpu), find_peaks_numpy(field))
-    assert_agree(find_peaks(on_gpu, upsample=2), find_peaks_numpy(field, upsample=2))
+    assert_agree(find_peaks(on_gpu), reference.find_peaks(field))
+    assert_agree(
+        find_peaks(on_gpu, options=PeakOptions(upsample=2)),
+        reference.find_peaks(field, options=PeakOptions(upsample=2)),
+    )
 
 
 @needs_torch_gpu
@@ -278,7 +293,7 @@ def test_torch_tensors_on_any_stream(dtype: str, own_stream: bool) -> None:
     """The values are written on the stream just before: only work in its order sees them."""
     torch = pytest.importorskip("torch")
     values = torch.rand(2, 5, 90, 130, generator=torch.Generator().manual_seed(1)).to(getattr(torch, dtype))
-    expected = find_peaks_numpy(values.float().numpy(), threshold=0.9)
+    expected = reference.find_peaks(values.float().numpy(), threshold=0.9)
     stream = torch.cuda.Stream() if own_stream else torch.cuda.default_stream()
     with torch.cuda.stream(stream):
         heavy = torch.rand(4096, 4096, device="cuda")
@@ -288,5 +303,6 @@ def test_torch_tensors_on_any_stream(dtype: str, own_stream: bool) -> None:
         tensor.copy_(values.cuda(non_blocking=True))
         assert_agree(find_peaks(tensor, threshold=0.9), expected)
         assert_agree(
-            find_peaks(tensor[:, 1:4], threshold=0.9), find_peaks_numpy(values[:, 1:4].float().numpy(), threshold=0.9)
+            find_peaks(tensor[:, 1:4], threshold=0.9),
+            reference.find_peaks(values[:, 1:4].float().numpy(), threshold=0.9),
         )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bottomup import _C
-from bottomup.kernels import find_peaks, find_peaks_and_limbs, score_limbs
+from bottomup import _C, kernels
+from bottomup.kernels import LimbOptions, find_peaks, find_peaks_and_limbs
 from bottomup.skeleton import Skeleton
 from tests.kernels.test_limbs import as_dict
 from tests.makers.fields import ON_HOST, THREE, OnGpu, candidates_at, make_field
+from tests.makers.limbs import score_limbs
 
 needs_gpu = pytest.mark.skipif(_C.cuda_device_count() == 0, reason="no GPU, or built without CUDA")
 
@@ -33,7 +34,7 @@ def test_limbs_of_many_pairs_are_sorted_in_chunks() -> None:
     pafs[0, 2] = 1
     points = np.random.default_rng(3).uniform(0, 8, (200, 2)) * (4.8, 1)
     candidates = candidates_at(points, [40, 60, 100], 1, 3)
-    rule = {"coverage": 0.0, "threshold": -1.0, "sample_threshold": -1.0, "good": np.inf}  # all pairs pass
+    rule = {"coverage": 0.0, "threshold": -1.0, "sample_threshold": -1.0, "good_affinity": np.inf}  # all pairs pass
     expected = score_limbs(pafs, candidates, THREE, **rule)
     for _ in range(2):  # the second call knows what the first one needed
         pairs = score_limbs(OnGpu(pafs), candidates, THREE, **rule)
@@ -69,13 +70,15 @@ def test_more_peaks_and_pairs_than_there_is_room_for_at_first() -> None:
     heatmaps[0, :, ::2, ::2] = 0.5
     heatmaps[0, 1, 10, 10] = 0.9
     pafs = np.ones((1, 4, 90, 90), np.float32)
-    rule = {"max_length": 3.0, "threshold": -2.0, "sample_threshold": -2.0}
+    limbs = LimbOptions(max_limb_length=3 / 90, sample_threshold=-2.0)
     timings: dict[str, float] = {}
     for repeated in (True, False):
-        found, pairs = find_peaks_and_limbs(OnGpu(heatmaps), OnGpu(pafs), THREE, timings=timings, **rule)
+        found, pairs = find_peaks_and_limbs(
+            OnGpu(heatmaps), OnGpu(pafs), THREE, limb_threshold=-2.0, limbs=limbs, timings=timings
+        )
         assert (timings["runs"] > 1) is repeated  # the second call has learnt from the first
         candidates = find_peaks(heatmaps)
-        expected = score_limbs(pafs, candidates, THREE, **rule)
+        expected = kernels.score_limbs(pafs, candidates, THREE, threshold=-2.0, options=limbs)
         np.testing.assert_array_equal(found.xy, candidates.xy)
         np.testing.assert_array_equal(pairs.offsets, expected.offsets)
         np.testing.assert_array_equal(pairs.second, expected.second)
@@ -94,10 +97,11 @@ def test_what_an_overflowing_run_saw_of_the_pafs_does_not_count() -> None:
     pafs = np.zeros((1, 4, 280, 170), np.float32)
     pafs[0, 0] = 0.7
     pafs[0, 0, 102:114] = pafs[0, 0, 165:177] = np.nan
-    expected = score_limbs(pafs, find_peaks(heatmaps), THREE)
-    find_peaks_and_limbs(OnGpu(heatmaps[..., :9, :9]), OnGpu(pafs[..., :9, :9]), THREE)  # so few
+    limbs = LimbOptions(max_limb_length=np.inf)
+    expected = kernels.score_limbs(pafs, find_peaks(heatmaps), THREE, options=limbs)
+    find_peaks_and_limbs(OnGpu(heatmaps[..., :9, :9]), OnGpu(pafs[..., :9, :9]), THREE, limbs=limbs)  # so few
     timings: dict[str, float] = {}
-    _, pairs = find_peaks_and_limbs(OnGpu(heatmaps), OnGpu(pafs), THREE, timings=timings)
+    _, pairs = find_peaks_and_limbs(OnGpu(heatmaps), OnGpu(pafs), THREE, limbs=limbs, timings=timings)
     assert timings["runs"] > 1
     assert as_dict(pairs).keys() == as_dict(expected).keys()
 

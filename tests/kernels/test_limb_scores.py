@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bottomup.kernels import score_limbs, score_limbs_numpy
 from tests.makers.fields import DEVICES, candidates_at, on
-from tests.makers.limbs import STICK, constant_paf
+from tests.makers.limbs import STICK, constant_paf, reference_limbs, score_limbs
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -77,7 +76,7 @@ def test_the_threshold_is_of_the_mean() -> None:
 @pytest.mark.parametrize("value", [1e-30, 1e30])
 def test_where_the_energy_has_no_value_the_mean_counts(value: float) -> None:
     candidates = candidates_at([(5, 4), (15, 4)], [1, 1], 1, 2)
-    for score in (score_limbs, score_limbs_numpy):
+    for score in (score_limbs, reference_limbs):
         pairs = score(constant_paf(value, 0), candidates, STICK, threshold=0.0, sample_threshold=0.0)
         np.testing.assert_allclose(pairs.scores, [value], rtol=1e-5)
 

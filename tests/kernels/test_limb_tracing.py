@@ -12,32 +12,21 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from bottomup import kernels
 from bottomup.fields import Fields, draw_fields
-from bottomup.kernels import (
-    Candidates,
-    LimbPairs,
-    TraceRule,
-    find_peaks,
-    score_limbs,
-    trace_limbs,
-    trace_limbs_numpy,
-)
+from bottomup.kernels import Candidates, LimbOptions, LimbPairs, TraceOptions, find_peaks, reference
+from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17
 from tests.makers.fields import LAYOUTS, THREE, dtypes, layouts, make_candidates, make_field, seeds
+from tests.makers.limbs import score_limbs
 
 # No value of a made field lies on a threshold.
-RULE = TraceRule(
-    response=0.2,
-    weak=0.7,
-    sample=0.1013,
-    sample_threshold=0.0507,
-    support=0.2011,
-    shortest=2.0,
-    clear=2.0,
-    merge=5.0,
-    score=0.1,
-    max_steps=60,
-)
+RULE = TraceOptions(
+    min_response=0.2, max_pair_affinity=0.7, min_sample=0.1013, min_support=0.2011, min_length=2.0, clearance=2.0,
+    merge_radius=5.0,
+)  # fmt: skip
+LIMBS = LimbOptions(sample_threshold=0.0507, max_limb_length=0.5)
+SCORE = 0.1
 CHAIN = np.array([[[20.0, 20.0], [60.0, 30.0], [90.0, 60.0]]])
 
 
@@ -54,10 +43,28 @@ def drawn(hidden: Any, keypoints: npt.NDArray[np.float64] = CHAIN) -> Fields:
     return replace(fields, heatmaps=joints.heatmaps)
 
 
-def traced(fields: Fields, rule: TraceRule = RULE) -> tuple[Candidates, LimbPairs]:
+def follow(
+    pafs: Any,
+    candidates: Candidates,
+    pairs: LimbPairs,
+    skeleton: Skeleton,
+    near: npt.NDArray[np.float32],
+    rule: TraceOptions = RULE,
+    *,
+    limbs: LimbOptions = LIMBS,
+    trace: Any = kernels.trace_limbs,
+    **more: int,
+) -> tuple[Candidates, LimbPairs]:
+    found: tuple[Candidates, LimbPairs] = trace(
+        pafs, candidates, pairs, skeleton, near, score=SCORE, limbs=limbs, options=rule, **more
+    )
+    return found
+
+
+def traced(fields: Fields, rule: TraceOptions = RULE) -> tuple[Candidates, LimbPairs]:
     candidates = find_peaks(fields.heatmaps)
     pairs = score_limbs(fields.pafs, candidates, fields.skeleton)
-    return trace_limbs(fields.pafs, candidates, pairs, fields.skeleton, typical(), rule)
+    return follow(fields.pafs, candidates, pairs, fields.skeleton, typical(), rule)
 
 
 def assert_same(actual: tuple[Candidates, LimbPairs], expected: tuple[Candidates, LimbPairs]) -> None:
@@ -74,7 +81,7 @@ def test_the_hidden_end_of_a_limb_is_found(hidden: int) -> None:
     candidates, pairs = traced(drawn(hidden))
     assert np.diff(candidates.offsets).tolist() == [1, 1, 1]
     np.testing.assert_allclose(candidates.xy[hidden], CHAIN[0, hidden], atol=2.5)
-    assert candidates.scores[hidden] == pytest.approx(RULE.score, rel=0.2)
+    assert candidates.scores[hidden] == pytest.approx(SCORE, rel=0.2)
     assert list(zip(pairs.first, pairs.second, strict=True)) == [(0, 1), (1, 2)]
 
 
@@ -99,7 +106,7 @@ def test_nothing_is_added_where_every_limb_has_its_joints() -> None:
     fields = drawn([])
     candidates = find_peaks(fields.heatmaps)
     pairs = score_limbs(fields.pafs, candidates, THREE)
-    again = trace_limbs(fields.pafs, candidates, pairs, THREE, typical(), RULE)
+    again = follow(fields.pafs, candidates, pairs, THREE, typical(), RULE)
     assert again[0] is candidates
     assert again[1] is pairs
 
@@ -108,19 +115,27 @@ def test_a_candidate_at_the_end_is_that_joint() -> None:
     fields = drawn([])
     candidates = find_peaks(fields.heatmaps)
     none = LimbPairs(np.zeros(3, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.float32))
-    assert len(trace_limbs(fields.pafs, candidates, none, THREE, typical(), RULE)[0]) == 3
-    far = trace_limbs(fields.pafs, candidates, none, THREE, typical(), replace(RULE, clear=0.0))[0]
+    assert len(follow(fields.pafs, candidates, none, THREE, typical(), RULE)[0]) == 3
+    far = follow(fields.pafs, candidates, none, THREE, typical(), replace(RULE, clearance=0.0))[0]
     assert len(far) == 7 - 1  # two ends meet at the joint in the middle
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("response", 1.1), ("sample", 2.0), ("support", 1.5), ("shortest", 30.0), ("max_steps", 3)],
+    [("min_response", 1.1), ("min_sample", 2.0), ("min_support", 1.5), ("min_length", 30.0)],
 )
 def test_each_rule_can_forbid_a_trace(name: str, value: Any) -> None:
-    # The limb that is found ends at a candidate that cannot be reached within three steps.
     rule = replace(RULE, **{name: value})
     assert len(traced(drawn(2), rule)[0]) == 2
+
+
+def test_a_trace_is_no_longer_than_the_longest_limb() -> None:
+    """The limb that is found ends at a candidate that cannot be reached within three steps."""
+    fields = drawn(2)
+    candidates = find_peaks(fields.heatmaps)
+    pairs = score_limbs(fields.pafs, candidates, THREE)
+    near = replace(LIMBS, max_limb_length=3 / 120)
+    assert len(follow(fields.pafs, candidates, pairs, THREE, typical(), limbs=near)[0]) == 2
 
 
 def test_a_trace_stops_at_the_edge_of_the_picture() -> None:
@@ -146,9 +161,9 @@ def test_a_sampled_value_that_is_not_finite_is_reported(value: float) -> None:
     pafs[2:, :, 70] = value
     candidates = find_peaks(fields.heatmaps)
     pairs = score_limbs(pafs, candidates, THREE)
-    for trace in (trace_limbs, trace_limbs_numpy):
+    for trace in (kernels.trace_limbs, reference.trace_limbs):
         with pytest.raises(ValueError, match=r"^pafs must be finite"):
-            trace(pafs, candidates, pairs, THREE, typical(), RULE)
+            follow(pafs, candidates, pairs, THREE, typical(), trace=trace)
 
 
 def test_batches_are_traced_image_by_image() -> None:
@@ -156,10 +171,11 @@ def test_batches_are_traced_image_by_image() -> None:
     heatmaps, pafs = (np.stack([getattr(image, name) for image in images]) for name in ("heatmaps", "pafs"))
     candidates = find_peaks(heatmaps)
     pairs = score_limbs(pafs, candidates, THREE)
-    candidates, pairs = trace_limbs(pafs, candidates, pairs, THREE, typical(3), RULE)
+    candidates, pairs = follow(pafs, candidates, pairs, THREE, typical(3))
     assert np.diff(candidates.offsets).tolist() == [1] * 9
     assert np.diff(pairs.offsets).tolist() == [1] * 6
-    assert_same((candidates, pairs), trace_limbs_numpy(pafs, *_untraced(heatmaps, pafs), THREE, typical(3), RULE))
+    expected = follow(pafs, *_untraced(heatmaps, pafs), THREE, typical(3), trace=reference.trace_limbs)
+    assert_same((candidates, pairs), expected)
 
 
 def _untraced(heatmaps: Any, pafs: Any) -> tuple[Candidates, LimbPairs]:
@@ -183,10 +199,10 @@ def test_kernel_and_twin_agree(seed: int, layout: str, dtype: Any, images: int, 
     pafs[:, ::2] += np.asarray(rng.uniform(-0.5, 0.5), dtype)  # so that some traces are long
     candidates = make_candidates(seed, images, 3, *shape[2:])
     pairs = score_limbs(pafs, candidates, THREE)
-    rule = replace(RULE, weak=float(rng.choice([0.7, 3.0])), shortest=float(rng.choice([0.0, 2.0])))
+    rule = replace(RULE, max_pair_affinity=float(rng.choice([0.7, 3.0])), min_length=float(rng.choice([0.0, 2.0])))
     near = np.asarray(rng.uniform(0.2, 1, images), np.float32)
-    expected = trace_limbs_numpy(pafs, candidates, pairs, THREE, near, rule)
-    actual = trace_limbs(LAYOUTS[layout](pafs), candidates, pairs, THREE, near, rule, threads=threads)
+    expected = follow(pafs, candidates, pairs, THREE, near, rule, trace=reference.trace_limbs)
+    actual = follow(LAYOUTS[layout](pafs), candidates, pairs, THREE, near, rule, threads=threads)
     assert_same(actual, expected)
 
 
@@ -200,7 +216,7 @@ def test_kernel_and_twin_agree_on_people_with_hidden_joints(seed: int) -> None:
     heatmaps = draw_fields(people, seen, COCO_17, height=64, width=64, stride=1, sigma=1.5, limb_width=2).heatmaps
     candidates = find_peaks(heatmaps)
     pairs = score_limbs(whole.pafs, candidates, COCO_17)
-    args = (whole.pafs, candidates, pairs, COCO_17, typical(), RULE)
-    expected = trace_limbs_numpy(*args)
+    args = (whole.pafs, candidates, pairs, COCO_17, typical())
+    expected = follow(*args, trace=reference.trace_limbs)
     for threads in (1, 3, 64):
-        assert_same(trace_limbs(*args, threads=threads), expected)
+        assert_same(follow(*args, threads=threads), expected)

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from bottomup import _C
 from bottomup.fields import draw_fields
-from bottomup.kernels import Candidates, find_peaks, find_peaks_numpy
+from bottomup.kernels import Candidates, find_peaks, reference
 from bottomup.skeletons import COCO_17
 from tests.makers.fields import DEVICES, GPU_LAYOUTS, LAYOUTS, Field, fields, layouts, make_field, on, seeds, sizes
 
@@ -43,7 +43,7 @@ def plane(*rows: str) -> FloatArray:
 @given(field=fields(), threshold=st.sampled_from([0.1, 0.5, 0.0, 1e-7, -0.5]), threads=st.integers(1, 4))
 def test_agrees_with_the_twin(field: Field, threshold: float, threads: int) -> None:
     actual = find_peaks(field, threshold=threshold, threads=threads)
-    assert_agree(actual, find_peaks_numpy(field, threshold=threshold))
+    assert_agree(actual, reference.find_peaks(field, threshold=threshold))
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -54,7 +54,7 @@ def test_reads_every_layout_on_every_device(device: str, dtype: type, layout: st
     if device != "cpu" and layout not in GPU_LAYOUTS:
         pytest.skip("a GPU reads no unaligned memory")
     field = LAYOUTS[layout](make_field(kind, 4, (2, 3, 17, 70), dtype))
-    assert_agree(find_peaks(on(device, field)), find_peaks_numpy(field))
+    assert_agree(find_peaks(on(device, field)), reference.find_peaks(field))
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -63,7 +63,7 @@ def test_reads_broadcast_fields(device: str, axes: tuple[int, ...]) -> None:
     seen = make_field("blobs", 1, [1 if axis in axes else side for axis, side in enumerate((2, 3, 9, 11))])
     field = np.broadcast_to(seen, (2, 3, 9, 11))
     assert 0 in field.strides
-    assert_agree(find_peaks(on(device, field)), find_peaks_numpy(np.ascontiguousarray(field)))
+    assert_agree(find_peaks(on(device, field)), reference.find_peaks(np.ascontiguousarray(field)))
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -71,7 +71,7 @@ def test_agrees_on_a_large_field(device: str) -> None:
     field = make_field("noise", 2, (2, 2, 411, 613))
     actual = find_peaks(on(device, field), threshold=0.995)
     assert len(actual) > 3000
-    assert_agree(actual, find_peaks_numpy(field, threshold=0.995))
+    assert_agree(actual, reference.find_peaks(field, threshold=0.995))
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -80,7 +80,7 @@ def test_agrees_on_the_fields_of_a_4k_picture(device: str, layout: str) -> None:
     field = LAYOUTS[layout](make_field("noise", 3, (1, 2, 540, 960)))  # at stride 4
     actual = find_peaks(on(device, field), threshold=0.995)
     assert len(actual) > 3000
-    assert_agree(actual, find_peaks_numpy(field, threshold=0.995))
+    assert_agree(actual, reference.find_peaks(field, threshold=0.995))
 
 
 @given(field=fields(), threshold=st.sampled_from([0.1, -0.5]))
@@ -110,7 +110,7 @@ def test_one_peak_per_plateau(values: npt.NDArray[np.int8], dtype: type) -> None
     field = (values / 4).astype(dtype)[None]
     peaks = find_peaks(field, threshold=0.1)
     np.testing.assert_array_equal(peaks.scores, [-level / 4 for level, _ in sorted(expected)])
-    assert_agree(peaks, find_peaks_numpy(field, threshold=0.1))
+    assert_agree(peaks, reference.find_peaks(field, threshold=0.1))
 
 
 # Picture, then (x, y, score) of each peak in order. Symmetric ones, where the position is plain to see.
@@ -149,7 +149,7 @@ def test_plateaus_by_hand(device: str, name: str) -> None:
     wanted = np.array(expected, np.float32).reshape(-1, 3)
     np.testing.assert_array_equal(peaks.scores, wanted[:, 2])
     np.testing.assert_allclose(peaks.xy, wanted[:, :2], atol=1e-5)
-    assert_agree(peaks, find_peaks_numpy(field, threshold=0.1))
+    assert_agree(peaks, reference.find_peaks(field, threshold=0.1))
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -226,7 +226,7 @@ def test_names_the_first_value_that_is_not_finite(
     with pytest.raises(ValueError, match=message):
         find_peaks(field, threads=threads)
     with pytest.raises(ValueError, match=message):
-        find_peaks_numpy(field)
+        reference.find_peaks(field)
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -245,7 +245,7 @@ def test_extreme_peaks_stay_on_their_cell(value: float) -> None:
     field[0, 2, 3] = value
     peaks = find_peaks(field, threshold=1e-45)
     np.testing.assert_allclose(peaks.xy, [[3, 2]], atol=1e-5)
-    assert_agree(peaks, find_peaks_numpy(field, threshold=1e-45))
+    assert_agree(peaks, reference.find_peaks(field, threshold=1e-45))
 
 
 def test_a_threshold_must_be_a_number() -> None:
@@ -264,7 +264,7 @@ def test_releases_the_gil() -> None:
             if others_ran.is_set():
                 calls_before.append(call)
                 return
-            _C.find_peaks(field, 0.9, 1)
+            _C.find_peaks(field, 0.9, 1, 1)
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e6)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from bottomup.grouping import PersonJointGraph, build_graph
 from bottomup.kernels import Candidates, LimbPairs
-from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
+from tests.makers.settings import make_settings
 
 # A chain with a triangle, whose joint names no table of body lengths has.
 SQUARE = Skeleton("square", ("a", "b", "c", "d"), ((0, 1), (1, 2), (2, 0), (3, 2)), (0.1,) * 4)
@@ -50,7 +50,7 @@ def make_graph(
         keys[:, 2].astype(np.int32),
         np.array([affinities[key] for key in sorted(affinities)], np.float32),
     )
-    return build_graph(candidates, pairs, 0, skeleton, Settings(**settings))
+    return build_graph(candidates, pairs, 0, skeleton, make_settings(**settings))
 
 
 def people_graph(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +16,11 @@ from bottomup.grouping.links import Edges
 from bottomup.grouping.reference.graph import PlainGraph, assign_numpy
 from bottomup.grouping.reference.merge import attach_orphans
 from bottomup.grouping.reference.sweep import group_in_steps, settle
-from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
 from tests.makers.crowds import crowd, dealt, found
 from tests.makers.graphs import ARM_AND_LEG, LOOSE, POINT, SQUARE, check_consistent, deal, make_graph, random_graphs
+from tests.makers.settings import make_settings
 
 SEEDS = st.integers(0, 2**32 - 1)
 FRAME = Skeleton(
@@ -161,7 +160,7 @@ def test_sharing(seed: int, joints: int, limit: float, same: float) -> None:
     graph, plain = dealt(seed)
     settings = {"sharing_joints": joints, "sharing_limit": limit, "shared_limb": same, "shared_peak_cost": 0.3}
     for one in (graph, plain):
-        one.settings = replace(one.settings, **settings)
+        one.settings = make_settings(one.settings, **settings)
     for mine, theirs in zip(graph.share(), plain.share(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
@@ -283,7 +282,7 @@ def test_splitting(seed: int) -> None:
 @given(SEEDS, st.sampled_from([4, 10**6]))
 def test_building_a_graph(seed: int, steps: int) -> None:
     candidates, pairs = found(seed, steps=steps)
-    settings = Settings(weak_support=0.0, peak_threshold=0.3)
+    settings = make_settings(weak_support=0.0, peak_threshold=0.3)
     typical = typical_affinity(candidates, pairs, COCO_17, settings)
     for image in range(candidates.batch):
         expected = max(typical_affinity_numpy(candidates, pairs, image, COCO_17), settings.typical_affinity)

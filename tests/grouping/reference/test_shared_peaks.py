@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from hypothesis import given
 
@@ -11,6 +9,7 @@ from bottomup.grouping import PersonJointGraph, group
 from bottomup.grouping.reference.sweep import settle, share_peaks
 from bottomup.skeletons import CROWDPOSE_14
 from tests.makers.graphs import assert_people, check_consistent, figures, people_graph, random_graphs
+from tests.makers.settings import make_settings
 
 
 def test_two_people_share_one_peak() -> None:
@@ -91,7 +90,7 @@ def test_a_third_person_does_not_share_a_peak() -> None:
 
 @given(random_graphs())
 def test_sharing_gives_only_what_somebody_else_holds_and_takes_nothing(graph: PersonJointGraph) -> None:
-    graph.settings = replace(graph.settings, sharing_joints=1, shared_peak_cost=0.3)
+    graph.settings = make_settings(graph.settings, sharing_joints=1, shared_peak_cost=0.3)
     settle(graph)
     before, number = graph.copy(), len(graph.types)
     changed = share_peaks(graph)

@@ -8,15 +8,7 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float32]
 
 
-def check_upsample(factor: int) -> None:
-    """Raise unless the factor is a whole number of at least 1."""
-    if isinstance(factor, bool) or not isinstance(factor, int | np.integer):
-        raise TypeError(f"upsample must be a whole number but is {factor!r}")
-    if factor < 1:
-        raise ValueError(f"upsample must be at least 1 but is {factor}")
-
-
-def upsample_numpy(maps: FloatArray, factor: int) -> FloatArray:
+def upsample_maps(maps: FloatArray, factor: int) -> FloatArray:
     """(..., h, w) float32 maps as (..., h factor, w factor), by cubic convolution under the half-pixel rule.
 
     Keys, "Cubic convolution interpolation for digital image processing", 1981, eq. 4 with a = -0.75, as OpenCV's

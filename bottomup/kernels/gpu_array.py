@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bottomup import _C
+from bottomup._extension import _C
 
 # DLPack's numbers for device memory and for memory that moves by itself.
 _CUDA, _CUDA_MANAGED = 2, 13
@@ -69,13 +69,6 @@ def gpu_array(name: str, field: Any) -> GpuArray | None:
     if any(place % itemsize for place in (array.address, *array.strides)):
         raise ValueError(f"{name} must be aligned to its {itemsize} bytes per value on a GPU but is not")
     return array
-
-
-def is_on_gpu(field: Any) -> bool:
-    """Whether `gpu_array` would take the field."""
-    if isinstance(field, np.ndarray):
-        return False
-    return _dlpack_device(field) in (_CUDA, _CUDA_MANAGED) or _interface(field) is not None
 
 
 def _dlpack_device(field: Any) -> int | None:

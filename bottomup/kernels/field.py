@@ -1,21 +1,49 @@
-"""What the kernels accept as a field: checks that name the argument, and where the array lives."""
+"""What the kernels accept as a field: one conversion at the door, and checks that name the argument."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bottomup import _C
-from bottomup.kernels.gpu_arrays import GpuArray, gpu_array
+from bottomup._extension import _C
+from bottomup.kernels.gpu_array import GpuArray, gpu_array
 
 _CPU = 1  # DLPack's number for ordinary memory
 
 
-def check_field(name: str, field: Any, channels: int | None = None) -> npt.NDArray[Any] | GpuArray:
-    """A field as a (B, C, h, w) array, without copying it; (C, h, w) becomes a batch of one.
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """Heatmaps or part affinity fields of a batch, checked and wherever their library keeps them.
+
+    Attributes
+    ----------
+    values:
+        (B, C, h, w), in CPU memory or on a GPU. NumPy has no bfloat16: in CPU memory such a field is uint16, the upper
+        halves of the floats.
+    single:
+        Whether it was one image, (C, h, w).
+    """
+
+    values: npt.NDArray[Any] | GpuArray
+    single: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(B, C, h, w)."""
+        return self.values.shape
+
+    @property
+    def longer_side(self) -> int:
+        """The greater one of h and w."""
+        return max(self.values.shape[2:])
+
+
+def as_field(name: str, field: Any, channels: int | None = None) -> Field:
+    """A field, without copying it; (C, h, w) becomes a batch of one.
 
     Parameters
     ----------
@@ -23,26 +51,37 @@ def check_field(name: str, field: Any, channels: int | None = None) -> npt.NDArr
         The argument's name, for messages.
     field:
         Array-like on the CPU or anything with DLPack, or on a GPU with DLPack or `__cuda_array_interface__`; float32,
-        float16 or bfloat16, any memory order.
+        float16 or bfloat16, any memory order. A Field is returned as it is.
     channels:
         How many channels it must have; None allows any number.
 
-    NumPy has no bfloat16: on the CPU such a field comes back as uint16, the upper halves of the floats.
-
     Raises TypeError for a wrong dtype, ValueError for a wrong shape.
     """
+    if isinstance(field, Field):
+        _check_shape(name, field.shape, channels)
+        return field
     on_gpu = gpu_array(name, field)
     if on_gpu is not None:
-        return _check_gpu_array(name, on_gpu, channels)
+        _check_shape(name, on_gpu.shape, channels)
+        if len(on_gpu.shape) == 4:
+            return Field(on_gpu, False)
+        return Field(replace(on_gpu, shape=(1, *on_gpu.shape), strides=(0, *on_gpu.strides)), True)
     array = _cpu_array(name, field)
     _check_shape(name, array.shape, channels)
     if not array.flags.aligned:
         array = array.copy()
-    return array if array.ndim == 4 else array[None]
+    return Field(array, False) if array.ndim == 4 else Field(array[None], True)
+
+
+def cpu_values(field: Field) -> npt.NDArray[Any]:
+    """The values of a field in CPU memory; TypeError if it is on a GPU."""
+    if isinstance(field.values, GpuArray):
+        raise TypeError("a field must be in CPU memory here but is on a GPU")
+    return field.values
 
 
 def as_floats(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """What `check_field` returned for a field on the CPU as float32."""
+    """The values of a `Field` in CPU memory, or some of them, as float32."""
     if array.dtype == np.uint16:
         bits: npt.NDArray[np.uint32] = np.left_shift(array, 16, dtype=np.uint32)
         return bits.view(np.float32)
@@ -94,13 +133,6 @@ def _bfloat16_bits(field: Any) -> npt.NDArray[np.uint16] | None:
     return np.asarray(_Lent(address, "=u2", shape, strides, owner))
 
 
-def _check_gpu_array(name: str, array: GpuArray, channels: int | None) -> GpuArray:
-    _check_shape(name, array.shape, channels)
-    if len(array.shape) == 4:
-        return array
-    return replace(array, shape=(1, *array.shape), strides=(0, *array.strides))
-
-
 def _check_shape(name: str, shape: tuple[int, ...], channels: int | None) -> None:
     expected = "C" if channels is None else str(channels)
     if len(shape) not in (3, 4):
@@ -111,9 +143,9 @@ def _check_shape(name: str, shape: tuple[int, ...], channels: int | None) -> Non
         raise ValueError(f"{name} must not be empty but has shape {shape}")
 
 
-def check_number(name: str, value: float) -> None:
+def check_threshold(name: str, value: float) -> None:
     """Raise ValueError if a threshold is NaN, which every comparison with it would take for a quiet no."""
-    if np.isnan(value):
+    if math.isnan(value):
         raise ValueError(f"{name} must be a number but is {value}")
 
 
@@ -129,7 +161,7 @@ def check_finite(name: str, place: tuple[int, int, int, int] | None) -> None:
 
 
 def find_non_finite(array: npt.NDArray[Any]) -> tuple[int, int, int, int] | None:
-    """The first place of a (B, C, h, w) array, as `check_field` returns it, that is NaN or infinite."""
+    """The first place of a field's values in CPU memory (B, C, h, w) that is NaN or infinite."""
     bad = ~np.isfinite(as_floats(array) if array.dtype == np.uint16 else array)
     if not bad.any():
         return None

@@ -1,54 +1,24 @@
-"""Joints that no peak shows: where a limb that leads to no candidate ends."""
+"""The reference implementation of bottomup/kernels/limb_tracing.py, one limb at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from bottomup import _C
-from bottomup.kernels.arrays import as_floats, check_finite
-from bottomup.kernels.gpu_arrays import GpuArray
-from bottomup.kernels.limbs import LimbPairs, _bilinear, check_limb_call
+from bottomup.kernels.field import as_floats, check_finite, cpu_values
+from bottomup.kernels.limbs import LimbPairs, check_limb_call
+from bottomup.kernels.options import PEAK_THRESHOLD, LimbOptions, TraceOptions
 from bottomup.kernels.peaks import Candidates
+from bottomup.kernels.reference.limbs import bilinear
 from bottomup.skeleton import Skeleton
 
 Floats = npt.NDArray[np.float32]
 
-# The same as kTraceGap in csrc/traces.h and kOvershoot in csrc/cpu/traces.cpp.
+# The same as kTraceGap in csrc/limb_tracing.h and kOvershoot in csrc/cpu/limb_tracing.cpp.
 _GAP, _OVERSHOOT = 2, np.float32(0.5)
-
-
-@dataclass(frozen=True)
-class TraceRule:
-    """When a limb is followed, how far, and what its end is worth.
-
-    Affinities are given as shares of the image's typical one, lengths as multiples of the image's Gaussian width.
-
-    response: lowest score of a joint that counts as seen well; only from those limbs are followed.
-    weak: a limb is followed if no pair of that joint on that limb has more affinity than this.
-    sample, sample_threshold: the limb goes on where the field along it has at least this share, or that value.
-    support: least mean of the field along the way.
-    shortest: least length of a trace.
-    clear: an end closer than this to a joint that is seen well, or half as close to another, is that joint.
-    merge: ends of one type that are closer than this to each other are one joint.
-    score: what a joint found in this way scores if it has the full typical affinity.
-    max_steps: greatest length, in cells.
-    """
-
-    response: float
-    weak: float
-    sample: float
-    sample_threshold: float
-    support: float
-    shortest: float
-    clear: float
-    merge: float
-    score: float
-    max_steps: int
 
 
 class LimbEnds(NamedTuple):
@@ -66,55 +36,6 @@ class LimbEnds(NamedTuple):
     first: npt.NDArray[np.int32]
     second: npt.NDArray[np.int32]
     affinities: Floats
-
-
-def trace_limbs(
-    pafs: Any,
-    candidates: Candidates,
-    pairs: LimbPairs,
-    skeleton: Skeleton,
-    typical: Floats,
-    rule: TraceRule,
-    *,
-    threads: int = 1,
-) -> tuple[Candidates, LimbPairs]:
-    """Follow the limbs that lead from a joint to no candidate, and add a candidate where each of them ends.
-
-    A network may see a limb and miss its joint: hidden, blurred or below the threshold. The part affinity field then
-    still leads there. From the joint one cell at a time is walked along the mean direction of the field so far, until
-    two steps in a row find too little of it. Ends of several limbs at one place are one joint, at their mean weighted
-    by support, which is also what joins an arm to a body whose shoulder was missed.
-
-    Parameters
-    ----------
-    pafs:
-        (2L, h, w) or (B, 2L, h, w), float32, float16 or bfloat16, in any memory order, on the CPU or a GPU.
-    candidates, pairs:
-        Of the same images, from `find_peaks` and `score_limbs`.
-    skeleton:
-        Gives the limbs.
-    typical:
-        (B,) float32 > 0, the affinity that is typical of each image's true limbs.
-    rule:
-        See `TraceRule`.
-    threads:
-        CPU threads; the work is split by limb.
-
-    Returns the candidates and pairs with the new ones among them, in the same order as before.
-
-    Raises TypeError for another dtype, ValueError for another shape or a sampled value that is not finite.
-    """
-    field, limbs = check_limb_call(pafs, candidates, skeleton)
-    arrays = (candidates.xy, candidates.scores, candidates.extents, candidates.offsets, candidates.joints)
-    links = (pairs.offsets, pairs.first, pairs.second, pairs.scores)
-    if isinstance(field, GpuArray):
-        found, place = _C.trace_limbs_cuda(field.layout, *arrays, *links, limbs, typical, vars(rule), field.stream)
-    else:
-        found, place = _C.trace_limbs(field, *arrays, *links, limbs, typical, vars(rule), threads)
-    check_finite("pafs", place)
-    if found is None:
-        return candidates, pairs
-    return Candidates(candidates.batch, candidates.joints, *found[:4]), LimbPairs(*found[4:])
 
 
 def insert_ends(candidates: Candidates, pairs: LimbPairs, ends: LimbEnds) -> tuple[Candidates, LimbPairs]:
@@ -146,31 +67,39 @@ def _offsets(group: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(np.bincount(group, minlength=count - 1))]).astype(np.int64)
 
 
-def trace_limbs_numpy(
-    pafs: Any, candidates: Candidates, pairs: LimbPairs, skeleton: Skeleton, typical: Floats, rule: TraceRule
+def trace_limbs(
+    pafs: Any,
+    candidates: Candidates,
+    pairs: LimbPairs,
+    skeleton: Skeleton,
+    typical: Floats,
+    *,
+    score: float = PEAK_THRESHOLD,
+    limbs: LimbOptions = LimbOptions(),
+    options: TraceOptions = TraceOptions(),
 ) -> tuple[Candidates, LimbPairs]:
-    """`trace_limbs` in plain NumPy, one limb at a time: the reference that the kernel is held to."""
-    field, _ = check_limb_call(pafs, candidates, skeleton)
-    assert isinstance(field, np.ndarray)
+    """See `bottomup.kernels.trace_limbs`; the fields must be in CPU memory."""
+    field = cpu_values(check_limb_call(pafs, candidates, skeleton))
+    max_steps = int(min(limbs.max_limb_length, 2.0) * max(field.shape[2:]))
     joints: list[tuple[int, Floats, float, float]] = []
     links: list[tuple[int, int, int, float]] = []
     for image in range(candidates.batch):
         ends: list[_End] = []
-        for start in _starts(candidates, pairs, skeleton, image, rule, float(typical[image])):
+        for start in _starts(candidates, pairs, skeleton, image, options, float(typical[image])):
             paf = as_floats(field[image, 2 * start.limb : 2 * start.limb + 2])
-            threshold = max(np.float32(rule.sample) * typical[image], np.float32(rule.sample_threshold))
-            trace = _walk(paf, candidates.xy[start.candidate], start.sign, threshold, rule.max_steps)
+            threshold = max(np.float32(options.min_sample) * typical[image], np.float32(limbs.sample_threshold))
+            trace = _walk(paf, candidates.xy[start.candidate], start.sign, threshold, max_steps)
             if trace is None:
                 check_finite("pafs", (image, 2 * start.limb, -1, -1))
             else:
-                ends += _end(candidates, image, start, *trace, rule, float(typical[image]))
-        for group in _merge(ends, rule.merge * _unit(candidates, image, rule)):
+                ends += _end(candidates, image, start, *trace, options, float(typical[image]))
+        for group in _merge(ends, options.merge_radius * _unit(candidates, image, options)):
             index = len(candidates) + len(joints)
             weight = np.array([end.support for end in group])
             place = (weight[:, None] * np.array([end.xy for end in group])).sum(axis=0) / weight.sum()
-            score = rule.score * min(float(weight.max()) / float(typical[image]), 1.0)
+            strength = score * min(float(weight.max()) / float(typical[image]), 1.0)
             kind = image * candidates.joints + group[0].joint
-            joints.append((kind, place.astype(np.float32), score, _unit(candidates, image, rule)))
+            joints.append((kind, place.astype(np.float32), strength, _unit(candidates, image, options)))
             for end in group:
                 own = end.start.candidate
                 a, b = (own, index) if end.start.sign > 0 else (index, own)
@@ -211,15 +140,15 @@ def _members(candidates: Candidates, image: int, joint: int) -> slice:
     return slice(*map(int, candidates.offsets[image * candidates.joints + joint :][:2]))
 
 
-def _unit(candidates: Candidates, image: int, rule: TraceRule) -> float:
+def _unit(candidates: Candidates, image: int, options: TraceOptions) -> float:
     """Median width of the joints that are seen well (the lower of two in the middle)."""
     mine = slice(*map(int, candidates.offsets[[image * candidates.joints, (image + 1) * candidates.joints]]))
-    seen = np.sort(candidates.extents[mine][candidates.scores[mine] >= np.float32(rule.response)])
+    seen = np.sort(candidates.extents[mine][candidates.scores[mine] >= np.float32(options.min_response)])
     return float(seen[(len(seen) - 1) // 2]) if len(seen) else 0.0
 
 
 def _starts(
-    candidates: Candidates, pairs: LimbPairs, skeleton: Skeleton, image: int, rule: TraceRule, typical: float
+    candidates: Candidates, pairs: LimbPairs, skeleton: Skeleton, image: int, options: TraceOptions, typical: float
 ) -> Iterator[_Start]:
     for limb, ends in enumerate(skeleton.limbs):
         block = slice(*map(int, pairs.offsets[image * skeleton.num_limbs + limb :][:2]))
@@ -227,7 +156,9 @@ def _starts(
             mine = _members(candidates, image, ends[end])
             for i in range(mine.start, mine.stop):
                 best = pairs.scores[block][own == i].max(initial=-np.inf)
-                if candidates.scores[i] >= np.float32(rule.response) and best < np.float32(rule.weak * typical):
+                if candidates.scores[i] >= np.float32(options.min_response) and best < np.float32(
+                    options.max_pair_affinity * typical
+                ):
                     yield _Start(i, limb, 1 - 2 * end, ends[1 - end])
 
 
@@ -238,7 +169,7 @@ def _walk(
     """Where a limb ends, its support and its length in steps; None if the field is not finite there."""
     height, width = paf.shape[1:]
     xy, end, steps, missed, total = start.copy(), start, 0, 0, np.float32(0)
-    run = sign * _bilinear(paf, xy[:1], xy[1:])[:, 0]
+    run = sign * bilinear(paf, xy[:1], xy[1:])[:, 0]
     if not np.isfinite(_norm(run)):
         return None
     if not _norm(run) > threshold:
@@ -248,7 +179,7 @@ def _walk(
         xy = xy + unit
         if not (np.all(xy >= 0) and xy[0] <= width - 1 and xy[1] <= height - 1):
             break
-        value = sign * _bilinear(paf, xy[:1], xy[1:])[:, 0]
+        value = sign * bilinear(paf, xy[:1], xy[1:])[:, 0]
         along = value[0] * unit[0] + value[1] * unit[1]
         if not np.isfinite(along):
             return None
@@ -274,19 +205,22 @@ def _end(
     xy: Floats,
     support: float,
     steps: int,
-    rule: TraceRule,
+    options: TraceOptions,
     typical: float,
 ) -> list[_End]:
     """The joint at a trace's end, none if the trace is too short or faint or ends at a candidate."""
-    unit = _unit(candidates, image, rule)
-    if steps == 0 or steps < rule.shortest * unit or support < rule.support * typical:
+    unit = _unit(candidates, image, options)
+    if steps == 0 or steps < options.min_length * unit or support < options.min_support * typical:
         return []
     way = xy - candidates.xy[start.candidate]
     length = np.hypot(*way)
     # Fields are drawn a little beyond a limb's ends.
     xy = xy - (min(_OVERSHOOT * unit / length, 1.0) * way if length > 0 else 0)
     mine = _members(candidates, image, start.joint)
-    near = np.where(candidates.scores[mine] >= np.float32(rule.response), rule.clear, rule.clear / 2) * unit
+    near = (
+        np.where(candidates.scores[mine] >= np.float32(options.min_response), options.clearance, options.clearance / 2)
+        * unit
+    )
     if (np.hypot(*(candidates.xy[mine] - xy).T) < near).any():
         return []
     return [_End(start, start.joint, xy, support)]
