@@ -10,17 +10,17 @@ PROGRAM = """
 import sys
 from pathlib import Path
 import bottomup
-place = Path(bottomup.__file__).resolve()
-assert not place.is_relative_to(sys.argv[1]), f"{place} is in the source tree"
+place = Path(bottomup.__file__).resolve().parent
+assert place != Path(sys.argv[1]), f"{place} is the source"
 """
 
 
 def main() -> None:
     bottomup = [sys.executable, "-m", "bottomup"]
     with tempfile.TemporaryDirectory() as folder:
-        source_tree = str(Path(__file__).resolve().parents[1])
+        source = str(Path(__file__).resolve().parents[1] / "bottomup")
         for command in (
-            [sys.executable, "-c", PROGRAM, source_tree],
+            [sys.executable, "-c", PROGRAM, source],
             [*bottomup, "--version"],
             [*bottomup, "doctor"],
             [*bottomup, "detect", "--sample", "--out", "out"],
