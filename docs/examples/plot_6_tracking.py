@@ -3,8 +3,8 @@ Following people through a video
 ================================
 
 ``track_video`` reads a video and gives each frame with its people, who keep their ``ids``. What gives the ids is a
-``Tracker``, which works on the people of any detector; here they are decoded from the fields of a crowd that walks about,
-so that it is known who is who.
+``Tracker``, which works on the people of any detector; here they are decoded from the fields of a crowd that walks
+about, so that it is known who is who.
 """
 
 import matplotlib.pyplot as plt
