@@ -48,7 +48,7 @@ def settings_page() -> str:
             if not dataclasses.is_dataclass(one.default):
                 lines += [
                     f"`{one.name}` = `{one.default!r}`{_bounds(one)}",
-                    f": {_escape(one.metadata.get('reason', ''))}",
+                    f": {_escape(one.metadata['reason'])}",
                     "",
                 ]
     return "\n".join(lines)
@@ -56,8 +56,6 @@ def settings_page() -> str:
 
 def _bounds(one: dataclasses.Field[Any]) -> str:
     """What a setting may be, as far as more than its type limits it."""
-    if not one.metadata:
-        return ""
     low, high, choices = one.metadata["low"], one.metadata["high"], one.metadata["choices"]
     if choices is not None:
         return " · one of " + ", ".join(f"`{choice}`" for choice in choices)
