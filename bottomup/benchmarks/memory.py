@@ -85,14 +85,14 @@ def _measure(folder: Path) -> Memory:
 def _forget_peak() -> None:
     """Lower the highest resident size to the present one, where the system lets one: Linux (proc(5), clear_refs)."""
     with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
 
 def _peak() -> int:
     """Bytes; the highest resident size of this process so far."""
     status = Path("/proc/self/status")
     if status.exists():
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        lines = dict(line.split(":", 1) for line in status.read_text(encoding="utf-8").splitlines())
         return int(lines["VmHWM"].split()[0]) * 1024  # "kB" there are KiB
     if sys.platform == "win32":
         return _windows_peak()

@@ -120,7 +120,7 @@ def _run(
 
 def _last_validation(path: Path) -> tuple[str, str]:
     """AP, and people seen in a photo without any, as the run wrote them at its end; empty if none is held out."""
-    with path.open(newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file:
         last = {row["measure"]: row["value"] for row in csv.DictReader(file)}
     return last.get("AP", ""), last.get("people", "")
 

@@ -196,7 +196,7 @@ class TrainConfig:
         ValueError names the file and what it cannot have.
         """
         try:
-            return cls.from_values(tomllib.loads(Path(path).read_text()) | changes)
+            return cls.from_values(tomllib.loads(Path(path).read_text(encoding="utf-8")) | changes)
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError, ValueError) as error:
             raise ValueError(f"path must be a training recipe but {path} is not: {error}") from error
 

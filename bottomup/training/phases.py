@@ -40,7 +40,7 @@ def load_parts(path: str | Path, **changes: Any) -> list[TrainConfig]:
     that the recipe has. ValueError names the file and what it cannot have.
     """
     try:
-        common = tomllib.loads(Path(path).read_text())
+        common = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         described = common.pop("parts", [{}])
         lengths = {name: changes.pop(name) for name in ("hours", "steps") if name in changes}
         parts: list[TrainConfig] = []
