@@ -23,6 +23,7 @@ def python_blocks(page: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if python_blocks(page)], ids=lambda page: page.name)
 def test_the_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = pytest.importorskip("skimage.data")
@@ -47,6 +48,7 @@ def test_the_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         assert cv2.imread(picture).shape == (512, 512, 3)
 
 
+@pytest.mark.slow
 def test_the_commands_exist() -> None:
     """Every `bottomup ...` of the pages names a command and options that there are."""
     from typer.testing import CliRunner
