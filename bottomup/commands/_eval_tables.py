@@ -41,8 +41,14 @@ def notes(evaluation: Evaluation, failed: Mapping[int, str], out: Path | None) -
         console.print(f"Not scored, since the results cannot have them: {names}. Published numbers count them.")
     if details["areas_from_boxes"] and evaluation.metric != "crowdpose":
         console.print(
-            f"{details['areas_from_boxes']} people have no area in the labels: 0.53 of their boxes are taken."
+            f"{details['areas_from_boxes']} people have no area in the labels, or one of at most 1 pixel: 0.53 of "
+            "their boxes are taken."
         )
+    if details["default_sigmas"] and "AP" in evaluation.scores:
+        names = escape(", ".join(details["default_sigmas"]))
+        console.print(f"Sigma 0.05, since none is published: {names} (--sigmas gives others).")
+    for note in details["notes"]:
+        console.print(escape(note))
     if details.get("people_without_reference"):
         count = details["people_without_reference"]
         console.print(f"{count} people are left out: the labels do not tell the {details['reference']}'s length.")

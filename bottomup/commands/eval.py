@@ -33,15 +33,17 @@ app = new_app()
 
 
 class MetricName(StrEnum):
-    """The names of `bottomup.evaluation.METRICS`, which `--help` must not import."""
+    """The names of `bottomup.evaluation.METRICS`, which `--help` must not import, and `track`."""
 
     coco = "coco"
     crowdpose = "crowdpose"
     ochuman = "ochuman"
+    oks = "oks"
     pck = "pck"
     pckh = "pckh"
     pdj = "pdj"
     pcp = "pcp"
+    track = "track"
 
 
 @app.command()
@@ -50,8 +52,9 @@ def evaluate(
         MetricName,
         typer.Argument(
             metavar="METRIC",
-            help="coco, crowdpose, ochuman: average precision by OKS; pck, pckh, pdj: correct joints, compared with "
-            "the person's box, head or torso; pcp: correct limbs.",
+            help="coco, crowdpose, ochuman: average precision by OKS; oks: the same of any joints; pck, pckh, pdj: "
+            "correct joints, compared with the person's box, head or torso; pcp: correct limbs; track: people followed "
+            "through videos (--results).",
             show_default=False,
         ),
     ],
@@ -59,13 +62,19 @@ def evaluate(
         Path,
         typer.Argument(
             metavar="DIR|FILE",
-            help="Labels in COCO form: a folder with annotations.json and images/, or an annotation file.",
+            help="Labels: a folder with annotations.json and images/, or in COCO's own layout, or a file in COCO's, "
+            "CrowdPose's, PoseTrack's, MPII's, LSP's, AI Challenger's, FLIC's, CVAT's or Ultralytics' form.",
             show_default=False,
         ),
     ],
     results: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Score this COCO results file instead of a network.", show_default=False),
+        typer.Option(
+            metavar="FILE",
+            help="Score this COCO results file instead of a network; for track VIDEO.jsonl or VIDEO.json in PoseTrack's "
+            "form, or a folder of them.",
+            show_default=False,
+        ),
     ] = None,
     skeleton: Annotated[
         str | None,
@@ -114,6 +123,18 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    sigmas: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Sigmas of OKS, one for each joint of the labels or one for all: published ones, unless given, and 0.05 "
+            "for joints of one's own.",
+            show_default=False,
+        ),
+    ] = None,
+    poseval: Annotated[
+        bool, typer.Option("--poseval", help="track: count frames as PoseTrack's published program does.")
+    ] = False,
     worst: Annotated[int, typer.Option(metavar="N", min=0, help="Photos on the page of the worst.")] = 24,
     model: Annotated[
         str | None,
@@ -143,6 +164,12 @@ def evaluate(
     from bottomup.commands import _console, _eval_tables
     from bottomup.evaluation.task import Interrupted, Task
 
+    chosen = None if sigmas is None else read_numbers("--sigmas", sigmas)
+    if metric == MetricName.track:
+        limits = None if thresholds is None else read_numbers("--thresholds", thresholds)
+        _track(data, results, skeleton, chosen, limits, poseval, as_json)
+        return
+
     def progress(total: int) -> AbstractContextManager[Callable[[], None]]:
         return _console.progress(total, "evaluating")
 
@@ -151,7 +178,7 @@ def evaluate(
             metric=metric.value, data=data, images=images, out=out, split=split, limit=limit, worst=worst,
             thresholds=None if thresholds is None else read_numbers("--thresholds", thresholds), reference=reference,
             crowd_bounds=None if crowd_bounds is None else read_numbers("--crowd-bounds", crowd_bounds),
-            note=_console.note, progress=progress,
+            sigmas=chosen, note=_console.note, progress=progress,
         )  # fmt: skip
         settings = {
             "input_height": input_height, "scales": None if scales is None else read_numbers("--scales", scales),
@@ -177,3 +204,35 @@ def evaluate(
     _eval_tables.notes(evaluation, task.failed, out)
     if task.failed:
         raise typer.Exit(FAILED)
+
+
+def _track(
+    data: Path,
+    results: Path | None,
+    skeleton: str | None,
+    sigmas: tuple[float, ...] | None,
+    thresholds: tuple[float, ...] | None,
+    poseval: bool,
+    as_json: bool,
+) -> None:
+    """`bottomup eval track`."""
+    from bottomup.commands import _track_tables
+    from bottomup.evaluation.track_files import evaluate_track_files
+    from bottomup.skeletons import get_skeleton
+
+    try:
+        if results is None:
+            raise ValueError("--results must name what a tracker wrote (`bottomup video` writes VIDEO.jsonl)")
+        if thresholds is not None and len(thresholds) != 1:
+            raise ValueError(f"--thresholds must be one number for track but is {thresholds}")
+        evaluation = evaluate_track_files(
+            data, results, skeleton=None if skeleton is None else get_skeleton(skeleton), sigmas=sigmas,
+            threshold=thresholds[0] if thresholds else 0.5, poseval=poseval,
+        )  # fmt: skip
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        stop(str(error), WRONG_USAGE)
+    if as_json:
+        print(json.dumps(evaluation.to_dict(), indent=1, allow_nan=False))
+    else:
+        _track_tables.show(evaluation.scores)
+    _track_tables.notes(evaluation)
