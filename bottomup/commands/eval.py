@@ -71,8 +71,8 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Score this COCO results file instead of a network; for track VIDEO.jsonl or VIDEO.json in PoseTrack's "
-            "form, or a folder of them.",
+            help="Score this COCO results file instead of a network; for track VIDEO.jsonl or VIDEO.json in "
+            "PoseTrack's form, or a folder of them.",
             show_default=False,
         ),
     ] = None,
@@ -127,8 +127,8 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="LIST",
-            help="Sigmas of OKS, one for each joint of the labels or one for all: published ones, unless given, and 0.05 "
-            "for joints of one's own.",
+            help="Sigmas of OKS, one for each joint of the labels or one for all: published ones, unless given, and "
+            "0.05 for joints of one's own.",
             show_default=False,
         ),
     ] = None,

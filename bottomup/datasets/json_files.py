@@ -30,8 +30,8 @@ def stream_json(file: Path, lists: Collection[str]) -> Iterator[tuple[str, Any]]
     Raises BadJsonError, which is a ValueError, if it is no JSON, holds neither, or is nested too deeply.
     """
     with file.open("rb") as stream:
-        reader = _Reader(stream)
         try:
+            reader = _Reader(stream)
             start = reader.peek()
             if start == "[":
                 for entry in reader.entries():
