@@ -55,7 +55,7 @@ def evaluate_track_files(
         `VIDEO.jsonl` as `bottomup video` writes it, or `VIDEO.json` in PoseTrack 2018's form; a folder of them for
         several videos. A single file may have any name if the labels are of a single video.
     skeleton:
-        The joints of the results; None takes those of the labels, or COCO's 17 if there are as many of these only.
+        The joints of the results; None takes COCO's for lines of 17 joints, else those of the labels.
     sigmas, threshold, poseval:
         See `read_labels` and `evaluate_tracks`.
 
@@ -116,15 +116,17 @@ def _read_tracks(
     path: Path, videos: Mapping[str, Sequence[PhotoLabels]], skeleton: Skeleton | None, joints: Skeleton
 ) -> tuple[dict[str, list[FramePeople]], Skeleton]:
     """The found people of each video in the joints of the labels, and their own skeleton."""
-    tables = {}
+    tables, ours = {}, False
     for name, frames in videos.items():
         file = _result_file(path, name, alone=len(videos) == 1)
+        ours |= file.suffix.lower() != ".json"
         tables[name] = _posetrack(file, frames) if file.suffix.lower() == ".json" else _lines(file, frames)
     lengths = {len(one.keypoints) for table in tables.values() for people in table.values() for one in people}
     if len(lengths) > 1:
         raise ValueError(f"results must have the same joints throughout but have {sorted(n // 3 for n in lengths)}")
     count = lengths.pop() // 3 if lengths else joints.num_joints
-    own = skeleton or (COCO_17 if count == COCO_17.num_joints != joints.num_joints else joints)
+    # Lines do not name their joints; `bottomup video` writes COCO's, and PoseTrack has 17 others.
+    own = skeleton or (COCO_17 if ours and count == COCO_17.num_joints else joints)
     if own.num_joints != count:
         raise ValueError(
             f"results must have the {own.num_joints} joints of {own.name} but have {count}; --skeleton says which"
