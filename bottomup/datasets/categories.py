@@ -113,7 +113,10 @@ def skeleton_from_category(category: Mapping[str, Any], *, sigmas: Sigmas | None
             raise ValueError(
                 f"skeleton must hold pairs of the joints' numbers, {first} to {len(names) - 1 + first}, but has {pair}"
             )
-    limbs = {frozenset(pair): (pair[0] - first, pair[1] - first) for pair in pairs if pair[0] != pair[1]}
+    limbs: dict[frozenset[int], tuple[int, int]] = {}
+    for a, b in pairs:
+        if a != b:
+            limbs.setdefault(frozenset((a, b)), (a - first, b - first))
     skeleton = Skeleton(
         str(category.get("name") or "labels"), names, tuple(limbs.values()),
         (DEFAULT_SIGMA,) * len(names), flip=flip_pairs(names),

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from bottomup.datasets.categories import Category, Sigmas, choose_category
+from bottomup.datasets.halpe import halpe_joints
 from bottomup.datasets.json_files import stream_json
 from bottomup.datasets.labels import Labels
 from bottomup.datasets.paths import PhotoNames, annotation_file, photo_folder
@@ -179,6 +180,7 @@ class _Content:
         for key in ("categories", "images", "annotations"):
             if key not in self.seen:
                 raise KeyError(key)
+        self._name_halpe_joints()
         kind = choose_category(self.categories, joints=joints, sigmas=sigmas, name=category)
         numbers = _numbered(self.images)
         people = self._by_photo(kind, numbers)
@@ -202,6 +204,12 @@ class _Content:
             file, kind.skeleton, photos, names, {key: n for key, n in numbers.items() if isinstance(key, str)}, folder,
             estimated, kind.default_sigmas, notes,
         )  # fmt: skip
+
+    def _name_halpe_joints(self) -> None:
+        """Halpe's files have 26 or 136 joints that their one category does not name."""
+        counts = {len(person.keypoints) // 3 for person in self.people if person.keypoints is not None}
+        if len(self.categories) == len(counts) == 1 and not self.categories[0].get("keypoints"):
+            self.categories = [{**self.categories[0], "keypoints": halpe_joints(counts.pop())}]
 
     def _by_photo(self, kind: Category, numbers: Mapping[int | str, int]) -> dict[int, list[_Person]]:
         """The people of each photo; the annotations are handed over."""

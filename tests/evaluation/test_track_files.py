@@ -91,7 +91,7 @@ def test_video_s_lines_against_posetrack_2018(tmp_path: Path) -> None:
     found = lines(tmp_path / "any.jsonl", [*FRAMES[:2], {5: 600.0}, {0: 220.0, 1: 20.0}])
     evaluation = evaluate_track_files(labels, found)
     scores = evaluation.scores
-    assert evaluation.unscorable_joints == ("head_top",)
+    assert evaluation.unscorable_joints == ("head_bottom", "head_top")
     assert (scores.labelled, scores.found, scores.switches, scores.frames) == (6, 6, 2, 3)
     assert scores.mota == pytest.approx(1 - 2 / 6)
     assert scores.joints is not None
