@@ -224,7 +224,7 @@ def test_results_in_other_joints(data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["map"], "'map' is not one of 'coco', 'crowdpose', 'ochuman', 'pck', 'pckh', 'pdj', 'pcp'"),
+        (["map"], "'map' is not one of 'coco', 'crowdpose', 'ochuman', 'oks', 'pck', 'pckh', 'pdj', 'pcp', 'track'"),
         (["coco", "--results", "nothing.json"], "results must be a JSON file but 'nothing.json' is none"),
         (["coco", "--results", "nothing.json", "--model", "default", "--flip"], "--model and --flip must be left out"),
         (["coco", "--split", "c"], "labels must have photos of split 'c'"),
