@@ -112,7 +112,7 @@ def test_ultralytics_without_a_third_number(tmp_path: Path) -> None:
         ("", {"kpt_shape": [2, 4]}, r"kpt_shape, joints and 2 or 3, but .*data\.yaml has \[2, 4\]"),
         ("", {"kpt_names": ["one"]}, r"labels must name 2 joints but kpt_names of .*data\.yaml are \['one'\]"),
         ("", {"train": None, "val": None}, r"labels must name folders with photos but those of .*data\.yaml have none"),
-        ("", {"train": "../../etc"}, "file_name must lie within the folder of the photos but is '../../etc'"),
+        ("", {"train": "../../etc"}, "file_name must lie within the folder of the photos but is '../etc'"),
     ],
 )
 def test_bad_ultralytics_files_are_named(tmp_path: Path, lines: str, more: dict[str, Any], message: str) -> None:
