@@ -162,7 +162,7 @@ def evaluate(
     Exit code 0: all went well. 1: some photos failed, the others are scored. 2: the command cannot be carried out.
     """
     from bottomup.commands import _console, _eval_tables
-    from bottomup.evaluation.task import Interrupted, Task
+    from bottomup.evaluation.task import Interrupted, NotKept, Task
 
     chosen = None if sigmas is None else read_numbers("--sigmas", sigmas)
     if metric == MetricName.track:
@@ -173,6 +173,7 @@ def evaluate(
     def progress(total: int) -> AbstractContextManager[Callable[[], None]]:
         return _console.progress(total, "evaluating")
 
+    failure = ""
     try:
         task = Task.prepare(
             metric=metric.value, data=data, images=images, out=out, split=split, limit=limit, worst=worst,
@@ -195,13 +196,21 @@ def evaluate(
         evaluation = task.evaluate()
     except Interrupted as error:
         stop(str(error), INTERRUPTED)
+    except NotKept as error:
+        stop(str(error), FAILED)
     except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:
         stop(str(error), WRONG_USAGE)
+    try:
+        task.write(evaluation)
+    except NotKept as error:
+        failure = str(error)
     if as_json:
-        print(json.dumps(task.report(evaluation), indent=1, allow_nan=False))
+        _console.show(json.dumps(task.report(evaluation), indent=1, allow_nan=False))
     else:
         _eval_tables.show(evaluation)
-    _eval_tables.notes(evaluation, task.failed, out)
+    _eval_tables.notes(evaluation, task.failed, None if failure else out)
+    if failure:
+        stop(failure, FAILED)
     if task.failed:
         raise typer.Exit(FAILED)
 

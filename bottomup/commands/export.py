@@ -28,6 +28,7 @@ def onnx(
 
     The sides of a picture must be multiples of `alignment`; it, the stride and the skeleton are in the file's metadata.
     """
+    from bottomup.commands import _console
     from bottomup.weights import resolve_model
 
     try:
@@ -46,4 +47,4 @@ def onnx(
         stop(str(error), WRONG_USAGE)
     except OSError as error:
         stop(str(error), FAILED)
-    print(out)
+    _console.show(str(out))

@@ -54,6 +54,8 @@ def train(
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if crops:
         changes |= {"mode": "crops", "teacher": "", "crowd": 0.0}
+    from bottomup.commands import _console
+
     try:
         from bottomup.training import find_recipe, load_parts, train_parts
 
@@ -73,7 +75,7 @@ def train(
 
             if len(parts) > 1:
                 raise ValueError(f"CONFIG must be a recipe of one part with --ablate but {recipe} has {len(parts)}")
-            print(run_ablation(parts[0]).with_suffix(".md").read_text(), end="")
+            _console.show(run_ablation(parts[0]).with_suffix(".md").read_text().rstrip("\n"))
             return
         path = train_parts(parts, resume=resume)
     except (ValueError, FileNotFoundError, ImportError) as error:
@@ -81,12 +83,12 @@ def train(
     except KeyboardInterrupt:
         goes_on = "the same command" if ablate else "--resume"
         stop(f"interrupted; {goes_on} goes on from the last checkpoint", INTERRUPTED)
-    print(f"weights: {path}")
+    _console.show(f"weights: {path}")
 
 
 def _pack(parts: list[TrainConfig], out: Path, long_side: int, teacher_scales: tuple[float, ...]) -> None:
+    from bottomup.commands import _console
     from bottomup.training.packing import pack_recipe
 
-    for path in pack_recipe(parts, out, long_side=long_side, teacher_scales=teacher_scales):
-        print(path)
-    print(f"there: bottomup train {out.name}/recipe.toml --data {out.name}")
+    paths = pack_recipe(parts, out, long_side=long_side, teacher_scales=teacher_scales)
+    _console.show(*map(str, paths), f"there: bottomup train {out.name}/recipe.toml --data {out.name}")

@@ -34,13 +34,15 @@ def weights_get(
 
     One that is on this computer already is not downloaded again.
     """
+    from bottomup.commands import _console
     from bottomup.weights import get_weights
 
     try:
-        print(get_weights(name))
+        path = get_weights(name)
     except ValueError as error:
         stop(str(error), WRONG_USAGE)
     except OSError as error:
         stop(str(error), FAILED)
     except KeyboardInterrupt:
         stop("interrupted; the next try goes on from there", INTERRUPTED)
+    _console.show(str(path))

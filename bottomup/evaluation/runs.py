@@ -47,9 +47,10 @@ class Run:
             raise
 
     def add(self, image_id: int, people: People) -> None:
-        """Keep the people of a photo."""
-        self.done[image_id] = people.to_coco(image_id)
-        self._log.add({"image_id": image_id, "people": self.done[image_id]})
+        """Keep the people of a photo; OSError if that cannot be done."""
+        found = people.to_coco(image_id)
+        self._log.add({"image_id": image_id, "people": found})
+        self.done[image_id] = found
 
     def close(self) -> None:
         """Let another program have the folder."""

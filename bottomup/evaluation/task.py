@@ -36,6 +36,10 @@ class Interrupted(Exception):
     """Ctrl-C; the message says how far it went."""
 
 
+class NotKept(Exception):
+    """Results cannot be written, as on a full disk; the message says what is kept."""
+
+
 @dataclass
 class Task:
     """One evaluation, as `bottomup eval` asks for.
@@ -144,7 +148,7 @@ class Task:
     def run_network(self, network: Mapping[str, str | None], settings: Settings) -> None:
         """Find the people of every photo, but those that an interrupted run has found already.
 
-        Raises Interrupted on Ctrl-C.
+        Raises Interrupted on Ctrl-C, NotKept if they cannot be written.
         """
         from bottomup.detector import Detector
         from bottomup.networks.backends.base import runtime
@@ -183,7 +187,6 @@ class Task:
             if known := sum(key in run.done for key in self.labels.photos):
                 self.note(f"{known} of {len(self.labels.photos)} photos were looked at before, in {self.out}")
             self._look(detector, run)
-        write_atomically(self.out / "results.json", json.dumps(self.entries))
 
     def _look(self, detector: Any, run: Run | None) -> None:
         done: dict[int, list[dict[str, Any]]] = run.done if run is not None else {}
@@ -198,7 +201,7 @@ class Task:
                         self.failed[key] = str(error) if known else f"{type(error).__name__}: {error}"
                     else:
                         if run is not None:
-                            run.add(key, people)
+                            self._keep(run, key, people)
                         else:
                             done[key] = people.to_coco(key)
                     advance()
@@ -215,18 +218,39 @@ class Task:
         people: People = detector(self.photo_path(key))
         return people
 
+    def _keep(self, run: Run, key: int, people: People) -> None:
+        try:
+            run.add(key, people)
+        except OSError as error:
+            count = len([key for key in self.labels.images if key in run.done])
+            raise NotKept(
+                f"results cannot be kept in {str(self.out)!r}: {error}; {count} of {len(self.labels.images)} photos "
+                "are done, the same command goes on from there"
+            ) from error
+
     def evaluate(self) -> Evaluation:
-        """Score the results and write `METRIC.json` and, if there are photos, the page of the worst."""
-        evaluation = evaluate_metric(self.metric, self.labels, self.entries, self.skeleton, **self.options)
-        if self.out is not None:
+        """Score the results."""
+        return evaluate_metric(self.metric, self.labels, self.entries, self.skeleton, **self.options)
+
+    def write(self, evaluation: Evaluation) -> None:
+        """Write `METRIC.json`, the results of a network and, if there are photos, the page of the worst to `out`.
+
+        Raises NotKept if that cannot be done.
+        """
+        if self.out is None:
+            return
+        try:
             self.out.mkdir(parents=True, exist_ok=True)
+            if "results" not in self.source:
+                write_atomically(self.out / "results.json", json.dumps(self.entries))
             report = json.dumps(self.report(evaluation), indent=1, allow_nan=False)
             write_atomically(self.out / f"{self.metric}.json", report + "\n")
             if self.worst and self.photos.is_dir():
                 scored = Path(self.source.get("model") or self.source["results"]).name
                 title = f"{scored} on {self.labels.source.parent.name}/{self.labels.source.name}"
                 write_page(evaluation, self.out, self.photo_path, count=self.worst, title=title)
-        return evaluation
+        except OSError as error:
+            raise NotKept(f"the scores cannot be written to {str(self.out)!r}: {error}") from error
 
     def report(self, evaluation: Evaluation) -> dict[str, Any]:
         """All numbers and what they come from, ready for `json.dump`."""

@@ -21,6 +21,7 @@ from bottomup.jobs.inputs import Inputs, Picture, is_container
 from bottomup.jobs.rows import plain_text
 
 _GROUP = 32  # pictures that an actor is given at once
+_READER = 0.1  # of a core for a task that lists pictures: beside an actor on each core it must find room
 _PATIENCE = 5.0  # seconds for a cluster to answer
 
 
@@ -87,16 +88,17 @@ def look_on_ray(
     room = max(1, int(ray.cluster_resources().get("CPU", 1)))
     most = actors or room
     place = Inputs(inputs.source, (), inputs.root)  # without the files, of which there may be millions
-    gpus = {"num_gpus": 1} if str(detector.get("device") or "").startswith("cuda") else {"num_cpus": 1}
+    on_gpu = str(detector.get("device") or "").startswith("cuda")
+    share = {"num_gpus": 1, "num_cpus": _READER} if on_gpu else {"num_cpus": 1 - _READER}
     rows = (
         ray.data.from_items(files, override_num_blocks=max(1, min(len(files), 4 * room, 1000)))
-        .flat_map(_expand, fn_kwargs={"known": known, "inputs": place})
+        .flat_map(_expand, fn_kwargs={"known": known, "inputs": place}, num_cpus=_READER)
         .map_batches(
             _Look,
             batch_size=_GROUP,
             compute=ray.data.ActorPoolStrategy(min_size=min(actors or 1, most), max_size=most),
             fn_constructor_kwargs={"inputs": place, "detector": dict(detector)},
-            **gpus,
+            **share,
         )
     )
     try:

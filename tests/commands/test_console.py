@@ -31,9 +31,7 @@ def test_names_are_shown_escaped(text: str, shown: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8", "cp1252"])
-def test_every_encoding_of_stdout_shows_a_table(
-    tmp_path: Path, encoding: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_encoding_of_stdout_shows_a_table(tmp_path: Path, encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("日本.png", os.fsdecode(b"caf\xe9.png"), "\u202egpj.png"):
         (tmp_path / name).write_bytes(encoded(2))
     monkeypatch.setenv("PYTHONIOENCODING", encoding)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from bottomup._files import JsonLog
 from bottomup.cli import app
 from bottomup.people import People
 from bottomup.skeletons import COCO_17, CROWDPOSE_14, MPII_16
@@ -273,3 +276,36 @@ def test_results_of_other_photos_are_refused(data: Path, tmp_path: Path) -> None
     assert result.exit_code == 2
     assert "results must be of labelled photos but" in result.stderr
     assert "[99]" in result.stderr
+
+
+def test_a_full_disk_keeps_what_was_found(
+    data: Path, tmp_path: Path, detector: type[StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = JsonLog.add
+
+    def full(self: JsonLog, value: Any) -> None:
+        if value["image_id"] == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        add(self, value)
+
+    monkeypatch.setattr(JsonLog, "add", full)
+    result = run(app, ["eval", "coco", str(data), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert "No space left on device; 2 of 4 photos are done, the same command goes on" in result.stderr
+    monkeypatch.setattr(JsonLog, "add", add)
+    detector.seen.clear()
+    assert scores("coco", data, "--out", tmp_path / "out")["people"]["missed"] == 1
+    assert detector.seen == ["3", "4"]
+
+
+def test_scores_that_cannot_be_written_are_shown(
+    data: Path, tmp_path: Path, detector: type[StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("bottomup.evaluation.task.write_atomically", full)
+    result = run(app, ["eval", "coco", str(data), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert "the scores cannot be written to" in result.stderr
+    assert "AR\t0.7500" in result.stdout
