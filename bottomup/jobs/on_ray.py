@@ -37,7 +37,11 @@ def connect(address: str | None) -> None:
         return
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": True}
     if address is None:
-        ray.init(include_dashboard=False, **quiet)
+        os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")  # a busy computer takes longer than Ray's 30
+        try:
+            ray.init(include_dashboard=False, **quiet)
+        except Exception as error:  # Ray raises Exception itself for what does not start
+            raise OSError(f"a Ray cluster could not be started on this machine: {error}") from error
         return
     _check_answer(address)
     try:
