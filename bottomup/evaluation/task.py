@@ -222,9 +222,9 @@ class Task:
         try:
             run.add(key, people)
         except OSError as error:
-            count = len([key for key in self.labels.images if key in run.done])
+            count = len([key for key in self.labels.photos if key in run.done])
             raise NotKept(
-                f"results cannot be kept in {str(self.out)!r}: {error}; {count} of {len(self.labels.images)} photos "
+                f"results cannot be kept in {str(self.out)!r}: {error}; {count} of {len(self.labels.photos)} photos "
                 "are done, the same command goes on from there"
             ) from error
 
