@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import tarfile
@@ -11,11 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bottomup.image import PICTURE_SUFFIXES, BgrImage, DecodedImage, decode_image
 from bottomup.jobs.rows import plain_text
-from bottomup.jobs.storage import exists, filesystem, is_address, local_path, open_binary, plain_errors, read_bytes
+from bottomup.jobs.storage import (
+    exists,
+    filesystem,
+    is_address,
+    local_copy,
+    local_path,
+    open_binary,
+    plain_errors,
+    read_bytes,
+)
 
 LIST_SUFFIXES = frozenset({".txt", ".lst", ".list"})
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv"})
@@ -247,17 +255,12 @@ def _read_tar(file: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _read_video(file: str) -> Iterator[tuple[str, BgrImage]]:
-    try:
-        import av
-    except ImportError as error:
-        raise ImportError('videos need the package av: pip install "bottomup[video]"') from error
-    with open_binary(file) as stream:
-        try:
-            with av.open(stream, "r") as container:
-                for number, frame in enumerate(container.decode(video=0)):
-                    yield str(number), np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
-        except (av.FFmpegError, IndexError) as error:
-            raise ValueError(f"{file} must be a video but cannot be read: {error}") from error
+    """Frames by their number, upright; one of another place is fetched first, since its index may lie at its end."""
+    from bottomup.video import FrameOptions, open_source
+
+    with local_copy(file) as path, contextlib.closing(open_source(path, FrameOptions(live=False))) as frames:
+        for frame in frames:
+            yield str(frame.index), frame.image
 
 
 _READERS: dict[str, Callable[[str], Iterator[tuple[str, Any]]]] = {

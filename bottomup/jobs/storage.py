@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from functools import lru_cache
@@ -97,6 +98,19 @@ def open_binary(address: str) -> Iterator[BinaryIO]:
         return
     with plain_errors(address), filesystem(address).open(address, "rb") as file:
         yield cast(BinaryIO, file)
+
+
+@contextlib.contextmanager
+def local_copy(address: str) -> Iterator[Path]:
+    """A file as one of this machine: itself, or a copy that is removed at the end."""
+    if not is_address(address):
+        yield local_path(address)
+        return
+    with tempfile.TemporaryDirectory(prefix="bottomup-") as folder:
+        path = Path(folder) / f"file{Path(address).suffix}"
+        with plain_errors(address):
+            filesystem(address).get_file(address, str(path))
+        yield path
 
 
 def exists(address: str) -> bool:

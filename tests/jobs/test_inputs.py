@@ -115,8 +115,14 @@ def test_videos_give_their_frames(tmp_path: Path) -> None:
     found = list(pictures(str(file)))
     assert [picture.path for picture in found] == [f"{file}#0", f"{file}#1"]
     np.testing.assert_allclose([picture.read().pixels[20, 20, 0] for picture in found], [40, 200], atol=12)
+    import fsspec
+
+    fsspec.filesystem("memory").pipe("/videos/a.mp4", file.read_bytes())
+    assert [picture.path for picture in pictures("memory://videos/a.mp4")] == [
+        f"memory://videos/a.mp4#{n}" for n in "01"
+    ]
     (tmp_path / "b.mp4").write_bytes(b"no video")
-    with pytest.raises(ValueError, match=r"b\.mp4 must be a video but cannot be read"):
+    with pytest.raises(ValueError, match=r"b\.mp4"):
         list(pictures(str(tmp_path / "b.mp4")))
 
 
