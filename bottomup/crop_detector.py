@@ -23,7 +23,7 @@ from bottomup.keypoint_decoding import WAYS, certainty, locate, softmax
 from bottomup.networks.backends.base import load_backend
 from bottomup.people import People
 from bottomup.skeleton import Skeleton
-from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
+from bottomup.skeletons import reported_skeleton
 from bottomup.weights import resolve_model
 
 CROP_MARGIN = 1.25
@@ -84,7 +84,7 @@ class CropDetector:
             raise ValueError(f"joint_threshold must be from 0 to 1 but is {joint_threshold}")
         self.joint_threshold = joint_threshold
         own: Skeleton = self.backend.skeleton
-        self.skeleton = COCO_17 if own == OPENPOSE_COCO_18 else own
+        self.skeleton = reported_skeleton(own)
 
     def __repr__(self) -> str:
         return f"CropDetector({self.skeleton.name}, {type(self.backend).__name__} on {self.backend.device})"

@@ -22,7 +22,7 @@ from bottomup.kernels import Candidates
 from bottomup.networks.backends.base import Backend, check_outputs, load_backend, runtime
 from bottomup.people import People
 from bottomup.settings import Settings, default_settings
-from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
+from bottomup.skeletons import reported_skeleton
 from bottomup.test_time_augmentation import Pass, average_fields, check_scales, pass_candidates, plan_passes
 from bottomup.weights import NETWORKS, resolve_model
 
@@ -90,7 +90,7 @@ class Detector:
             raise TypeError(f"backend must be a name or a Backend but is a {type(backend).__name__}")
         if (task := getattr(self.backend, "task", "fields")) != "fields":
             raise ValueError(f"model must see fields in whole pictures but {model} is for {task}: use CropDetector")
-        self.skeleton = COCO_17 if self.backend.skeleton == OPENPOSE_COCO_18 else self.backend.skeleton
+        self.skeleton = reported_skeleton(self.backend.skeleton)
         # How sure a network is where nobody is differs, and so on; the project's own networks say it in their weights.
         wishes: dict[str, Any] = getattr(self.backend, "preferred", {})
         open_ones = {name: value for name, value in wishes.items() if getattr(self.settings, name) is None}

@@ -130,3 +130,9 @@ def get_skeleton(name: str) -> Skeleton:
     if name not in SKELETONS:
         raise ValueError(f"skeleton must be one of {sorted(SKELETONS)} but is {name!r}")
     return SKELETONS[name]
+
+
+def reported_skeleton(skeleton: Skeleton) -> Skeleton:
+    """What the people of a network are reported in: those of OpenPose's 18 joints as COCO-17, since the neck is an aid
+    of the fields only; those of any other skeleton as they are."""
+    return COCO_17 if skeleton == OPENPOSE_COCO_18 else skeleton

@@ -155,6 +155,9 @@ def _heatmap_colors(fields: Fields, joints: Sequence[int]) -> tuple[FloatField, 
 
 def _paf_colors(fields: Fields, limbs: Sequence[int]) -> tuple[FloatField, FloatField]:
     """(h, w, 3) the colour of the direction of the strongest limb in each cell, and (h, w) its magnitude."""
+    if not len(limbs):
+        size = fields.pafs.shape[1:]
+        return np.zeros((*size, 3), np.float32), np.zeros(size, np.float32)
     vectors = _finite(fields.pafs).reshape(-1, 2, *fields.pafs.shape[1:])[list(limbs)]
     magnitude = np.hypot(vectors[:, 0], vectors[:, 1])
     strongest = magnitude.argmax(axis=0)

@@ -38,6 +38,8 @@ _MARGIN = 1.0  # cells; a joint at a box's edge is inside it, and a peak's place
 
 def check_proposals(proposals: Any, name: str = "proposals") -> Floats:
     """Boxes as (N, 4) float64, or TypeError or ValueError that says what is wrong with them."""
+    if hasattr(proposals, "detach"):  # a torch tensor, which gives no array while it may still need its gradient
+        proposals = proposals.detach()
     try:
         boxes = np.asarray(proposals, np.float64)
     except (TypeError, ValueError) as error:

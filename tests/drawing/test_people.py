@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from bottomup.drawing import distinct_color, draw_heatmaps, draw_pafs, draw_people, readable_limbs
-from bottomup.fields import Fields
+from bottomup.fields import Fields, draw_fields
 from bottomup.image import Letterbox
 from bottomup.people import People
 from bottomup.skeleton import Skeleton
@@ -336,3 +336,14 @@ def test_an_id_is_written_in_the_color_that_stays_with_it() -> None:
     assert (named[tuple(above.T)] == distinct_color(5)).all(axis=1).any()
     corner = People(COCO_17, keypoints - 99, scores, np.ones(1)).with_ids([12345]).draw(image)
     assert (corner[:20, :60] != 0).any()  # moved into the picture
+
+
+def test_fields_without_limbs_are_an_image_with_nothing_on_it() -> None:
+    ball = Skeleton("ball", ("ball",), (), (0.05,))
+    fields = draw_fields([[(30, 30)]], [[True]], ball, height=64, width=80, stride=8)
+    other = draw_fields([[(60, 50)]], [[True]], ball, height=64, width=80, stride=8)
+    image = np.full((64, 80, 3), 200, np.uint8)
+    drawn = draw_pafs(image, fields)
+    assert drawn.shape == image.shape
+    np.testing.assert_array_equal(drawn, draw_pafs(image, other))
+    assert (drawn[:20, :20] == drawn[0, 0]).all()

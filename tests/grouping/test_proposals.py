@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bottomup import People, Settings, decode_fields
 from bottomup.fields import Fields, draw_fields
 from bottomup.grouping import PersonJointGraph, group
-from bottomup.grouping.proposals import adopt, match_boxes, overlap
+from bottomup.grouping.proposals import adopt, check_proposals, match_boxes, overlap
 from bottomup.skeletons import CROWDPOSE_14
 from tests.makers.graphs import ARM_AND_LEG, SQUARE, check_consistent, make_graph, people_graph, random_graphs
 
@@ -199,6 +199,13 @@ def test_a_box_of_any_size_is_a_box() -> None:
     assert decode(fields, proposals=[]) == decode(fields)
     assert len(decode(fields, proposals=[[-limit, -limit, limit, limit]])) == 1
     assert len(decode(fields, proposals=[[limit / 2, 0, limit, limit]])) == 1
+
+
+def test_boxes_that_require_a_gradient_are_read() -> None:
+    torch = pytest.importorskip("torch")
+    boxes = torch.tensor([[1.0, 2.0, 30.0, 40.0]], requires_grad=True)
+    np.testing.assert_array_equal(check_proposals(boxes), [[1, 2, 30, 40]])
+    assert boxes.requires_grad
 
 
 def test_each_image_of_a_batch_has_its_own() -> None:
