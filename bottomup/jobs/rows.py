@@ -7,7 +7,7 @@ A row is a dictionary of plain values, ready for JSON:
     height      the same
     error       text: why there is no result; null where there is none
     people      list, best first, of {
-        score       the person's score
+        score       the person's score, rounded to a millionth as the joints' are
         box         4 numbers x1, y1, x2, y2: the tight box of the joints that were found
         keypoints   3 numbers x, y, score for each joint of the skeleton, 0 0 0 for a missing one
     }
@@ -18,7 +18,6 @@ empty list, one with an error too.
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -80,17 +79,6 @@ def plain_text(text: str) -> str:
 
 def _has_surrogates(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def is_full(error: OSError) -> bool:
-    """Whether an error says that there is no more room to write to."""
-    return error.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
-def check_row(row: Any) -> None:
-    """ValueError unless a value is a row; its people's numbers are not looked at."""
-    if not isinstance(row, Mapping) or not set(COLUMNS) <= set(row) or not isinstance(row["people"], list):
-        raise ValueError("it is no row")
 
 
 def joint_table(rows: Iterable[Mapping[str, Any]], joints: tuple[str, ...]) -> Iterator[list[Any]]:

@@ -59,6 +59,7 @@ def test_coco_results_keep_the_joints_scores(written: Path) -> None:
     people = some_people()
     results = json.loads((written / "results.json").read_text())
     for entry, person in zip(results, people.to_coco(7), strict=True):
+        assert entry["score"] == pytest.approx(person.pop("score"), abs=1e-6)
         assert {key: entry[key] for key in person} == person
         assert entry["file_name"] == "7.jpg"
     np.testing.assert_allclose([entry["keypoint_scores"] for entry in results], people.keypoint_scores, atol=1e-6)
@@ -126,7 +127,7 @@ def check_rows(rows: list[dict[str, Any]]) -> None:
         triples = np.column_stack([np.nan_to_num(points), scores])
         np.testing.assert_allclose(np.reshape(person["keypoints"], (17, 3)), triples, atol=1e-3)
         np.testing.assert_allclose(person["box"], box, atol=1e-3)
-        assert person["score"] == score
+        assert person["score"] == pytest.approx(score, abs=1e-6)
 
 
 def test_rows_of_json(written: Path) -> None:
