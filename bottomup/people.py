@@ -10,9 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup.skeleton import Skeleton
-from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18, get_skeleton
+from bottomup.skeletons import COCO_17, get_skeleton
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    import supervision as sv
     import torch
 
 FloatArray = npt.NDArray[np.float32]
@@ -207,67 +210,51 @@ class People:
         missing one, and `id` stands first where there are ids. Coordinates are rounded to a thousandth of a pixel,
         scores to a millionth.
         """
-        triples = np.concatenate(
-            [self._finite_keypoints().round(3), self.keypoint_scores.astype(np.float64)[:, :, None].round(6)], axis=2
-        )
-        boxes = np.nan_to_num(self.boxes.astype(np.float64)).round(3).tolist()
-        return {
-            "skeleton": self.skeleton.name,
-            "joints": list(self.skeleton.joints),
-            "people": [
-                {
-                    **({} if name is None else {"id": name}),
-                    "score": round(float(score), 6),
-                    "box": box,
-                    "keypoints": values.reshape(-1).tolist(),
-                }
-                for name, score, box, values in zip(self._names(), self.scores, boxes, triples, strict=True)
-            ],
-        }
+        from bottomup import people_formats
+
+        return people_formats.to_dict(self)
+
+    def to_rows(self) -> Iterator[dict[str, Any]]:
+        """One dictionary for each joint of each person: person (its number), id, person_score, joint (its name), x, y,
+        score. x and y of a missing joint are None, and its score is 0; id is None where nothing was tracked."""
+        from bottomup import people_formats
+
+        return people_formats.to_rows(self)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """pandas' table of `to_rows`: N K lines, x and y of a missing joint NaN. ImportError if there is no pandas."""
+        from bottomup import people_formats
+
+        return people_formats.to_dataframe(self)
+
+    def to_arrow(self) -> pa.Table:
+        """pyarrow's table of `to_rows`: N K lines, x and y of a missing joint null, the skeleton's name in the schema's
+        metadata. ImportError if there is no pyarrow."""
+        from bottomup import people_formats
+
+        return people_formats.to_arrow(self)
 
     def to_coco(self, image_id: int) -> list[dict[str, Any]]:
         """COCO's keypoint results, ready for `json.dump`.
 
-        Each person is {image_id, category_id: 1, keypoints: [x, y, v, ...], score} with v = 2 for a joint
-        that was found and 0, 0, 0 for a missing one, and track_id for people with ids. Coordinates are rounded to a
-        thousandth of a pixel.
+        Each person is {image_id, category_id: 1, keypoints: [x, y, v, ...], keypoint_scores, score} with v = 2 for a
+        joint that was found and 0, 0, 0 for a missing one, and track_id for people with ids. Coordinates are rounded to
+        a thousandth of a pixel.
         """
-        image_id = _plain_int("image_id", image_id)
-        visibility = np.where(self.keypoint_scores > 0, 2, 0)
-        triples = np.concatenate([self._finite_keypoints(), visibility[:, :, None]], axis=2)
-        return [
-            {
-                "image_id": image_id,
-                "category_id": 1,
-                "keypoints": [round(value, 3) for value in values.reshape(-1).tolist()],
-                "score": float(score),
-                **({} if name is None else {"track_id": name}),
-            }
-            for values, score, name in zip(triples, self.scores, self._names(), strict=True)
-        ]
+        from bottomup import people_formats
+
+        return people_formats.to_coco(self, image_id)
 
     def to_openpose(self) -> dict[str, Any]:
         """OpenPose's JSON structure (its output format 1.3), ready for `json.dump`.
 
         `pose_keypoints_2d` holds x, y, confidence of each joint, 0 0 0 for a missing one; `person_id` is the id of the
-        person, -1 where nothing was tracked. COCO-17 people are given
-        as OpenPose's COCO-18, neck included, since that is what its readers expect; others keep their joints.
+        person, -1 where nothing was tracked. COCO-17 people are given as OpenPose's COCO-18, neck included, since that
+        is what its readers expect; others keep their joints.
         """
-        people = self.convert(OPENPOSE_COCO_18) if self.skeleton == COCO_17 else self
-        triples = np.concatenate([people._finite_keypoints(), people.keypoint_scores[:, :, None]], axis=2)
-        others = ("face_keypoints_2d", "hand_left_keypoints_2d", "hand_right_keypoints_2d", "pose_keypoints_3d",
-                  "face_keypoints_3d", "hand_left_keypoints_3d", "hand_right_keypoints_3d")  # fmt: skip
-        return {
-            "version": 1.3,
-            "people": [
-                {
-                    "person_id": [-1 if name is None else name],
-                    "pose_keypoints_2d": [round(value, 6) for value in values.reshape(-1).tolist()],
-                    **{name: [] for name in others},
-                }
-                for values, name in zip(triples, self._names(), strict=True)
-            ],
-        }
+        from bottomup import people_formats
+
+        return people_formats.to_openpose(self)
 
     def to_torchvision(self) -> dict[str, torch.Tensor]:
         """The dictionary of torchvision's Keypoint R-CNN.
@@ -277,23 +264,63 @@ class People:
         boxes (N, 4) float32, labels (N,) int64 ones, scores (N,), keypoints (N, K, 3) with x, y and
         visibility 0 or 1 (a missing joint is 0 0 0), keypoints_scores (N, K).
         """
-        import torch
+        from bottomup import people_formats
 
-        visible = (self.keypoint_scores > 0).astype(np.float32)[:, :, None]
-        keypoints = np.concatenate([self._finite_keypoints().astype(np.float32), visible], axis=2)
-        return {
-            "boxes": torch.from_numpy(np.nan_to_num(self.boxes)),
-            "labels": torch.ones(len(self), dtype=torch.int64),
-            "scores": torch.from_numpy(self.scores.copy()),
-            "keypoints": torch.from_numpy(keypoints),
-            "keypoints_scores": torch.from_numpy(self.keypoint_scores.copy()),
-        }
+        return people_formats.to_torchvision(self)
 
-    def _names(self) -> list[int] | list[None]:
-        return [None] * len(self) if self.ids is None else self.ids.tolist()
+    def to_supervision(self) -> sv.KeyPoints:
+        """supervision's key points, for its annotators: a missing joint is 0 0, not visible, of confidence 0; ids are
+        `data["tracker_id"]`. Edges for its `EdgeAnnotator` are the skeleton's limbs counted from 1. ImportError if
+        there is no supervision."""
+        from bottomup import people_formats
 
-    def _finite_keypoints(self) -> npt.NDArray[np.float64]:
-        return np.nan_to_num(self.keypoints.astype(np.float64))
+        return people_formats.to_supervision(self)
+
+    @classmethod
+    def from_coco(cls, entries: Any, skeleton: Skeleton | str = COCO_17, *, image_id: int | None = None) -> People:
+        """The people of COCO's results or annotations.
+
+        Parameters
+        ----------
+        entries:
+            A list of dictionaries with `keypoints` (x, y and a third number for each joint), or a dictionary of which
+            `annotations` is one. Third numbers that are all 0, 1 or 2 are COCO's visibility: 0 is a missing joint, any
+            other has score 1. Else they are scores. `keypoint_scores`, `score` (1 without it) and `track_id` are read.
+        skeleton:
+            What the joints are, or the name of a built-in one.
+        image_id:
+            Take only the entries of this picture.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If entries are no such list, of several pictures without an image_id, or of another number of joints.
+        """
+        from bottomup import people_formats
+
+        return people_formats.from_coco(
+            entries, get_skeleton(skeleton) if isinstance(skeleton, str) else skeleton, image_id
+        )
+
+    @classmethod
+    def from_openpose(cls, document: Any, skeleton: Skeleton | str | None = None) -> People:
+        """The people of OpenPose's JSON, as `json.load` gives it.
+
+        Parameters
+        ----------
+        document:
+            A dictionary of which `people` is a list, each with `pose_keypoints_2d`.
+        skeleton:
+            What the joints are, or the name of a built-in one; None tells it by their number: 25 (BODY_25), 18
+            (OpenPose's COCO) or 17.
+
+        A person's score is the mean of its joints' scores, as OpenPose has none. Raises TypeError or ValueError if that
+        is no such document, or has another number of joints.
+        """
+        skeleton = get_skeleton(skeleton) if isinstance(skeleton, str) else skeleton
+        from bottomup import people_formats
+
+        return people_formats.from_openpose(document, skeleton)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -401,9 +428,3 @@ def _index_array(index: Any, length: int) -> npt.NDArray[Any]:
     if array.dtype == np.bool_ and len(array) != length:
         raise IndexError(f"index must be a mask of {length} people but has {len(array)} values")
     return array
-
-
-def _plain_int(argument: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{argument} must be an integer but is {value!r}")
-    return int(value)
