@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fastapi import Request
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
 
 from bottomup.server.errors import RefusalError, invalid
 from bottomup.server.metrics import Metrics
@@ -72,6 +73,8 @@ class BodyReader:
         try:
             async with asyncio.timeout(self._options.body_timeout):
                 body = await self._body(request, holding)
+        except ClientDisconnect:
+            raise RefusalError(499, "client_gone", "the client went before its body was here") from None
         except TimeoutError:
             seconds = f"{self._options.body_timeout:g} seconds"
             raise RefusalError(408, "too_slow", f"the body must be here within {seconds} but is not") from None

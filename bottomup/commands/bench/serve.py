@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,7 +83,8 @@ def _port(process: subprocess.Popen[str]) -> int:
     assert process.stderr is not None
     for line in process.stderr:
         if match := re.search(r"http://127\.0\.0\.1:(\d+)", line):
-            threading.Thread(target=process.stderr.read, daemon=True).start()  # or a full pipe would stop it
+            # What it still says is shown, and a full pipe would stop it.
+            threading.Thread(target=shutil.copyfileobj, args=(process.stderr, sys.stderr), daemon=True).start()
             return int(match[1])
     raise RuntimeError("the service did not start")
 
