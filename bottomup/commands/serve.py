@@ -53,7 +53,7 @@ def serve(
     input_height: HeightOption = None,
     person_threshold: PersonOption = None,
     joint_threshold: JointOption = None,
-    batch_size: Annotated[int | None, typer.Option(help="Pictures shown to the network at once.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Pictures seen at once: 8 on a GPU, else 1.")] = None,
     batch_latency: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="How long a picture may wait for others.")
     ] = None,

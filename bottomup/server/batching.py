@@ -19,6 +19,7 @@ from bottomup.server.metrics import Metrics
 from bottomup.server.options import ServerOptions
 
 _SLOWEST_GUESS = 60  # seconds; nobody is told to come back later than that
+_GPU_BATCH = 8  # enough to fill a GPU, as `Detector` takes of a list
 _SMOOTHING = 0.2  # of the time per picture that Retry-After is computed from
 
 
@@ -133,7 +134,7 @@ class Batcher:
             await self._changed.wait_for(lambda: self._waiting)
             oldest = self._waiting[0]
             deadline = oldest.arrived + self._options.batch_latency
-            while oldest in self._waiting and len(self._fitting(oldest)) < self._options.batch_size:
+            while oldest in self._waiting and len(self._fitting(oldest)) < self._largest(oldest):
                 left = deadline - time.perf_counter()
                 if left <= 0:
                     break
@@ -154,9 +155,10 @@ class Batcher:
         for job in self._waiting:
             if job is not oldest and job.key == oldest.key and not job.answer.done():
                 fitting.append(job)
-                if len(fitting) == self._options.batch_size:
-                    break
-        return fitting
+        return fitting[: self._largest(oldest)]
+
+    def _largest(self, job: _Job) -> int:
+        return self._options.batch_size or (1 if job.detector.backend.device == "cpu" else _GPU_BATCH)
 
 
 class Slot:

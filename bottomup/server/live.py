@@ -16,10 +16,10 @@ from bottomup.detector import Detector
 from bottomup.server.answers import skeleton_answer
 from bottomup.server.detection import look
 from bottomup.server.errors import RefusalError, internal_error
-from bottomup.server.identities import Identities
 from bottomup.server.parameters import Layers, SettingParameters, chosen_settings, network_name
 from bottomup.server.protection import is_token
 from bottomup.server.service import Service
+from bottomup.tracking import Tracker, TrackOptions
 
 _POLICY, _TRY_LATER, _TOO_MANY_ERRORS, _GOING_AWAY = 1008, 1013, 1003, 1001  # close codes, RFC 6455 and IANA's list
 _FORGIVEN = 20  # messages in a row that make no sense before the connection is closed
@@ -48,7 +48,7 @@ class LiveSession:
 
     def __init__(self, service: Service, socket: WebSocket) -> None:
         self._service, self._socket = service, socket
-        self._identities = Identities()
+        self._tracker = _new_tracker()
         self._frames = 0
         self._let_in = service.token is None
         self._set(LiveOptions())
@@ -123,7 +123,7 @@ class LiveSession:
         before = self._detector.skeleton
         self._set(options)
         if self._detector.skeleton != before or not options.track:
-            self._identities = Identities()
+            self._tracker = _new_tracker()
         return {"type": "options", "model": self._name, "skeleton": skeleton_answer(self._detector.skeleton)}
 
     async def _look(self, data: bytes) -> dict[str, Any]:
@@ -136,16 +136,20 @@ class LiveSession:
                     async with service.pictures.read(data) as picture:
                         people, drawn = await look(service, self._detector, picture, layers)
                         height, width, _ = picture.shape
+                        if self._options.track:
+                            people = await asyncio.to_thread(self._tracker.update, people, time.monotonic(), picture)
         except TimeoutError:
             raise RefusalError(504, "timed_out", "the frame was not answered in time") from None
         service.metrics.frames.inc()
         rows = people.to_dict()["people"]
-        if self._options.track:
-            ids = self._identities.update(people, (height, width))
-            rows = [{"id": identity, **row} for identity, row in zip(ids, rows, strict=True)]
         milliseconds = round(1000 * (time.perf_counter() - started), 1)
         answer = {"type": "people", "frame": self._frames, "width": width, "height": height, "people": rows}
         return {**answer, "milliseconds": milliseconds, **({} if drawn is None else {"layers": drawn})}
+
+
+def _new_tracker() -> Tracker:
+    """A tracker without optical flow, which would cost a camera more frames than it gains."""
+    return Tracker(TrackOptions(flow=False))
 
 
 async def live(service: Service, socket: WebSocket) -> None:

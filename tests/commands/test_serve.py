@@ -21,7 +21,7 @@ from tests.makers.service import encoded, photo
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--batch-size", "0"], 2, "batch_size must be at least 1 but is 0"),
+        (["--workers", "0"], 2, "workers must be from 1 to 64 but is 0"),
         (["--token", "two words"], 2, "token must be printable ASCII"),
         (["--model", "nothing.onnx"], 2, "nothing.onnx"),
         (["--model", "default", "--model", "default"], 2, "model must name different networks but two"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import numpy.typing as npt
@@ -227,8 +229,6 @@ def test_bad_images_are_named() -> None:
     people = standing(COCO_17)
     with pytest.raises(ValueError, match=r"image must be .* but has shape \(100, 100\)"):
         draw_people(np.zeros((100, 100), np.uint8), people)
-    with pytest.raises(ValueError, match=r"image must be .* but has dtype float64"):
-        draw_people(np.zeros((100, 100, 3)), people)
     with pytest.raises(TypeError, match=r"image must be .* but is a NoneType"):
         draw_people(None, people)
 
@@ -347,3 +347,52 @@ def test_fields_without_limbs_are_an_image_with_nothing_on_it() -> None:
     assert drawn.shape == image.shape
     np.testing.assert_array_equal(drawn, draw_pafs(image, other))
     assert (drawn[:20, :20] == drawn[0, 0]).all()
+
+
+def test_float_and_read_only_pictures_are_drawn_on() -> None:
+    people, image = standing(COCO_17), grey()
+    expected = draw_people(image, people)
+    image.setflags(write=False)
+    assert (draw_people(image, people) == expected).all()
+    for dtype in (np.float32, np.float64):
+        assert (draw_people(image.astype(dtype) / 255, people) == expected).all()
+    with pytest.raises(ValueError, match=r"image must be a float array within 0\.\.1 but holds 128 to 128"):
+        draw_people(image.astype(np.float32), people)
+
+
+def test_rgb_in_is_rgb_out() -> None:
+    people, image = standing(COCO_17), np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)
+    expected = draw_people(image, people, colors=[(0, 0, 255)], show_boxes=True)
+    rgb = draw_people(np.ascontiguousarray(image[:, :, ::-1]), people, rgb=True, colors=[(255, 0, 0)], show_boxes=True)
+    assert (rgb[:, :, ::-1] == expected).all()
+
+
+def test_sides_have_colours_of_their_own() -> None:
+    people = standing(COCO_17, height=900)
+    drawn = draw_people(grey(1000, 1000), people, color_by="side")
+    colors = []
+    for side in ("left", "right"):
+        knee, ankle = (people.keypoints[0, COCO_17.index(f"{side}_{joint}")] for joint in ("knee", "ankle"))
+        x, y = np.rint((knee + ankle) / 2).astype(int)
+        colors.append(tuple(drawn[y, x].tolist()))
+    assert len({*colors, distinct_color(0)}) == 3
+    with pytest.raises(ValueError, match="color_by must be 'person' or 'side' but is 'age'"):
+        draw_people(grey(), people, color_by="age")
+
+
+@pytest.mark.parametrize("option", ["show_boxes", "show_scores", "show_names"])
+def test_boxes_scores_and_names_are_drawn_when_asked_for(option: str) -> None:
+    people, image = standing(COCO_17, height=300, x=100, y=60), grey(400, 400)
+    more = draw_people(image, people, **{option: True})
+    plain = draw_people(image, people)
+    assert (more != plain).any()
+    assert (draw_people(image, People.empty(COCO_17), **{option: True}) == image).all()
+    if option == "show_boxes":
+        x1, y1, x2, _ = np.rint(people.boxes[0]).astype(int)
+        assert (more[y1, x1 : x2 + 1] != plain[y1, x1 : x2 + 1]).any(axis=1).mean() > 0.7
+
+
+def test_drawing_knows_no_people() -> None:
+    script = "import sys, bottomup.drawing; print('bottomup.people' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "False"

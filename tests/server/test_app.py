@@ -262,7 +262,7 @@ def test_one_picture_that_fails_in_a_batch_costs_no_other_its_people() -> None:
 
     bad = photo()
     bad[-40:, -40:] = 0
-    with TestClient(make_app(SeesRed(fail), batch_latency=0.5)) as client:
+    with TestClient(make_app(SeesRed(fail), batch_latency=0.5, batch_size=8)) as client:
         files = [("image", (name, encoded(picture))) for name, picture in (("a", photo()), ("b", bad), ("c", photo()))]
         rows = client.post("/v1/detect", files=files).json()["rows"]
     assert [len(row["people"]) for row in rows] == [1, 0, 1]

@@ -81,7 +81,7 @@ def test_a_picture_that_is_not_wanted_any_more_is_left_out() -> None:
 
         backend = SeesRed(wait)
         one = detector(backend)
-        async with batching(batch_latency=0.0) as batcher:
+        async with batching(batch_latency=0.0, batch_size=8) as batcher:
             first = asyncio.create_task(batcher.detect(one, photo()))
             await asyncio.to_thread(busy.wait, 60)
             rest = [asyncio.create_task(batcher.detect(one, photo())) for _ in range(3)]

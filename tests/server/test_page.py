@@ -198,7 +198,7 @@ def test_fields_are_laid_over_the_photo(page: Any) -> None:
 
 def test_the_camera_shows_people_with_ids_and_stops(page: Any) -> None:
     page.click("#camera")
-    wait_for(page, "#people td:first-child", "id 1")
+    wait_for(page, "#people td:first-child", "id 0")
     wait_for(page, "#status", re.compile("^Camera: .* frames a second"))
     page.focus("#person_threshold")
     page.keyboard.press("End")
@@ -247,7 +247,7 @@ def test_the_token_is_asked_for(browser: Any) -> None:
         upload(page, encoded(photo()))
         wait_for(page, "#count", "1")
         page.click("#camera")
-        wait_for(page, "#people td:first-child", "id 1")
+        wait_for(page, "#people td:first-child", "id 0")
         context.close()
 
 

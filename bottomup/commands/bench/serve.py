@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bottomup.commands._options import FAILED, WRONG_USAGE, new_app, stop
+from bottomup.commands._options import FAILED, WRONG_USAGE, HeightOption, make_settings, new_app, stop
 
 if TYPE_CHECKING:
     from bottomup.benchmarks.service import LoadFigures, Shot
@@ -32,6 +32,7 @@ def serve(
     slow: Annotated[int, typer.Option(min=0, help="Clients beside them whose bodies take for ever.")] = 20,
     pictures: Annotated[int, typer.Option(min=1, help="How many of the photos.")] = 50,
     model: Annotated[str, typer.Option(metavar="NAME|FILE", help="The network.")] = "default",
+    input_height: HeightOption = None,
 ) -> None:
     """Measure `bottomup serve` on this computer, beside calling the Detector in a loop.
 
@@ -40,10 +41,11 @@ def serve(
     from bottomup.benchmarks.service import Load
 
     try:
-        shots, loop_rate = _look(photos, pictures, model)
+        shots, loop_rate = _look(photos, pictures, model, input_height)
     except (ValueError, OSError, ImportError) as error:
         stop(str(error), WRONG_USAGE)
     command = [sys.executable, "-m", "bottomup", "serve", "--port", "0", "--model", model, "--drain", "0.5"]
+    command += [] if input_height is None else ["--input-height", str(input_height)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         port = _port(process)
@@ -62,7 +64,7 @@ def serve(
         raise typer.Exit(FAILED)
 
 
-def _look(photos: Path, count: int, model: str) -> tuple[list[Shot], float]:
+def _look(photos: Path, count: int, model: str, input_height: int | None) -> tuple[list[Shot], float]:
     """The photos with the people that a Detector finds, and how many it does in a second, files and all."""
     from bottomup.benchmarks.service import Shot
     from bottomup.detector import Detector
@@ -71,7 +73,7 @@ def _look(photos: Path, count: int, model: str) -> tuple[list[Shot], float]:
     paths = [path for path in sorted(photos.iterdir()) if path.suffix.lower() in PICTURE_SUFFIXES][:count]
     if not paths:
         raise ValueError(f"{str(photos)!r} must be a folder of photos but has none")
-    detector = Detector(model)
+    detector = Detector(model, settings=make_settings(input_height=input_height))
     detector(to_bgr(paths[0]))
     started = time.perf_counter()
     people = [detector(to_bgr(path)) for path in paths]
