@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from bottomup.known_picture import KnownPicture
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, get_skeleton
 
@@ -59,6 +60,7 @@ class People:
     keypoint_scores: FloatArray
     scores: FloatArray
     ids: IntArray | None = None
+    _picture: ClassVar[KnownPicture | None] = None  # of each object, where it is known
 
     def __post_init__(self) -> None:
         _check_skeleton(self.skeleton)
@@ -143,7 +145,7 @@ class People:
         if not isinstance(index, slice):
             index = _index_array(index, len(self))
         ids = None if self.ids is None else self.ids[index]
-        return People(self.skeleton, self.keypoints[index], self.keypoint_scores[index], self.scores[index], ids)
+        return self._like(self.skeleton, self.keypoints[index], self.keypoint_scores[index], self.scores[index], ids)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, People):
@@ -188,11 +190,40 @@ class People:
                 f"{', '.join(skeleton.joints)}"
             )
         converted = self.skeleton.convert(self.keypoints, self.keypoint_scores, skeleton)
-        return People(skeleton, *converted, self.scores, self.ids)
+        return self._like(skeleton, *converted, self.scores, self.ids)
 
     def with_ids(self, ids: npt.ArrayLike | None) -> People:
         """The same people under other names: (N,) whole numbers of at least 0, or None for none."""
-        return People(self.skeleton, self.keypoints, self.keypoint_scores, self.scores, ids)  # type: ignore[arg-type]
+        return self._like(self.skeleton, self.keypoints, self.keypoint_scores, self.scores, ids)
+
+    def with_picture(self, image: object, *, rgb: bool = False) -> People:
+        """The same people, who know the picture that they are in, as those of a `Detector` do: notebooks then show it.
+
+        image: of any kind that the detector takes. It is not kept alive. rgb: NumPy arrays are RGB.
+        """
+        people = self._like(self.skeleton, self.keypoints, self.keypoint_scores, self.scores, self.ids)
+        object.__setattr__(people, "_picture", KnownPicture(image, rgb=rgb))
+        return people
+
+    def _like(self, *arrays: Any) -> People:
+        """Other people of the same picture."""
+        people = People(*arrays)
+        if self._picture is not None:
+            object.__setattr__(people, "_picture", self._picture)
+        return people
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_picture"}
+
+    def _repr_png_(self) -> bytes | None:
+        """What a notebook shows: the picture with the people drawn on it, if it is still known."""
+        return None if self._picture is None else self._picture.png(self.draw)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the picture, if it is still known, and a table of the people."""
+        from bottomup import people_formats
+
+        return people_formats.to_html(self, self._repr_png_())
 
     def draw(self, image: Any, **options: Any) -> npt.NDArray[np.uint8]:
         """A copy of the picture with the people drawn on it; see `bottomup.drawing.draw_people` for its options."""

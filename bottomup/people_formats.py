@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -175,6 +177,20 @@ def to_supervision(people: People) -> sv.KeyPoints:
         keypoint_confidence=people.keypoint_scores.copy(), detection_confidence=people.scores.copy(), visible=seen,
         data=data,
     )  # fmt: skip
+
+
+def to_html(people: People, png: bytes | None) -> str:
+    """A table of the people, below the picture if there is one: what notebooks show."""
+    picture = "" if png is None else f'<img alt="people" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+    head = "".join(f"<th>{name}</th>" for name in ("", "id", "score", "joints", "box x1, y1, x2, y2"))
+    lines = []
+    for number, (name, person) in enumerate(zip(_names(people), people, strict=True)):
+        box = ", ".join(f"{side:.0f}" for side in person.box) if np.isfinite(person.box).all() else ""
+        joints = f"{int((person.keypoint_scores > 0).sum())} of {people.skeleton.num_joints}"
+        cells = (number, "" if name is None else name, f"{person.score:.2f}", joints, box)
+        lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    caption = f"<caption>{len(people)} people, {html.escape(people.skeleton.name)}</caption>"
+    return f"<div>{picture}<table>{caption}<tr>{head}</tr>{''.join(lines)}</table></div>"
 
 
 def from_coco(entries: Any, skeleton: Skeleton, image_id: int | None) -> People:
