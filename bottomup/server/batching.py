@@ -20,6 +20,7 @@ from bottomup.server.options import ServerOptions
 
 _SLOWEST_GUESS = 60  # seconds; nobody is told to come back later than that
 _GPU_BATCH = 8  # enough to fill a GPU, as `Detector` takes of a list
+_HOPEFUL = 0.7  # of the time for an answer may pass in the queue, as far as can be foreseen
 _SMOOTHING = 0.2  # of the time per picture that Retry-After is computed from
 
 
@@ -44,7 +45,7 @@ class Batcher:
     Parameters
     ----------
     options:
-        `batch_size`, `batch_latency`, `workers` and `max_queue` count.
+        `batch_size`, `batch_latency`, `workers`, `max_queue` and `request_timeout` count.
     metrics:
         Where batch sizes, waiting times and the length of the queue are counted.
     """
@@ -79,9 +80,12 @@ class Batcher:
     def accept(self, pictures: int = 1) -> Slot:
         """Room for so many pictures in the queue, to be used as a context manager.
 
-        Raises `RefusalError` (429, with the seconds after which there should be room) if there is none.
+        Raises `RefusalError` (429, with the seconds after which there should be room) if there is none, or if the queue
+        is so long that they would hardly be answered in time.
         """
-        if pictures and self._accepted + pictures > self._options.max_queue:
+        wait = (self._accepted + pictures) * self._seconds_per_picture
+        is_late = self._accepted > 0 and wait > _HOPEFUL * self._options.request_timeout
+        if is_late or (pictures and self._accepted + pictures > self._options.max_queue):
             seconds = math.ceil(max(1.0, self._accepted * self._seconds_per_picture / 2))
             raise RefusalError(
                 429, "queue_full", "the service has as many pictures as it can take on; try again later",

@@ -111,6 +111,18 @@ def test_a_full_queue_refuses_and_says_when_to_come_back() -> None:
     asyncio.run(check())
 
 
+def test_what_would_not_be_answered_in_time_is_refused_at_once() -> None:
+    async def check() -> None:
+        async with batching(request_timeout=0.1, batch_latency=0.0) as batcher:
+            with batcher.accept(1), pytest.raises(RefusalError) as refused:  # before anything is known, 0.1 s a picture
+                batcher.accept(1)
+            assert refused.value.status == 429
+            with batcher.accept(1):
+                pass
+
+    asyncio.run(check())
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [
