@@ -138,14 +138,14 @@ class Detector:
         """
         if is_single(image):
             (boxes,) = check_proposal_lists([proposals], 1, True)
-            return self._detect([self._prepare(to_bgr(image, rgb=rgb), boxes=boxes)])[0]
+            return self._detect([self._prepare(to_bgr(image, rgb=rgb), boxes=boxes)])[0].with_picture(image, rgb=rgb)
         all_boxes = check_proposal_lists(proposals, len(image), False)
         people: dict[int, People] = {}
         pictures = zip(iterate_bgr(image, rgb=rgb), all_boxes, strict=True)
         photos = (self._prepare(picture, index, boxes) for index, (picture, boxes) in enumerate(pictures))
         for batch in _batches(photos):
             people |= zip((photo.index for photo in batch), self._detect(batch), strict=True)
-        return [people[index] for index in range(len(people))]
+        return [people[index].with_picture(picture, rgb=rgb) for index, picture in enumerate(image)]
 
     def fields(self, image: Any, *, rgb: bool = False) -> Fields:
         """What the network sees in one picture: the fields that the people are decoded from, averaged over all passes.

@@ -201,8 +201,8 @@ class People:
 
         image: of any kind that the detector takes. It is not kept alive. rgb: NumPy arrays are RGB.
         """
-        people = self._like(self.skeleton, self.keypoints, self.keypoint_scores, self.scores, self.ids)
-        object.__setattr__(people, "_picture", KnownPicture(image, rgb=rgb))
+        people = object.__new__(People)
+        people.__dict__.update(self.__dict__, _picture=KnownPicture(image, rgb=rgb))
         return people
 
     def _like(self, *arrays: Any) -> People:
