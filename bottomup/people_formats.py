@@ -257,7 +257,7 @@ def _people(
     ids: npt.NDArray[Any] | None,
 ) -> People:
     points = np.where(scores[:, :, None] > 0, triples[:, :, :2], np.nan)
-    return People(skeleton, points, scores.astype(np.float32), person_scores.astype(np.float32).reshape(-1), ids)  # type: ignore[arg-type]
+    return People(skeleton, points, scores.astype(np.float32), person_scores.astype(np.float32).reshape(-1), ids)
 
 
 def _names(people: People) -> list[int] | list[None]:

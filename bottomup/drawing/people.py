@@ -118,7 +118,7 @@ def draw_people(
     _check_options(person_threshold, joint_threshold, line_scale, color_by)
     if colors is not None:
         _check_colors(colors)
-        colors = [color[::-1] for color in colors] if rgb else colors  # type: ignore[misc]
+        colors = [color[::-1] for color in colors] if rgb else colors
     poses = _Poses(people, canvas.shape, person_threshold, joint_threshold, line_scale)
     for place in np.argsort(poses.scores, kind="stable").tolist():  # the surest people come last and lie on top
         number = poses.numbers[place]
@@ -169,8 +169,8 @@ class _Poses:
         self.low = np.where(strength[..., None] > 0, points, np.inf).min(axis=1, initial=np.inf)
         self.high = np.where(strength[..., None] > 0, points, -np.inf).max(axis=1, initial=-np.inf)
         self.widths = _line_widths(shape, self.low, self.high) * scale
-        self.points, self.strength = self.own.convert(points, strength, self.skeleton)
-        self.points = np.asarray(self.points, np.float64)
+        converted, self.strength = self.own.convert(points, strength, self.skeleton)
+        self.points: Floats = np.asarray(converted, np.float64)
         self.limbs = choose_limbs(self.skeleton, self.points, self.strength > 0)
 
     def seen_points(self, place: int) -> Floats:
@@ -267,7 +267,8 @@ def _line_widths(shape: tuple[int, ...], low: Floats, high: Floats) -> Floats:
     diagonal = math.hypot(shape[0], shape[1])
     sizes = np.hypot(*(high - low).T)
     thinnest, thickest = (fraction * diagonal for fraction in _WIDTH_OF_DIAGONAL)
-    return np.maximum(_THINNEST, np.minimum(np.maximum(_WIDTH_OF_PERSON * sizes, thinnest), thickest))
+    widths = np.minimum(np.maximum(_WIDTH_OF_PERSON * sizes, thinnest), thickest)
+    return np.asarray(np.maximum(_THINNEST, widths), np.float64)
 
 
 def _check_people(people: object) -> None:
