@@ -45,13 +45,21 @@ def assign(weights: Floats) -> tuple[Ints, Ints]:
 
 def _alike(tracks: Tracks, looks: Looks, rows: Ints, columns: Ints, hidden: Doubles) -> Floats:
     """(P,) factors for what pairs have in common beside their place: colours, proportions, size."""
-    color = np.nan_to_num(color_similarity(tracks.colors, looks.colors, rows, columns), nan=_TYPICAL_COLOR)
-    weight = _COLOR[0] + (_COLOR[1] - _COLOR[0]) * hidden
-    factor = 1 - weight + weight * color / _TYPICAL_COLOR
+    factor = np.ones(len(rows))
+    if len(rows) and np.isfinite(looks.colors).any():
+        color = np.nan_to_num(color_similarity(tracks.colors, looks.colors, rows, columns), nan=_TYPICAL_COLOR)
+        weight = _COLOR[0] + (_COLOR[1] - _COLOR[0]) * hidden
+        factor += weight * (color / _TYPICAL_COLOR - 1)
+    late = np.flatnonzero(hidden > 0)
+    factor[late] *= 1 - hidden[late] * _LENGTHS * (1 - _alike_in_build(tracks, looks, rows[late], columns[late]))
+    return np.asarray(np.minimum(factor, 1.2), np.float32)
+
+
+def _alike_in_build(tracks: Tracks, looks: Looks, rows: Ints, columns: Ints) -> Doubles:
+    """(P,) 0 to 1: body proportions and size."""
     off = (tracks.lengths[rows] - looks.lengths[columns]) ** 2
     both = np.isfinite(off)
     shape = np.exp(-np.where(both, off, 0).sum(axis=1) / np.maximum(both.sum(axis=1), 1) / (2 * _LENGTH_SPREAD**2))
     ratio = np.log(np.maximum(tracks.sizes[rows], 1) / np.maximum(looks.sizes[columns], 1))
     size = np.exp(-(ratio**2) / (2 * _SIZE_SPREAD**2))
-    factor *= 1 - hidden * _LENGTHS * (1 - shape * size)
-    return np.asarray(np.minimum(factor, 1.2), np.float32)
+    return np.asarray(shape * size, np.float64)

@@ -10,6 +10,7 @@ _LONELY = 1.0  # joints without evidence that each comparison starts with: few j
 _GRACE = 0.15  # seconds after which the uncertainty of a joint's place has doubled
 _WIDEST = 6.0  # times the labels' own spread; beyond, being near means nothing
 _SHAPE = 0.7  # worth of the same pose at another place
+_REACH = 2.5  # leaps beyond which two are not compared
 _LEAP = 0.35, 1.2  # body sizes, and body sizes a second, that a person may be off the prediction
 
 
@@ -19,9 +20,9 @@ def similarities(
     """Pairs of tracks and people that may be the same, and how similar they are.
 
     A past pose, carried to now, is compared with a person by object keypoint similarity (OKS): the mean over joints of
-    exp(-d^2 / (2 (2 sigma size)^2)), whose spread grows with the time since the track was last seen. The same pose at
-    some distance is taken for a leap that the motion model did not foresee: the OKS after the mean offset is taken
-    away, times a Gaussian of that offset. The best past pose counts.
+    exp(-d^2 / (2 (2 sigma size)^2)), whose spread grows with the time since the track was last seen. The best past pose
+    counts. The latest pose at some distance is taken for a leap that the motion model did not foresee: the OKS after
+    the mean offset is taken away, times a Gaussian of that offset.
 
     Parameters
     ----------
@@ -42,36 +43,39 @@ def similarities(
     """
     spread = np.minimum(1 + unseen / _GRACE, _WIDEST).astype(np.float32)
     leap = (sizes * (_LEAP[0] + _LEAP[1] * np.minimum(unseen, 1.0))).astype(np.float32)
-    tracks, people = _within_reach(past, keypoints, 3 * leap + sizes)
-    seen = np.isfinite(keypoints[people, :, 0])[:, None] & np.isfinite(past[tracks, ..., 0])  # (P, H, K)
-    offset = np.where(seen[..., None], keypoints[people][:, None] - past[tracks], 0)
+    there, here = np.isfinite(past[..., 0]), np.isfinite(keypoints[..., 0])
+    # Sums are over zeros where a joint is missing, and as products with ones: short axes are slow to reduce.
+    ones = np.ones(len(sigmas), np.float32)
+    old, new = np.where(there[..., None], past, 0), np.where(here[..., None], keypoints, 0)
+    tracks, people = _within_reach(old[:, 0], there[:, 0], new, here, _REACH * leap + 0.5 * sizes)
+    both = (there[tracks] & here[people][:, None]).astype(np.float32)  # (P, H, K)
+    dx = (new[people, None, :, 0] - old[tracks, ..., 0]) * both
+    dy = (new[people, None, :, 1] - old[tracks, ..., 1]) * both
     scale = (2 * sigmas * sizes[tracks, None] * spread[tracks, None]) ** 2
-    precision = (0.5 / np.maximum(scale, 1e-6))[:, None]
-    count = seen.sum(axis=2)
-    oks = (np.exp(-(offset**2).sum(axis=3) * precision) * seen).sum(axis=2) / (count + _LONELY)
-    mean = offset.sum(axis=2) / np.maximum(count, 1)[..., None]
-    rest = ((offset - mean[:, :, None]) ** 2).sum(axis=3)
-    shape = (np.exp(-rest * precision) * seen).sum(axis=2) / (count + _LONELY)
-    near = np.exp(-0.5 * (mean**2).sum(axis=2) / leap[tracks, None] ** 2)
-    best: Floats = np.maximum(oks, _SHAPE * shape * near).max(axis=1, initial=0).astype(np.float32)
+    precision = 0.5 / np.maximum(scale, 1e-6)  # (P, K)
+    count = both @ ones
+    oks = ((np.exp((dx * dx + dy * dy) * -precision[:, None]) * both) @ ones / (count + _LONELY)).max(axis=1, initial=0)
+    # The latest pose may have leapt.
+    dx, dy, both, count = dx[:, 0], dy[:, 0], both[:, 0], count[:, 0]
+    mx, my = (each @ ones / np.maximum(count, 1) for each in (dx, dy))
+    rest = (dx - mx[:, None]) ** 2 + (dy - my[:, None]) ** 2
+    shape = (np.exp(rest * -precision) * both) @ ones / (count + _LONELY)
+    near = np.exp(-0.5 * (mx**2 + my**2) / leap[tracks] ** 2)
+    best: Floats = np.maximum(oks, _SHAPE * shape * near).astype(np.float32)
     return tracks, people, best
 
 
-def _within_reach(past: Floats, keypoints: Floats, reach: Floats) -> tuple[Ints, Ints]:
+def _within_reach(old: Floats, there: Bools, new: Floats, here: Bools, reach: Floats) -> tuple[Ints, Ints]:
     """Indices of tracks and people whose middles are not farther apart than the track's reach."""
-    middles = _middles(keypoints)
-    poses = past.reshape(-1, *past.shape[2:])
-    homes = _middles(poses).reshape(*past.shape[:2], 2)[:, :, None]  # (T, H, 1, 2)
-    with np.errstate(invalid="ignore"):
-        near: Bools = (((homes - middles) ** 2).sum(axis=3) <= (reach**2)[:, None, None]).any(axis=1)
-    tracks, people = np.nonzero(near)
+    homes, middles = _middles(old, there), _middles(new, here)
+    x = homes[:, None, 0] - middles[None, :, 0]
+    y = homes[:, None, 1] - middles[None, :, 1]
+    near = x * x + y * y <= (reach * reach)[:, None]
+    tracks, people = np.nonzero(near & here.any(axis=1))
     return tracks, people
 
 
-def _middles(keypoints: Floats) -> Floats:
-    """(N, 2) means of the joints that are there, NaN where none is."""
-    seen = np.isfinite(keypoints[..., 0])
-    count = seen.sum(axis=1)[:, None]
-    total = np.where(seen[..., None], keypoints, 0).sum(axis=1)
-    middles: Floats = np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+def _middles(points: Floats, seen: Bools) -> Floats:
+    """(N, 2) means of the marked ones of (N, K, 2) points that are 0 elsewhere."""
+    middles: Floats = (points.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)[:, None]).astype(np.float32)
     return middles

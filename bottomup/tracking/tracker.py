@@ -85,13 +85,9 @@ class Tracker:
 
         Raises ValueError if the time is not later than the last one, or not finite.
         """
-        self._check_time(time)
-        flow = self._flow.update(image) if image is not None and self.options.flow else None
-        self._step = 0.0 if self._tracks is None else time - self._time
-        before, self._time, self._image, self._predicted = self._time, time, image, True
+        self._move_on(time, image)
         if self._tracks is None or self._skeleton is None:
             return None
-        self._advance(self._tracks, flow, before)
         return self._expected(self._tracks, self._skeleton)
 
     def proposals(self, time: float, image: npt.NDArray[np.uint8] | None = None) -> npt.NDArray[np.float64] | None:
@@ -117,7 +113,7 @@ class Tracker:
         """
         people = self._check_people(people)
         if not (self._predicted and time == self._time):
-            self.predict(time, image)
+            self._move_on(time, image)
         self._predicted = False
         if self._tracks is None:
             self._skeleton, self._tracks = people.skeleton, Tracks.empty(people.skeleton, self.options.history)
@@ -135,6 +131,15 @@ class Tracker:
         self._forget(time)
         named = np.flatnonzero(ids >= 0)
         return people[named].with_ids(ids[named])
+
+    def _move_on(self, time: float, image: BgrImage | None) -> None:
+        """Carry everything to `time`."""
+        self._check_time(time)
+        flow = self._flow.update(image) if image is not None and self.options.flow else None
+        self._step = 0.0 if self._tracks is None else time - self._time
+        before, self._time, self._image, self._predicted = self._time, time, image, True
+        if self._tracks is not None:
+            self._advance(self._tracks, flow, before)
 
     def _advance(self, tracks: Tracks, flow: Flow | None, before: float) -> None:
         """Carry the tracks from the last frame to now."""
@@ -224,7 +229,9 @@ def absorb_fragments(people: People, weights: Floats, rows: Ints, columns: Ints)
     Returns the people with those joints, and (N,) which of them are such leftovers.
     """
     spare = np.zeros(len(people), bool)
-    left = np.setdiff1d(np.arange(len(people)), columns)
+    free = np.ones(len(people), bool)
+    free[columns] = False
+    left = np.flatnonzero(free)
     if not len(left) or not len(rows):
         return people, spare
     keypoints, scores = people.keypoints.copy(), people.keypoint_scores.copy()
