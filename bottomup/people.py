@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
@@ -224,6 +224,22 @@ class People:
         from bottomup import people_formats
 
         return people_formats.to_html(self, self._repr_png_())
+
+    def angles(self, *joints: str | Sequence[str]) -> dict[str, npt.NDArray[np.float64]]:
+        """(N,) degrees of angles, by name, NaN where a joint is missing.
+
+        Each is a usual one by the joint at its apex, as "left_knee", or three joints, as ("left_hip", "left_knee",
+        "left_ankle"); without any, all usual ones. See `bottomup.measures`.
+        """
+        from bottomup.measures.angles import angle_names, joint_angles
+
+        known = angle_names(self.skeleton)
+        wanted: dict[str, Sequence[str]] = {}
+        for one in joints or known:
+            if isinstance(one, str) and one not in known:
+                raise ValueError(f"angle must be one of {list(known)} or three joints but is {one!r}")
+            wanted[one if isinstance(one, str) else "-".join(one)] = known[one] if isinstance(one, str) else one
+        return {name: joint_angles(self.keypoints, self.skeleton, three) for name, three in wanted.items()}
 
     def draw(self, image: Any, **options: Any) -> npt.NDArray[np.uint8]:
         """A copy of the picture with the people drawn on it; see `bottomup.drawing.draw_people` for its options."""

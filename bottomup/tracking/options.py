@@ -12,12 +12,16 @@ class TrackOptions(Options):
     """Constants of a `Tracker`. Lengths are in body sizes: the square root of the area of a person's box."""
 
     birth: float = option(
-        0.08,
-        "Seconds for which a person must be seen before an id is given. What appears in a single frame is mostly an "
+        0.3,
+        "Seconds for which a person must be seen before an id is given. What appears in a few frames only is mostly an "
         "error of the fields.",
         high=60,
     )
-    birth_score: float = option(0.3, "Person score from which a single sight is enough for an id.", high=1e6)
+    birth_score: float = option(
+        0.3,
+        "Person score from which a single sight is enough for an id. Fragments of people score less.",
+        high=1e6,
+    )
     max_occlusion: float = option(
         1.5,
         "Seconds for which a person who is not seen any more is remembered. Who comes back within them keeps the id, "
@@ -32,7 +36,11 @@ class TrackOptions(Options):
         high=16,
     )
     min_similarity: float = option(
-        0.15, "Similarity (0 to 1) below which a pose does not continue a track.", low=0.01, high=1
+        0.25,
+        "Similarity (0 to 1) below which a pose does not continue a track. At 0.15 tracks whose person is hidden went "
+        "over to fragments of others: in real tracks with hard noise that was one invented person more in a hundred.",
+        low=0.01,
+        high=1,
     )
     flow: bool = option(
         True,

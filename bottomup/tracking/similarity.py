@@ -9,6 +9,7 @@ from bottomup.tracking.tracks import Bools, Doubles, Floats, Ints
 _LONELY = 1.0  # joints without evidence that each comparison starts with: few joints in common prove little
 _GRACE = 0.15  # seconds after which the uncertainty of a joint's place has doubled
 _WIDEST = 6.0  # times the labels' own spread; beyond, being near means nothing
+_FRAGMENTS = 0.5  # power of the share of joints that can be compared
 _SHAPE = 0.7  # worth of the same pose at another place
 _REACH = 2.5  # leaps beyond which two are not compared
 _LEAP = 0.35, 1.2  # body sizes, and body sizes a second, that a person may be off the prediction
@@ -22,7 +23,8 @@ def similarities(
     A past pose, carried to now, is compared with a person by object keypoint similarity (OKS): the mean over joints of
     exp(-d^2 / (2 (2 sigma size)^2)), whose spread grows with the time since the track was last seen. The best past pose
     counts. The latest pose at some distance is taken for a leap that the motion model did not foresee: the OKS after
-    the mean offset is taken away, times a Gaussian of that offset.
+    the mean offset is taken away, times a Gaussian of that offset. Either is worth less the fewer of the joints can be
+    compared: otherwise the largest sum would be had by giving a track's person away and a fragment to the track.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ def similarities(
     dy = (new[people, None, :, 1] - old[tracks, ..., 1]) * both
     scale = (2 * sigmas * sizes[tracks, None] * spread[tracks, None]) ** 2
     precision = 0.5 / np.maximum(scale, 1e-6)  # (P, K)
-    count = both @ ones
+    seen = count = both @ ones
     oks = ((np.exp((dx * dx + dy * dy) * -precision[:, None]) * both) @ ones / (count + _LONELY)).max(axis=1, initial=0)
     # The latest pose may have leapt.
     dx, dy, both, count = dx[:, 0], dy[:, 0], both[:, 0], count[:, 0]
@@ -61,7 +63,10 @@ def similarities(
     rest = (dx - mx[:, None]) ** 2 + (dy - my[:, None]) ** 2
     shape = (np.exp(rest * -precision) * both) @ ones / (count + _LONELY)
     near = np.exp(-0.5 * (mx**2 + my**2) / leap[tracks] ** 2)
-    best: Floats = np.maximum(oks, _SHAPE * shape * near).astype(np.float32)
+    # Of two that fit a track equally, the one with more of its joints is the person and the other a fragment.
+    whole = np.maximum(there.sum(axis=2).max(axis=1, initial=1)[tracks], here.sum(axis=1)[people])
+    share = (seen.max(axis=1, initial=0) / whole) ** _FRAGMENTS
+    best: Floats = (np.maximum(oks, _SHAPE * shape * near) * share).astype(np.float32)
     return tracks, people, best
 
 

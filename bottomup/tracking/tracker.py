@@ -16,7 +16,7 @@ from bottomup.tracking.flow import Flow, FlowEstimator
 from bottomup.tracking.options import TrackOptions
 from bottomup.tracking.tracks import Bools, Floats, Ints, Looks, Tracks, body_sizes, limb_lengths
 
-_FRAGMENT_FITS = 0.4  # similarity from which a leftover is part of a person
+_FRAGMENT_FITS = 0.25  # similarity from which a leftover is part of a person
 _PROPOSED = 0.5  # seconds for which somebody who is not seen is still proposed to the grouping
 _MARGIN = 0.1  # of a body size, by which a proposed box is wider than the joints
 
