@@ -20,9 +20,8 @@ from bottomup.grouping.proposals import check_proposal_lists
 from bottomup.image import PADDING_GREY, BgrImage, to_bgr
 from bottomup.kernels import find_peaks
 from bottomup.keypoint_decoding import WAYS, certainty, locate, softmax
-from bottomup.networks.backends.base import load_backend
+from bottomup.networks.backends.factory import load_backend
 from bottomup.people import People
-from bottomup.skeleton import Skeleton
 from bottomup.skeletons import reported_skeleton
 from bottomup.weights import resolve_model
 
@@ -70,8 +69,8 @@ class CropDetector:
         decode: str | None = None,
         joint_threshold: float = 0.1,
     ) -> None:
-        self.backend: Any = load_backend(resolve_model(model), device=device, backend=backend)
-        self.task = getattr(self.backend, "task", "fields")
+        self.backend = load_backend(resolve_model(model), device=device, backend=backend)
+        self.task = self.backend.info.task
         if self.task == "fields":
             raise ValueError(f"model must be a network for crops but {model} sees whole pictures: use Detector")
         ways = (*WAYS, "candidates") if self.task == "crops" else WAYS
@@ -83,8 +82,7 @@ class CropDetector:
         if not 0 <= joint_threshold <= 1:
             raise ValueError(f"joint_threshold must be from 0 to 1 but is {joint_threshold}")
         self.joint_threshold = joint_threshold
-        own: Skeleton = self.backend.skeleton
-        self.skeleton = reported_skeleton(own)
+        self.skeleton = reported_skeleton(self.backend.info.skeleton)
 
     def __repr__(self) -> str:
         return f"CropDetector({self.skeleton.name}, {type(self.backend).__name__} on {self.backend.device})"
@@ -115,13 +113,13 @@ class CropDetector:
         picture = to_bgr(image, rgb=rgb)
         (boxes,) = check_proposal_lists([proposals], 1, True)
         assert boxes is not None
-        views = [crop_view(box, self.backend.crop_size) for box in boxes]
-        xy, scores = self._joints([cut(picture, view, self.backend.crop_size) for view in views], views)
+        views = [crop_view(box, self.backend.info.crop_size) for box in boxes]
+        xy, scores = self._joints([cut(picture, view, self.backend.info.crop_size) for view in views], views)
         missing = scores < self.joint_threshold
         xy[missing], scores[missing] = np.nan, 0.0
         height, width, _ = picture.shape
         keypoints = np.clip(xy, 0, (width - 1, height - 1)).astype(np.float32)
-        people = People(self.backend.skeleton, keypoints, scores.astype(np.float32), scores.mean(axis=1))
+        people = People(self.backend.info.skeleton, keypoints, scores.astype(np.float32), scores.mean(axis=1))
         people = people.convert(self.skeleton)
         return people if keep_all else people[np.flatnonzero(people.keypoint_scores.any(axis=1))]
 
@@ -133,10 +131,10 @@ class CropDetector:
 
     def _joints(self, crops: list[BgrImage], views: list[Floats]) -> tuple[Floats, Floats]:
         """(N, K, 2) places in pixels of the picture and (N, K) scores, 0 where there is no joint."""
-        joints = self.backend.skeleton.num_joints
+        joints = self.backend.info.skeleton.num_joints
         if not crops:
             return np.zeros((0, joints, 2)), np.zeros((0, joints))
-        maps, stride = self.heatmaps(np.stack(crops)), self.backend.stride
+        maps, stride = self.heatmaps(np.stack(crops)), self.backend.info.stride
         to_picture = np.stack([np.linalg.inv(view) for view in views])  # (N, 3, 3)
         if self.decode == "candidates":
             return share_joints(maps, to_picture, stride)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast, overload
+from typing import Any, Literal, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -17,15 +17,19 @@ from bottomup.decoder import decode_fields
 from bottomup.fields import Fields
 from bottomup.grouping.joint_nodes import merge_candidates
 from bottomup.grouping.proposals import check_proposal_lists
-from bottomup.image import BgrImage, Letterbox, is_single, iterate_bgr, to_bgr
+from bottomup.image import BgrImage, DecodedImage, decode_image, is_single
 from bottomup.kernels import Candidates
-from bottomup.networks.backends.base import Backend, check_outputs, load_backend, runtime
+from bottomup.letterbox import Letterbox
+from bottomup.networks.backends.base import Backend, check_outputs, info_of, runtime
+from bottomup.networks.backends.factory import load_backend
 from bottomup.people import People
+from bottomup.progress import progress_bar
 from bottomup.settings import Settings, default_settings
 from bottomup.skeletons import reported_skeleton
 from bottomup.test_time_augmentation import Pass, average_fields, check_scales, pass_candidates, plan_passes
 from bottomup.weights import NETWORKS, resolve_model
 
+OnePicture = str | os.PathLike[str] | bytes | bytearray | npt.NDArray[np.uint8] | Image.Image
 Boxes = npt.NDArray[np.float64]
 Output = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]  # heatmaps and pafs of one pass
 
@@ -56,6 +60,8 @@ class Detector:
 
     Attributes
     ----------
+    info:
+        The facts of the network; see `NetworkInfo`.
     skeleton:
         What the people are reported in. Fields in OpenPose's 18 joints, the built-in and the downloadable networks
         among them, are reported as COCO-17 (the neck is only an aid of the fields); any other network keeps its own.
@@ -84,15 +90,15 @@ class Detector:
         if backend is None or isinstance(backend, str):
             device = None if device is None else str(device)
             self.backend = load_backend(resolve_model(model), device=device, backend=backend)
-        elif isinstance(backend, Backend):
-            self.backend = backend
         else:
-            raise TypeError(f"backend must be a name or a Backend but is a {type(backend).__name__}")
-        if (task := getattr(self.backend, "task", "fields")) != "fields":
+            self.backend = backend
+        self.info = info_of(self.backend)
+        if self.info.task != "fields":
+            task = self.info.task
             raise ValueError(f"model must see fields in whole pictures but {model} is for {task}: use CropDetector")
-        self.skeleton = reported_skeleton(self.backend.skeleton)
+        self.skeleton = reported_skeleton(self.info.skeleton)
         # How sure a network is where nobody is differs, and so on; the project's own networks say it in their weights.
-        wishes: dict[str, Any] = getattr(self.backend, "preferred", {})
+        wishes = self.info.default_settings
         open_ones = {name: value for name, value in wishes.items() if getattr(self.settings, name) is None}
         self.settings = dataclasses.replace(self.settings, **open_ones)
         check_scales(self.settings)
@@ -101,29 +107,51 @@ class Detector:
         return f"Detector({self.skeleton.name}, {runtime(self.backend)})"
 
     @overload
-    def __call__(
-        self, image: str | os.PathLike[str] | Image.Image, *, rgb: bool = False, proposals: Any = None
-    ) -> People: ...
+    def __call__(self, image: OnePicture, *, rgb: bool = False, proposals: Any = None) -> People: ...
     @overload
     def __call__(
-        self, image: list[Any] | tuple[Any, ...], *, rgb: bool = False, proposals: Any = None
+        self,
+        image: list[Any] | tuple[Any, ...],
+        *,
+        rgb: bool = False,
+        proposals: Any = None,
+        errors: Literal["raise"] = "raise",
+        progress: bool = False,
     ) -> list[People]: ...
     @overload
-    def __call__(self, image: Any, *, rgb: bool = False, proposals: Any = None) -> Any: ...
-    def __call__(self, image: Any, *, rgb: bool = False, proposals: Any = None) -> People | list[People]:
+    def __call__(
+        self,
+        image: list[Any] | tuple[Any, ...],
+        *,
+        rgb: bool = False,
+        proposals: Any = None,
+        errors: Literal["return"],
+        progress: bool = False,
+    ) -> list[People | Exception]: ...
+    @overload
+    def __call__(
+        self, image: Any, *, rgb: bool = False, proposals: Any = None, errors: str = "raise", progress: bool = False
+    ) -> Any: ...
+    def __call__(
+        self, image: Any, *, rgb: bool = False, proposals: Any = None, errors: str = "raise", progress: bool = False
+    ) -> Any:
         """The people in a picture, or of each picture of several.
 
         Parameters
         ----------
         image:
-            A path; a NumPy array (H, W, 3) uint8 in OpenCV's BGR order; a PIL image; or a torch tensor
-            (3, H, W), uint8 or float in 0..1, RGB. Or several: a list or tuple of any of these, an array
-            (B, H, W, 3) or a tensor (B, 3, H, W).
+            A path; the content of a file, as bytes or an open binary file; a NumPy array (H, W, 3) uint8 in OpenCV's
+            BGR order; a PIL image; or a torch tensor (3, H, W), uint8 or float in 0..1, RGB. Or several: a list or
+            tuple of any of these, an array (B, H, W, 3) or a tensor (B, 3, H, W).
         rgb:
             NumPy arrays are RGB, not BGR.
         proposals:
             Boxes of people from any detector: (N, 4) floats x0, y0, x1, y1 in the pixels of the picture. For several
             pictures a list, of such an array or None for each. See `decode_fields`.
+        errors:
+            What a picture of several that cannot be read does: `raise`, or `return` the error in its place.
+        progress:
+            Show a progress bar on the standard error stream while several pictures are looked at.
 
         Returns
         -------
@@ -136,16 +164,30 @@ class Detector:
             If a picture is none; see `bottomup.image.to_bgr`. Of several, the message names the first bad one.
             If proposals are no boxes, have a side that is not positive, or are not one for each picture.
         """
+        if errors not in ("raise", "return"):
+            raise ValueError(f'errors must be "raise" or "return" but is {errors!r}')
         if is_single(image):
             (boxes,) = check_proposal_lists([proposals], 1, True)
-            return self._detect([self._prepare(to_bgr(image, rgb=rgb), boxes=boxes)])[0].with_picture(image, rgb=rgb)
+            return self._detect([self._prepare(self._read(image, rgb), boxes=boxes)])[0].with_picture(image, rgb=rgb)
         all_boxes = check_proposal_lists(proposals, len(image), False)
-        people: dict[int, People] = {}
-        pictures = zip(iterate_bgr(image, rgb=rgb), all_boxes, strict=True)
-        photos = (self._prepare(picture, index, boxes) for index, (picture, boxes) in enumerate(pictures))
-        for batch in _batches(photos):
-            people |= zip((photo.index for photo in batch), self._detect(batch), strict=True)
-        return [people[index].with_picture(picture, rgb=rgb) for index, picture in enumerate(image)]
+        results: dict[int, People | Exception] = {}
+
+        def photos() -> Iterator[_Photo]:
+            for index, (picture, boxes) in enumerate(zip(image, all_boxes, strict=True)):
+                try:
+                    yield self._prepare(self._read(picture, rgb), index, boxes)
+                except (TypeError, ValueError, FileNotFoundError) as error:
+                    named = type(error)(f"image {index} of {len(image)}: {error}")
+                    if errors == "raise":
+                        raise named from error
+                    results[index] = named
+
+        with progress_bar("pictures", len(image), progress) as advance_to:
+            for batch in _batches(photos()):
+                results |= zip((photo.index for photo in batch), self._detect(batch), strict=True)
+                advance_to(len(results))
+        found = ((results[index], picture) for index, picture in enumerate(image))
+        return [one.with_picture(at, rgb=rgb) if isinstance(one, People) else one for one, at in found]
 
     def fields(self, image: Any, *, rgb: bool = False) -> Fields:
         """What the network sees in one picture: the fields that the people are decoded from, averaged over all passes.
@@ -155,7 +197,7 @@ class Detector:
         """
         if not is_single(image):
             raise ValueError("image must be a single picture but is a list or a batch")
-        photo = self._prepare(to_bgr(image, rgb=rgb))
+        photo = self._prepare(self._read(image, rgb))
         return self._average(photo, self._run([photo])[0])
 
     def letterbox(self, height: int, width: int) -> Letterbox:
@@ -163,18 +205,24 @@ class Detector:
         return self._plan(height, width)[0].letterbox
 
     def _plan(self, height: int, width: int) -> tuple[Pass, ...]:
-        rise: float = getattr(self.backend, "rise", 0.0)
-        return plan_passes(height, width, self.settings, self.backend.alignment, rise)
+        return plan_passes(height, width, self.settings, self.info.alignment, self.info.y_offset)
+
+    def _read(self, image: Any, rgb: bool) -> DecodedImage:
+        """The picture; a file that is much larger than the network sees it comes reduced."""
+        return decode_image(image, rgb=rgb, least=self._longest_side)
+
+    def _longest_side(self, height: int, width: int) -> int:
+        """Pixels of the longer side of the largest pass over a picture of that size."""
+        return max(self._plan(height, width)[0].letterbox.resized_size)
 
     def _detect(self, photos: Sequence[_Photo]) -> list[People]:
         """The people of photos whose inputs have the same sizes."""
         return [self._decode(photo, outputs) for photo, outputs in zip(photos, self._run(photos), strict=True)]
 
-    def _prepare(self, picture: BgrImage, index: int = 0, boxes: Boxes | None = None) -> _Photo:
+    def _prepare(self, picture: DecodedImage, index: int = 0, boxes: Boxes | None = None) -> _Photo:
         """Picture -> letterbox, once for every pass; the boxes go along into the pixels of the first."""
-        height, width, _ = picture.shape
-        passes = self._plan(height, width)
-        inputs = tuple(look.letterbox.apply(picture, mirrored=look.mirrored) for look in passes)
+        passes = self._plan(*picture.size)
+        inputs = tuple(look.letterbox.apply(picture.pixels, mirrored=look.mirrored) for look in passes)
         if boxes is not None:
             boxes = passes[0].letterbox.to_network(boxes.reshape(-1, 2)).reshape(-1, 4)
         return _Photo(index, passes, inputs, boxes)
@@ -182,19 +230,19 @@ class Detector:
     def _run(self, photos: Sequence[_Photo]) -> list[list[Output]]:
         """Letterboxes -> network -> what it made of each pass, for each photo."""
         batches = [np.stack(inputs) for inputs in zip(*(photo.inputs for photo in photos), strict=True)]
-        outputs = [check_outputs(self.backend, images, self.backend.run(images)) for images in batches]
+        outputs = [check_outputs(self.backend, self.info, images, self.backend.run(images)) for images in batches]
         return [[(heatmaps[number], pafs[number]) for heatmaps, pafs in outputs] for number in range(len(photos))]
 
     def _average(self, photo: _Photo, outputs: list[Output]) -> Fields:
         """The fields, averaged over the passes."""
-        return average_fields(photo.passes, outputs, self.backend.skeleton, self.backend.stride)
+        return average_fields(photo.passes, outputs, self.info.skeleton, self.info.stride)
 
     def _merge(self, photo: _Photo, outputs: list[Output]) -> Candidates | None:
         """The joint candidates of all passes, if they are to be merged instead of the heatmaps."""
         if self.settings.merge == "fields" or len(photo.passes) == 1:
             return None
-        looks = pass_candidates(photo.passes, outputs, self.backend.skeleton, self.backend.stride, self.settings)
-        return merge_candidates(looks, self.backend.skeleton, self.settings)
+        looks = pass_candidates(photo.passes, outputs, self.info.skeleton, self.info.stride, self.settings)
+        return merge_candidates(looks, self.info.skeleton, self.settings)
 
     def _decode(self, photo: _Photo, outputs: list[Output]) -> People:
         """Fields -> people in network pixels -> people in the picture's pixels, in the skeleton that is reported."""

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup.fields import Fields, cell_centres
-from bottomup.image import Letterbox
 from bottomup.kernels import Candidates, find_peaks
+from bottomup.letterbox import Letterbox
 from bottomup.settings import DEFAULT_INPUT_HEIGHT, HIGHEST_INPUT, Settings
 from bottomup.skeleton import Skeleton
 

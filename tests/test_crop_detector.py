@@ -11,6 +11,7 @@ import pytest
 from bottomup import crop_detector as crops
 from bottomup.crop_detector import CROP_MARGIN, CropDetector, crop_view, cut, share_joints
 from bottomup.fields import cell_centres, draw_heatmaps
+from bottomup.networks.info import NetworkInfo
 from bottomup.skeletons import CROWDPOSE_14
 
 SIZE, STRIDE = 128, 4
@@ -97,10 +98,11 @@ def test_a_joint_that_two_crops_show_serves_one_person() -> None:
 class StandIn:
     """Gives the same heatmaps for every crop."""
 
-    skeleton, stride, alignment, device, crop_size = CROWDPOSE_14, STRIDE, 32, "cpu", SIZE
+    device = "cpu"
 
     def __init__(self, task: str, maps: np.ndarray) -> None:
-        self.task, self.maps, self.calls = task, maps, 0
+        self.info = NetworkInfo(CROWDPOSE_14, STRIDE, 32, task=task, crop_size=0 if task == "fields" else SIZE)
+        self.maps, self.calls = maps, 0
 
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         assert images.shape[1:] == (SIZE, SIZE, 3)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -26,7 +29,8 @@ def test_a_network_may_ask_for_settings_that_are_left_open() -> None:
     backend = SeesColours()
     assert Detector(backend=backend).settings.person_threshold is None
     assert Detector(backend=backend).letterbox(500, 700).resized_size[0] == 368
-    backend.preferred = {"person_threshold": 0.4, "input_height": 448}  # type: ignore[attr-defined]
+    wishes = {"person_threshold": 0.4, "input_height": 448}
+    backend.info = dataclasses.replace(backend.info, default_settings=wishes)
     assert Detector(backend=backend).settings.person_threshold == 0.4
     assert Detector(backend=backend).letterbox(500, 700).resized_size[0] == 448
     given = Detector(backend=backend, settings=Settings(input_height=256))
@@ -37,6 +41,51 @@ def test_a_network_may_ask_for_settings_that_are_left_open() -> None:
 
 def test_the_fake_is_a_backend() -> None:
     assert isinstance(SeesColours(), Backend)
+
+
+def test_a_backend_of_fields_may_do_without_facts_of_a_network() -> None:
+    class Plain:
+        skeleton, stride, alignment, device = OPENPOSE_COCO_18, 8, 8, "cpu"
+        run = SeesColours.run
+        see = SeesColours.see
+
+        def __init__(self) -> None:
+            self.shapes: list[tuple[int, ...]] = []
+
+    image, poses = TWO
+    assert_same_poses(Detector(backend=Plain())(image), poses, tolerance=3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="backend must be a name or a Backend but is a dict"):
+        Detector(backend={})  # type: ignore[arg-type]
+
+
+def test_bytes_are_a_picture_and_errors_may_be_returned(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    image, poses = TWO
+    content = cv2.imencode(".png", image)[1].tobytes()
+    detector = Detector(backend=SeesColours())
+    for given in (content, bytearray(content), memoryview(content), io.BytesIO(content)):
+        assert_same_poses(detector(given), poses, tolerance=3)
+    found = detector([content, b"no picture", tmp_path / "none.png", image], errors="return", progress=True)
+    assert "4/4" in capfd.readouterr().err
+    for index in (0, 3):
+        assert_same_poses(found[index], poses, tolerance=3)
+    assert isinstance(found[1], ValueError)
+    assert isinstance(found[2], FileNotFoundError)
+    assert str(found[2]).startswith("image 2 of 4: image must be an existing file")
+    with pytest.raises(ValueError, match="image 1 of 2"):
+        detector([image, b"no picture"])
+    with pytest.raises(ValueError, match='errors must be "raise" or "return" but is \'ignore\''):
+        detector([image], errors="ignore")
+
+
+def test_a_reduced_photo_gives_the_same_people(tmp_path: Path) -> None:
+    image, poses = TWO
+    large = cv2.resize(image, None, fx=4.01, fy=4.01, interpolation=cv2.INTER_NEAREST)
+    cv2.imwrite(str(tmp_path / "large.jpg"), large, [cv2.IMWRITE_JPEG_QUALITY, 100])
+    detector = Detector(backend=SeesColours())
+    factors = np.array(large.shape[1::-1]) / image.shape[1::-1]
+    expected = (poses + 0.5) * factors - 0.5
+    for given in (large, tmp_path / "large.jpg"):
+        assert_same_poses(detector(given), expected, tolerance=8)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +127,9 @@ def test_joints_come_back_in_image_pixels(skeleton: Skeleton, alignment: int, in
 @pytest.mark.parametrize("merge", ["fields", "candidates"])
 def test_a_network_that_sees_everything_too_high(merge: str) -> None:
     class SeesHigh(SeesColours):
-        rise = 5.0
+        def __init__(self) -> None:
+            super().__init__()
+            self.info = dataclasses.replace(self.info, y_offset=5.0)
 
         def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             # The picture is moved up before it looks.

@@ -40,9 +40,9 @@ def onnx(
         if path.suffix.lower() != ".safetensors":
             raise ValueError(f"--model must be the built-in network or a .safetensors file but is {model!r}")
         from bottomup.networks.export.onnx import export_onnx
-        from bottomup.networks.field_network import load_network
+        from bottomup.networks.stored import read_network
 
-        export_onnx(load_network(path), out)
+        export_onnx(read_network(path), out)
     except (ValueError, FileNotFoundError, ImportError) as error:
         stop(str(error), WRONG_USAGE)
     except OSError as error:

@@ -6,9 +6,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-# Mean and spread of natural photos, RGB 0..1 (those of ImageNet).
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
 
 def conv_bn(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, dilation: int = 1) -> nn.Sequential:
     """A convolution that keeps the size (or divides it by the stride), and batch normalisation."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bottomup.detector import Detector
+from bottomup.image import decode_image
 from bottomup.people import People
 from bottomup.tracking import Tracker
 from bottomup.tracking.smoothing import FillGaps, Smoother, SmoothOptions
@@ -99,7 +100,7 @@ class TrackedVideo:
         """What the network makes of a frame; with other detectors than `Detector`, the people."""
         if not isinstance(self._detector, Detector):
             return frame, self._detector(frame.image)
-        photo = self._detector._prepare(frame.image)
+        photo = self._detector._prepare(decode_image(frame.image))
         return frame, (photo, self._detector._run([photo])[0])
 
     def _track(self, seen: tuple[Frame, Any]) -> tuple[Frame, People]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bottomup.progress import progress_bar
 from bottomup.weights.registry import RemoteFile
 
 _ATTEMPTS = 4  # a dropped connection is taken up again where it broke off; a server that keeps dropping it is given up
@@ -132,12 +133,7 @@ def _no_network(file: RemoteFile, part: Path, reason: str) -> str:
 
 @contextmanager
 def _progress_bar(file: RemoteFile, progress: bool | None) -> Iterator[Callable[[int], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    from rich.progress import DownloadColumn, TransferSpeedColumn
 
-    console = Console(stderr=True)
-    shown = console.is_terminal if progress is None else progress
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=console, disable=not shown) as bar:
-        task = bar.add_task(file.name, total=file.size)
-        yield lambda have: bar.update(task, completed=have)
+    with progress_bar(file.name, file.size, progress, DownloadColumn(), TransferSpeedColumn()) as advance_to:
+        yield advance_to

@@ -15,7 +15,7 @@ run = CliRunner().invoke
 def test_export_onnx_writes_what_the_backend_reads(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
-    from bottomup.networks.backends.base import load_backend
+    from bottomup.networks.backends.factory import load_backend
 
     out = tmp_path / "network.onnx"
     result = run(app, ["export", "onnx", str(out)])

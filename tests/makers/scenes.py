@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from bottomup.fields import draw_fields
+from bottomup.networks.info import NetworkInfo
 from bottomup.people import People
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
@@ -41,7 +42,8 @@ class SeesColours:
     device = "cpu"
 
     def __init__(self, skeleton: Skeleton = OPENPOSE_COCO_18, *, stride: int = 8, alignment: int = 8) -> None:
-        self.skeleton, self.stride, self.alignment = skeleton, stride, alignment
+        self.skeleton, self.stride = skeleton, stride
+        self.info = NetworkInfo(skeleton, stride, alignment, name="colours")
         self.shapes: list[tuple[int, ...]] = []
 
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,21 +14,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from bottomup.networks.backbones.shapes import (
+    EFFICIENTNET_EPSILON,
+    EFFICIENTNET_MEAN,
+    EFFICIENTNET_STAGES,
+    EFFICIENTNET_STD,
+    check_shape,
+)
 from bottomup.networks.depthwise import depthwise_conv
 from bottomup.networks.layers import ConvBlock, ResidualBlock, conv_bn, double
-
-_EPSILON = 1e-3  # of batch normalisation, as in the original
-# Of each stage: kernel, stride, how often the channels are multiplied inside, channels, blocks (Tan and Le, table 1).
-# The last one (320 channels at stride 32) and the classifier are left out: they speak of classes, and cost as much
-# as the rest of stride 32.
-_STAGES = (
-    (3, 1, 1, 16, 1),
-    (3, 2, 6, 24, 2),
-    (5, 2, 6, 40, 2),
-    (3, 2, 6, 80, 3),
-    (5, 1, 6, 112, 3),
-    (5, 2, 6, 192, 4),
-)
 
 
 class FixedNormConv(nn.Module):
@@ -63,7 +57,7 @@ class FixedNormConv(nn.Module):
 
     def folded(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Weight and bias of the one convolution."""
-        factor = self.scale * torch.rsqrt(self.running_var + _EPSILON)
+        factor = self.scale * torch.rsqrt(self.running_var + EFFICIENTNET_EPSILON)
         return self.weight * factor.view(-1, 1, 1, 1), self.shift - self.running_mean * factor
 
 
@@ -97,28 +91,24 @@ class EfficientNetLite(nn.Module):
     """
 
     alignment = 32
-    # The original maps 0..255 to (value - 127) / 128.
-    mean, std = (127 / 255,) * 3, (128 / 255,) * 3
+    mean, std = EFFICIENTNET_MEAN, EFFICIENTNET_STD
 
     def __init__(
         self, depth: float, stride: int, channels: int, widths: tuple[int, ...], depths: tuple[int, ...]
     ) -> None:
         super().__init__()
-        if stride != 8:
-            raise ValueError(f"stride must be 8 for an efficientnet_lite backbone but is {stride}")
-        if len(widths) != 1 or len(depths) != 2:
-            raise ValueError(f"widths must hold 1 number and depths 2 but are {widths} and {depths}")
+        check_shape("efficientnet_lite", stride, widths, depths)
         self.stride, self.channels = stride, channels
         self.stem = FixedNormConv(3, 32, 3, stride=2)
         stages, inputs = [], 32
-        for number, (kernel, step, expansion, outputs, blocks) in enumerate(_STAGES):
+        for number, (kernel, step, expansion, outputs, blocks) in enumerate(EFFICIENTNET_STAGES):
             count = blocks if number == 0 else math.ceil(depth * blocks)
             shapes = [(inputs, step)] + [(outputs, 1)] * (count - 1)
             stages.append(nn.Sequential(*(InvertedResidual(c, outputs, kernel, s, expansion) for c, s in shapes)))
             inputs = outputs
         self.stages = nn.ModuleList(stages)
         (c16,), (n16, n8) = widths, depths
-        c8, c16_in, c32 = _STAGES[2][3], _STAGES[4][3], _STAGES[5][3]
+        c8, c16_in, c32 = EFFICIENTNET_STAGES[2][3], EFFICIENTNET_STAGES[4][3], EFFICIENTNET_STAGES[5][3]
         self.up16, self.side16 = conv_bn(c32, c16, 1), conv_bn(c16_in, c16, 1)
         self.smooth16 = nn.Sequential(*(ResidualBlock(c16, 1 + n % 2) for n in range(n16)))
         self.up8, self.side8 = conv_bn(c16, channels, 1), conv_bn(c8, channels, 1)

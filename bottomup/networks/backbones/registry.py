@@ -18,7 +18,8 @@ from torch.nn import functional
 
 from bottomup.networks.backbones.efficientnet_lite import EfficientNetLite
 from bottomup.networks.backbones.resnet import ResNet
-from bottomup.networks.layers import IMAGENET_MEAN, IMAGENET_STD, ConvBlock, ResidualBlock, conv_bn, double
+from bottomup.networks.backbones.shapes import IMAGENET_MEAN, IMAGENET_STD, check_shape
+from bottomup.networks.layers import ConvBlock, ResidualBlock, conv_bn, double
 
 
 class Backbone(Protocol):
@@ -49,8 +50,7 @@ class Pyramid(nn.Module):
 
     def __init__(self, stride: int, channels: int, widths: tuple[int, ...], depths: tuple[int, ...]) -> None:
         super().__init__()
-        if len(widths) != 4 or len(depths) != 3:
-            raise ValueError(f"widths must hold 4 numbers and depths 3 but are {widths} and {depths}")
+        check_shape("pyramid", stride, widths, depths)
         self.stride, self.channels = stride, channels
         c4, c8, c16, c32 = widths
         n8, n16, n32 = depths

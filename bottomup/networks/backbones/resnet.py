@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from bottomup.networks.layers import IMAGENET_MEAN, IMAGENET_STD, ConvBlock, conv_bn
+from bottomup.networks.backbones.shapes import IMAGENET_MEAN, IMAGENET_STD, check_shape
+from bottomup.networks.layers import ConvBlock, conv_bn
 
 
 class BasicBlock(nn.Module):
@@ -52,8 +53,7 @@ class ResNet(nn.Module):
 
     def __init__(self, stride: int, channels: int, widths: tuple[int, ...], depths: tuple[int, ...]) -> None:
         super().__init__()
-        if len(widths) != 4 or len(depths) != 4 or min(depths) < 1:
-            raise ValueError(f"widths must hold 4 numbers and depths 4 from 1 on but are {widths} and {depths}")
+        check_shape("resnet", stride, widths, depths)
         self.stride, self.channels = stride, channels
         self.stem, self.pool = ConvBlock(3, widths[0], kernel=7, stride=2), nn.MaxPool2d(3, 2, 1)
         stages, inputs = [], widths[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.networks.backends.base import check_images, no_pafs
-from bottomup.networks.export.onnx import FORMAT, onnx_model
-from bottomup.skeletons import read_skeleton
+from bottomup.networks.backends.base import NetworkBackend, Outputs, check_images, no_pafs
+from bottomup.networks.backends.process import PerProcess
+from bottomup.networks.export.lowering import check_weights
+from bottomup.networks.export.onnx import onnx_model, read_facts
+from bottomup.networks.stored import read_network
 
 
-class OnnxBackend:
+class OnnxBackend(NetworkBackend):
     """An `.onnx` file that `bottomup export onnx` wrote, or a `.safetensors` file, which is converted on the way.
 
     Raises
@@ -29,53 +30,76 @@ class OnnxBackend:
     library = "ONNX Runtime"
 
     def __init__(self, path: Path, *, device: str | None = None) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise ImportError(
-                f'backend "onnxruntime" (for {path.name}) needs the package onnxruntime: pip install "bottomup[onnx]"'
-            ) from error
+        runtime = import_onnxruntime(path)
         self._path = path.absolute()
-        self.device, providers = _providers(device, onnxruntime.get_available_providers())
+        self.device, providers = choose_providers(device, runtime.get_available_providers())
+        content = _content(path)
+        self._session = PerProcess(partial(make_session, content, providers, str(path)))
+        facts = self._session().get_modelmeta().custom_metadata_map
         try:
-            self._session = onnxruntime.InferenceSession(_content(path), providers=providers)
-        except (ValueError, ImportError):
-            raise
-        except Exception as error:  # onnxruntime's own exceptions have no common base
-            raise ValueError(f"model must be an ONNX network but {str(path)!r} cannot be read: {error}") from error
-        facts = self._session.get_modelmeta().custom_metadata_map
-        if facts.get("format") != FORMAT:
+            self.info = read_facts(facts, path.stem)
+        except (TypeError, ValueError) as error:
             raise ValueError(
-                f"model must be a file of `bottomup export onnx` but {str(path)!r} has format {facts.get('format')!r}"
-            )
-        self.skeleton = read_skeleton(json.loads(facts["skeleton"]))
-        self.stride: int = json.loads(facts["stride"])
-        self.alignment: int = json.loads(facts["alignment"])
-        self.preferred: dict[str, Any] = json.loads(facts["preferred"])
-        # Files from before there were networks for crops do not say so.
-        self.task: str = json.loads(facts.get("task", '"fields"'))
-        self.crop_size: int = json.loads(facts.get("crop_size", "0"))
+                f"model must be a file of `bottomup export onnx` but {str(path)!r} is none: {error}"
+            ) from error
 
     def __reduce__(self) -> tuple[Any, tuple[Path]]:
         return partial(OnnxBackend, device=self.device), (self._path,)  # a pickle is loaded from the same file
 
-    def run(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    def run(self, images: npt.NDArray[np.uint8]) -> Outputs:
         """See `Backend.run`."""
-        names = ["heatmaps", "pafs"] if self.task == "fields" else ["heatmaps"]
-        heatmaps, *pafs = self._session.run(names, {"images": check_images(images, self.alignment)})
+        names = ["heatmaps", "pafs"] if self.info.task == "fields" else ["heatmaps"]
+        heatmaps, *pafs = run_session(self._session(), names, {"images": check_images(images, self.alignment)})
         return heatmaps, pafs[0] if pafs else no_pafs(heatmaps)
+
+
+def import_onnxruntime(path: Path) -> Any:
+    """The package; ImportError that says how to install it."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ImportError(
+            f'backend "onnxruntime" (for {path.name}) needs the package onnxruntime: pip install "bottomup[onnx]"'
+        ) from error
+    return onnxruntime
+
+
+def make_session(content: bytes, providers: list[object], name: str) -> Any:
+    """An `onnxruntime.InferenceSession`; ValueError that names the file if it is no network."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # errors are told by exceptions, and warnings are of no use to those who call
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=providers)
+    except Exception as error:  # onnxruntime's own exceptions have no common base
+        raise ValueError(f"model must be an ONNX network but {name!r} cannot be read: {_brief(error)}") from error
+
+
+def run_session(session: Any, names: list[str], inputs: dict[str, npt.NDArray[Any]]) -> list[Any]:
+    """The outputs of these names; RuntimeError if the network fails on this input."""
+    try:
+        outputs: list[Any] = session.run(names, inputs)
+    except Exception as error:
+        shapes = {name: values.shape for name, values in inputs.items()}
+        raise RuntimeError(f"ONNX Runtime cannot run the network on {shapes}: {_brief(error)}") from error
+    return outputs
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:500] or type(error).__name__
 
 
 def _content(path: Path) -> bytes:
     if path.suffix.lower() == ".onnx":
         return path.read_bytes()
-    from bottomup.networks.field_network import load_network
-
-    content: bytes = onnx_model(load_network(path)).SerializeToString()
+    network = read_network(path)
+    check_weights(network, path)
+    content: bytes = onnx_model(network).SerializeToString()
     return content
 
 
-def _providers(device: str | None, available: list[str]) -> tuple[str, list[object]]:
+def choose_providers(device: str | None, available: list[str]) -> tuple[str, list[object]]:
     """The device's name, and ONNX Runtime's names for it."""
     cuda = "CUDAExecutionProvider"
     if device is None:

@@ -15,18 +15,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.networks.backends.base import check_images, no_pafs
+from bottomup.networks.backends.base import NetworkBackend, Outputs, check_images, no_pafs
+from bottomup.networks.backends.process import PerProcess
+from bottomup.networks.export.lowering import check_weights, lower
+from bottomup.networks.export.openvino import openvino_model
+from bottomup.networks.info import NetworkInfo
+from bottomup.networks.stored import read_network
 from bottomup.skeletons import OPENPOSE_COCO_18
 
 _HEATMAPS = OPENPOSE_COCO_18.num_joints + 1  # the last is the background, which nobody here needs
 _PAFS = 2 * OPENPOSE_COCO_18.num_limbs
 # By how many network pixels the networks of these names see everything too high. Found on 692 photos of COCO train2017,
 # where 0.5 to 0.75 give the best AP; 0.4 sideways, to either side, is worse than 0.
-_RISES = {"human-pose-estimation-0001": 0.6}
+_Y_OFFSETS = {"human-pose-estimation-0001": 0.6}
 _PROBE = 256  # pixels; any size that common strides divide will do to learn the stride
 
 
-class OpenVinoBackend:
+class OpenVinoBackend(NetworkBackend):
     """An OpenVINO IR (`.xml` and `.bin`) with OpenPose's 19 heatmaps and 38 part affinity channels.
 
     The network is compiled once for inputs of any size: OpenVINO then prepares each new size in some
@@ -43,35 +48,37 @@ class OpenVinoBackend:
     """
 
     library = "OpenVINO"
-    skeleton = OPENPOSE_COCO_18
 
     def __init__(self, path: Path, *, device: str | None = None) -> None:
         openvino = _import_openvino(path, device)
         self._path, self.device = path.absolute(), "cpu"
         if not path.with_suffix(".bin").is_file():
             raise FileNotFoundError(f"model must have its weights beside it but {path.with_suffix('.bin')} is no file")
+        self._runner = PerProcess(lambda: self._make(openvino))
+
+    def _make(self, openvino: Any) -> _Runner:
         core = openvino.Core()
         try:
-            model = core.read_model(path)
+            model = core.read_model(self._path)
         except RuntimeError as error:
             raise ValueError(
-                f"model must be an OpenVINO IR but {str(path)!r} cannot be read: {_brief(error)}"
+                f"model must be an OpenVINO IR but {str(self._path)!r} cannot be read: {_brief(error)}"
             ) from error
-        self._heatmaps, self._pafs, self.stride = _inspect(model, path)
-        self.alignment = self.stride
-        self.rise = _RISES.get(model.get_friendly_name(), 0.0)
-        self._runner = _Runner(_compile(core, _take_pictures(model)), self._heatmaps, self._pafs)
+        heatmaps, pafs, stride = _inspect(model, self._path)
+        name = model.get_friendly_name()
+        self.info = NetworkInfo(OPENPOSE_COCO_18, stride, stride, name=name, y_offset=_Y_OFFSETS.get(name, 0.0))
+        return _Runner(_compile(core, _take_pictures(model)), heatmaps, pafs)
 
     def __reduce__(self) -> tuple[Any, tuple[Path]]:
         return OpenVinoBackend, (self._path,)  # a pickle is loaded from the same file
 
-    def run(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    def run(self, images: npt.NDArray[np.uint8]) -> Outputs:
         """See `Backend.run`."""
-        heatmaps, pafs = self._runner(check_images(images, self.alignment))
+        heatmaps, pafs = self._runner()(check_images(images, self.alignment))
         return np.ascontiguousarray(heatmaps[:, :-1]), pafs
 
 
-class OpenVinoFieldBackend:
+class OpenVinoFieldBackend(NetworkBackend):
     """A `.safetensors` file that `bottomup train` wrote.
 
     OpenVINO computes in bfloat16 where the processor is made for it, which takes little more than half the time and
@@ -91,25 +98,25 @@ class OpenVinoFieldBackend:
 
     def __init__(self, path: Path, *, device: str | None = None, exact: bool = False) -> None:
         openvino = _import_openvino(path, device)
-        from bottomup.networks.export.lowering import lower
-        from bottomup.networks.export.openvino import openvino_model
-        from bottomup.networks.field_network import load_network
-
-        network = load_network(path)
+        network = read_network(path)
+        check_weights(network, path)
         self._path, self._exact, self.device = path.absolute(), exact, "cpu"
-        self.skeleton, self.stride, self.alignment = network.skeleton, network.config.stride, network.alignment
-        self.preferred = network.config.preferred
-        self.task, self.crop_size = network.config.task, network.config.crop_size
+        self.info = network.config.info(network.name)
         options = {"INFERENCE_PRECISION_HINT": "f32"} if exact else {}
-        compiled = _compile(openvino.Core(), openvino_model(lower(network)), options)
-        self._runner = _Runner(compiled, "heatmaps", "pafs" if self.task == "fields" else None)
+        pafs = "pafs" if self.info.task == "fields" else None
+
+        def make() -> _Runner:
+            compiled = _compile(openvino.Core(), openvino_model(lower(network)), options)
+            return _Runner(compiled, "heatmaps", pafs)
+
+        self._runner = PerProcess(make)
 
     def __reduce__(self) -> tuple[Any, tuple[Path]]:
         return partial(OpenVinoFieldBackend, exact=self._exact), (self._path,)  # a pickle is loaded from the same file
 
-    def run(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    def run(self, images: npt.NDArray[np.uint8]) -> Outputs:
         """See `Backend.run`."""
-        return self._runner(check_images(images, self.alignment))
+        return self._runner()(check_images(images, self.alignment))
 
 
 class _Runner:
@@ -119,7 +126,7 @@ class _Runner:
         self._request, self._names = compiled.create_infer_request(), (heatmaps, pafs)
         self._lock = threading.Lock()  # a request serves one caller at a time and already uses every core
 
-    def __call__(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    def __call__(self, images: npt.NDArray[np.uint8]) -> Outputs:
         with self._lock:
             outputs = self._request.infer([images])
             heatmaps, *pafs = (np.array(outputs[name], np.float32) for name in self._names if name is not None)

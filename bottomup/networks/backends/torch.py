@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from bottomup.networks.backends.base import check_images
+from bottomup.networks.backends.base import NetworkBackend, Outputs, check_images
+from bottomup.networks.backends.process import survive_fork
 from bottomup.networks.field_network import load_network
 
-_process = os.getpid()
 
-
-def survive_fork() -> None:
-    """Set torch to one thread, once, in a process that was forked from one with this module.
-
-    A fork takes over no threads, but OpenMP waits for those that it had, for ever; with one it asks for none.
-    """
-    global _process
-    if os.getpid() != _process:
-        torch.set_num_threads(1)
-        _process = os.getpid()
-
-
-class TorchBackend:
+class TorchBackend(NetworkBackend):
     """A `.safetensors` file that `bottomup train` or `save_network` wrote, in float32; see `survive_fork`.
 
     Raises
@@ -45,14 +32,10 @@ class TorchBackend:
         self.device = str(self._device)
         # Images come channels last, as OpenCV keeps them; so do the weights, and no layer has to transpose.
         self._network = load_network(path).to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.skeleton = self._network.skeleton
-        self.stride = self._network.config.stride
-        self.preferred = self._network.config.preferred
-        self.task, self.crop_size = self._network.config.task, self._network.config.crop_size
-        self.alignment = self._network.alignment
+        self.info = self._network.config.info(path.stem)
 
     @torch.inference_mode()
-    def run(self, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    def run(self, images: npt.NDArray[np.uint8]) -> Outputs:
         """See `Backend.run`."""
         images = check_images(images, self.alignment)
         survive_fork()

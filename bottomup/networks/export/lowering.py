@@ -1,28 +1,24 @@
-"""A field network as a list of plain layers, for whoever runs it without torch's autograd.
+"""A field network as a list of plain layers, for runtimes other than torch, made of its weights by NumPy alone.
 
-torch's own exporters take many seconds for a network like ours (they trace the arithmetic of each operation); a
-field network consists of a dozen kinds of layers, and naming those takes a few milliseconds. Batch normalisation is
-multiplied into the convolution before it.
+Batch normalisation is multiplied into the convolution before it. The layers of a backbone are described in
+`bottomup.networks.export.backbones`, beside torch's modules of the same names in `bottomup.networks.backbones`; tests
+hold that both give the same numbers.
 """
 
 from __future__ import annotations
 
-import copy
-import operator
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import fx, nn
-from torch.nn import functional
 
-from bottomup.networks.backbones.efficientnet_lite import FixedNormConv
-from bottomup.networks.field_network import FieldNetwork
+from bottomup.networks.config import NetworkConfig
+from bottomup.networks.stored import StoredNetwork
 
 FloatArray = npt.NDArray[np.float32]
+_BATCH_NORM_EPSILON = 1e-5  # torch's default
 
 
 @dataclass(frozen=True)
@@ -56,156 +52,132 @@ class LoweredNetwork:
     outputs: dict[str, int]
 
 
-@torch.no_grad()
-def lower(network: FieldNetwork) -> LoweredNetwork:
+class HasStored(Protocol):
+    """A torch network that gives its weights as arrays."""
+
+    def stored(self) -> StoredNetwork:
+        """The network as its file would hold it."""
+        ...
+
+
+class GraphBuilder:
+    """Layers in the making. Every method adds some and gives the number of the last.
+
+    tensors: the weights by name. ValueError names the first that is missing or has another shape than its layer, before
+    anything is computed of it.
+    """
+
+    def __init__(self, tensors: Mapping[str, npt.NDArray[np.floating[Any]]]) -> None:
+        self.layers = [Layer("image")]
+        self._tensors = tensors
+        self._unused = set(tensors)
+
+    def tensor(self, name: str, *shape: int) -> FloatArray:
+        """The weights of that name, float32."""
+        values = self._tensors.get(name)
+        if values is None or values.shape != shape:
+            was = "there are none" if values is None else f"those have shape {values.shape}"
+            raise ValueError(f"the network needs weights {name} of shape {shape} but {was}")
+        self._unused.discard(name)
+        return values.astype(np.float32)
+
+    def check_all_used(self) -> None:
+        """ValueError if there are weights of which the network has no need."""
+        if self._unused:
+            raise ValueError(f"the network has no use for the weights {sorted(self._unused)[:5]}")
+
+    def add(self, kind: str, *inputs: int, arrays: dict[str, FloatArray] | None = None, **values: Any) -> int:
+        """A layer of any kind."""
+        self.layers.append(Layer(kind, inputs, arrays or {}, values))
+        return len(self.layers) - 1
+
+    def normalise(self, mean: tuple[float, ...], std: tuple[float, ...]) -> int:
+        """The input, 0..1 minus `mean` over `std`, RGB."""
+        scale = 1 / (255 * np.array(std, np.float32))
+        shift = (-np.array(mean, np.float32) / np.array(std, np.float32)).astype(np.float32)
+        return self.add("normalise", 0, arrays={"scale": scale.astype(np.float32), "shift": shift})
+
+    def conv(self, x: int, weight: FloatArray, bias: FloatArray, **values: Any) -> int:
+        """A convolution of given weights; `stride`, `padding`, `dilation` and `groups` as in `Layer`."""
+        full = {"stride": 1, "padding": (0, 0, 0, 0), "dilation": 1, "groups": 1} | values
+        return self.add("conv", x, arrays={"weight": np.ascontiguousarray(weight), "bias": bias}, **full)
+
+    def fold(
+        self, weight: FloatArray, norm: str, outputs: int, *, transposed: bool = False
+    ) -> tuple[FloatArray, FloatArray]:
+        """Weight and bias of a convolution without bias and the batch normalisation `norm` after it."""
+        gain, shift, mean, var = (
+            self.tensor(f"{norm}.{part}", outputs) for part in ("weight", "bias", "running_mean", "running_var")
+        )
+        factor = (gain / np.sqrt(var + np.float32(_BATCH_NORM_EPSILON))).astype(np.float32)
+        over = (1, -1, 1, 1) if transposed else (-1, 1, 1, 1)
+        return weight * factor.reshape(over), shift - mean * factor
+
+    def conv_bn(
+        self, x: int, name: str, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, dilation: int = 1
+    ) -> int:
+        """`bottomup.networks.layers.conv_bn`."""
+        pad = dilation * (kernel - 1) // 2 if stride == 1 else (kernel - stride + 1) // 2
+        weight = self.tensor(f"{name}.0.weight", outputs, inputs, kernel, kernel)
+        folded = self.fold(weight, f"{name}.1", outputs)
+        return self.conv(x, *folded, stride=stride, padding=(pad,) * 4, dilation=dilation)
+
+    def conv_block(self, x: int, name: str, inputs: int, outputs: int, **shape: int) -> int:
+        """`bottomup.networks.layers.ConvBlock`."""
+        return self.add("relu", self.conv_bn(x, f"{name}.conv", inputs, outputs, **shape))
+
+    def residual(self, x: int, name: str, channels: int, dilation: int = 1) -> int:
+        """`bottomup.networks.layers.ResidualBlock`."""
+        first = self.conv_block(x, f"{name}.first", channels, channels, dilation=dilation)
+        second = self.conv_bn(first, f"{name}.second", channels, channels)
+        return self.add("relu", self.add("add", x, second))
+
+
+def lower(network: StoredNetwork | HasStored) -> LoweredNetwork:
     """The layers of a network's last stage and all it needs, for inference.
 
-    Raises NotImplementedError that names the operation, if the network does something that is no `Layer`.
+    Raises ValueError that names the weights which its config and its file disagree about.
     """
-    traced = _trace(_LastStage(copy.deepcopy(network.eval())))
-    for node in reversed(traced.nodes):  # such as the features of a stage that does not follow
-        if not node.users and node.op.startswith("call"):
-            traced.erase_node(node)
-    return _Lowering(network).run(traced)
+    if not isinstance(network, StoredNetwork):
+        network = network.stored()
+    from bottomup.networks.export.backbones import BACKBONES
+
+    config = network.config
+    graph = GraphBuilder(network.tensors)
+    features = BACKBONES[config.backbone](graph, config)
+    heatmaps, pafs = _stages(graph, config, features)
+    graph.check_all_used()
+    outputs = {"heatmaps": heatmaps} if pafs is None else {"heatmaps": heatmaps, "pafs": pafs}
+    return LoweredNetwork(_needed(graph.layers, outputs), outputs)
 
 
-class _LastStage(nn.Module):
-    def __init__(self, network: FieldNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        logits, pafs = self.network.from_normalised(images)[-1]
-        heatmaps = self.network.answer(logits)
-        return (heatmaps, pafs) if self.network.config.task == "fields" else (heatmaps,)
+def check_weights(network: StoredNetwork, path: object) -> None:
+    """ValueError naming the file if its weights are not those of its config."""
+    try:
+        lower(network)
+    except ValueError as error:
+        raise ValueError(f"path must hold the weights of its config but in {path} these are wrong: {error}") from error
 
 
-def _trace(stage: _LastStage) -> fx.Graph:
-    """The calls that a forward pass makes, of torch's modules and functions. Its modules are spoilt.
-
-    `fx.Tracer` would put its own in the place of `nn.Module.__call__` meanwhile, and other threads that run or trace
-    networks would fall into it; here only this network's modules are other than they were.
-    """
-    graph = fx.Graph()
-    tracer = fx.proxy.GraphAppendingTracer(graph)
-
-    def recorder(name: str) -> Callable[[fx.Proxy], fx.Proxy]:
-        return lambda images: fx.Proxy(graph.call_module(name, (images.node,)), tracer)
-
-    for name, module in stage.named_modules():
-        is_of_torch = type(module).__module__.startswith("torch.nn") and not isinstance(module, nn.Sequential)
-        if is_of_torch or isinstance(module, FixedNormConv):
-            module.forward = recorder(name)
-    outputs = stage(fx.Proxy(graph.placeholder("images"), tracer))
-    graph.output(tuple(output.node for output in outputs))
-    return graph
+def _stages(graph: GraphBuilder, config: NetworkConfig, features: int) -> tuple[int, int | None]:
+    """`FieldNetwork.from_normalised`: each stage sees the features and what the one before predicted."""
+    joints, outputs, channels = config.skeleton.num_joints, config.outputs, config.channels
+    seen, inputs = features, channels
+    for number in range(config.stages):
+        name, x = f"stages.{number}", seen
+        for n in range(2 if number else 0):
+            x = graph.conv_block(x, f"{name}.blocks.{n}", inputs if n == 0 else channels, channels, dilation=1 + n)
+        weight = graph.tensor(f"{name}.predict.weight", outputs, channels, 1, 1)
+        x = graph.conv(x, weight, graph.tensor(f"{name}.predict.bias", outputs))
+        logits = graph.add("slice", x, start=0, stop=joints) if config.task == "fields" else x
+        pafs = graph.add("slice", x, start=joints, stop=outputs) if config.task == "fields" else None
+        heatmaps = graph.add("sigmoid", logits)
+        predicted = (heatmaps,) if pafs is None else (heatmaps, pafs)
+        if number < config.stages - 1:
+            seen, inputs = graph.add("concat", features, *predicted), channels + outputs
+    return (logits if config.task == "places" else heatmaps), pafs
 
 
-class _Lowering:
-    def __init__(self, network: FieldNetwork) -> None:
-        std, mean = network.std.reshape(-1), network.mean.reshape(-1)
-        shape = {"scale": _array(1 / (255 * std)), "shift": _array(-mean / std)}
-        self._modules = dict(_LastStage(network).named_modules())
-        self._channels = network.channels
-        self._layers = [Layer("image"), Layer("normalise", (0,), shape)]
-        self._numbers: dict[fx.Node, int] = {}
-
-    def run(self, graph: fx.Graph) -> LoweredNetwork:
-        for node in graph.nodes:
-            if node.op == "placeholder":
-                self._numbers[node] = 1
-            elif node.op == "output":
-                numbers = [self._numbers[result] for result in node.args[0]]
-            else:
-                self._numbers[node] = self._add(node)
-        return LoweredNetwork(tuple(self._layers), dict(zip(("heatmaps", "pafs"), numbers, strict=False)))
-
-    def _add(self, node: fx.Node) -> int:
-        """The number of the layer that computes a node."""
-        if node.op == "call_module":
-            module = self._modules[str(node.target)]
-            source = node.args[0]
-            assert isinstance(source, fx.Node)
-            if isinstance(module, nn.BatchNorm2d):
-                return self._fold(module, source)
-            layer = _of_module(module, self._numbers[source])
-        else:
-            layer = self._of_function(node)
-        self._layers.append(layer)
-        return len(self._layers) - 1
-
-    def _fold(self, norm: nn.BatchNorm2d, source: fx.Node) -> int:
-        """Multiply a normalisation into the convolution before it, which nobody else looks at."""
-        number = self._numbers[source]
-        before = self._layers[number]
-        if before.kind not in ("conv", "deconv") or len(source.users) != 1:
-            raise NotImplementedError(f"network must normalise right after a convolution but does after {before.kind}")
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        factor = _array(norm.weight * torch.rsqrt(norm.running_var + norm.eps))
-        over = (-1, 1, 1, 1) if before.kind == "conv" else (1, -1, 1, 1)
-        bias = (before.arrays["bias"] - _array(norm.running_mean)) * factor + _array(norm.bias)
-        arrays = {"weight": before.arrays["weight"] * factor.reshape(over), "bias": bias}
-        self._layers[number] = replace(before, arrays=arrays)
-        return number
-
-    def _of_function(self, node: fx.Node) -> Layer:
-        def number(argument: Any) -> int:
-            return self._numbers[argument]
-
-        function, args = node.target, node.args
-        if function in (operator.add, torch.add):
-            return Layer("add", (number(args[0]), number(args[1])))
-        if function in (functional.relu, torch.relu):
-            return Layer("relu", (number(args[0]),))
-        if function is functional.relu6:
-            return Layer("clip", (number(args[0]),), values={"low": 0.0, "high": 6.0})
-        if function is torch.sigmoid:
-            return Layer("sigmoid", (number(args[0]),))
-        if function is functional.interpolate and node.kwargs["scale_factor"] == 2 and node.kwargs["mode"] == "nearest":
-            return Layer("double", (number(args[0]),))
-        if function is torch.cat:
-            return Layer("concat", tuple(number(part) for part in args[0]))  # type: ignore[union-attr]
-        if function is operator.getitem:
-            channels: slice = args[1][1]  # type: ignore[index,assignment]
-            stop = self._channels if channels.stop is None else channels.stop
-            return Layer("slice", (number(args[0]),), values={"start": channels.start or 0, "stop": stop})
-        raise NotImplementedError(f"network must consist of layers that can be exported but calls {node.target}")
-
-
-def _of_module(module: nn.Module, source: int) -> Layer:
-    if isinstance(module, FixedNormConv):
-        weight, bias = module.folded()
-        left, right, top, bottom = module.margins
-        values = _values(module.stride, (top, left, bottom, right), dilation=1, groups=module.groups)
-        return _conv("conv", source, weight, bias, values)
-    if isinstance(module, nn.Conv2d):
-        more = {"dilation": module.dilation[0], "groups": module.groups}
-        values = _values(module.stride[0], _around(module.padding), **more)
-        return _conv("conv", source, module.weight, module.bias, values)
-    if isinstance(module, nn.ConvTranspose2d) and module.groups == 1 and not any(module.output_padding):
-        values = _values(module.stride[0], _around(module.padding))
-        return _conv("deconv", source, module.weight, module.bias, values)
-    if isinstance(module, nn.MaxPool2d):
-        values = _values(module.stride, _around((module.padding,) * 2), kernel=module.kernel_size)
-        return Layer("max_pool", (source,), values=values)
-    raise NotImplementedError(f"network must consist of layers that can be exported but has a {type(module).__name__}")
-
-
-def _values(stride: Any, padding: tuple[int, int, int, int], **more: Any) -> dict[str, Any]:
-    return {"stride": stride, "padding": padding, **more}
-
-
-def _conv(kind: str, source: int, weight: torch.Tensor, bias: torch.Tensor | None, values: dict[str, Any]) -> Layer:
-    outputs = weight.shape[0 if kind == "conv" else 1]
-    arrays = {"weight": _array(weight), "bias": _array(torch.zeros(outputs) if bias is None else bias)}
-    return Layer(kind, (source,), arrays, values)
-
-
-def _around(padding: Any) -> tuple[int, int, int, int]:
-    rows, columns = (int(side) for side in padding)
-    return rows, columns, rows, columns
-
-
-def _array(tensor: torch.Tensor) -> FloatArray:
-    return tensor.detach().float().cpu().contiguous().numpy()
+def _needed(layers: list[Layer], outputs: dict[str, int]) -> tuple[Layer, ...]:
+    """The layers without those at the end that nothing looks at, such as a sigmoid of logits that are the answer."""
+    return tuple(layers[: max(outputs.values()) + 1])

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.networks.export.lowering import Layer, lower
-from bottomup.networks.field_network import FieldNetwork
-from bottomup.skeletons import write_skeleton
+from bottomup.networks.export.lowering import HasStored, Layer, lower
+from bottomup.networks.info import NetworkInfo
+from bottomup.networks.stored import StoredNetwork
+from bottomup.skeletons import read_skeleton, write_skeleton
 
 FORMAT = "bottomup-fields-1"
 _OPSET = 17  # of 2022; all that is needed is there, and old runtimes read it
 _IR_VERSION = 8  # the file format that goes with it
+_FACTS = ("skeleton", "stride", "alignment", "preferred", "task", "crop_size")
 
 
-def export_onnx(network: FieldNetwork, path: str | Path) -> None:
+def export_onnx(network: StoredNetwork | HasStored, path: str | Path) -> None:
     """Write a network as an ONNX file: `images` (B, H, W, 3) uint8 BGR to `heatmaps` and, if any, `pafs`, float32.
 
     Sides must be multiples of the `alignment` in the file's metadata, where `skeleton` and `stride` are as well.
@@ -30,14 +33,15 @@ def export_onnx(network: FieldNetwork, path: str | Path) -> None:
     onnx.save(model, str(path))
 
 
-def onnx_model(network: FieldNetwork) -> Any:
+def onnx_model(network: StoredNetwork | HasStored) -> Any:
     """The same as an `onnx.ModelProto`."""
     try:
         import onnx
         from onnx import TensorProto, helper
     except ImportError as error:
         raise ImportError('ONNX needs the package onnx: pip install "bottomup[onnx]"') from error
-    lowered = lower(network)
+    stored = network if isinstance(network, StoredNetwork) else network.stored()
+    lowered = lower(stored)
     writer = _Writer()
     for number, layer in enumerate(lowered.layers):
         writer.add(number, layer)
@@ -51,16 +55,43 @@ def onnx_model(network: FieldNetwork) -> Any:
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION, producer_name="bottomup"
     )
-    facts: dict[str, Any] = {
-        "skeleton": write_skeleton(network.skeleton),
-        "stride": network.config.stride,
-        "alignment": network.alignment,
-        "preferred": network.config.preferred,
-    }
-    facts |= {name: getattr(network.config, name) for name in ("task", "crop_size")}
-    helper.set_model_props(model, {"format": FORMAT, **{name: json.dumps(value) for name, value in facts.items()}})
+    helper.set_model_props(model, write_facts(stored.config.info()))
     onnx.checker.check_model(model)
     return model
+
+
+def write_facts(info: NetworkInfo) -> dict[str, str]:
+    """The facts of a network as the metadata of an ONNX file."""
+    facts: dict[str, Any] = {
+        "skeleton": write_skeleton(info.skeleton),
+        "stride": info.stride,
+        "alignment": info.alignment,
+        "preferred": dict(info.default_settings),
+        "task": info.task,
+        "crop_size": info.crop_size,
+    }
+    return {"format": FORMAT, **{name: json.dumps(value) for name, value in facts.items()}}
+
+
+def read_facts(metadata: Mapping[str, str], name: str = "") -> NetworkInfo:
+    """The facts in the metadata of an ONNX file; ValueError or TypeError if they are not those of a network."""
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"it has format {metadata.get('format')!r}")
+    if missing := sorted({"skeleton", "stride", "alignment"} - metadata.keys()):
+        raise ValueError(f"its metadata lack {missing}")
+    try:
+        facts = {key: json.loads(metadata[key]) for key in _FACTS if key in metadata}
+    except RecursionError as error:
+        raise ValueError("its metadata are nested too deep") from error
+    return NetworkInfo(
+        skeleton=read_skeleton(facts["skeleton"]),
+        stride=facts["stride"],
+        alignment=facts["alignment"],
+        task=facts.get("task", "fields"),  # files from before there were networks for crops do not say so
+        name=name,
+        crop_size=facts.get("crop_size", 0),
+        default_settings=facts.get("preferred", {}),
+    )
 
 
 def _name(number: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import importlib.util
 import pickle
 from pathlib import Path
@@ -13,13 +14,15 @@ import pytest
 import torch
 from torch import nn
 
-from bottomup.networks.backends import base as backends
-from bottomup.networks.backends.base import Backend, load_backend
+from bottomup.networks.backends import factory as backends
+from bottomup.networks.backends.base import Backend
+from bottomup.networks.backends.factory import load_backend
 from bottomup.networks.backends.openvino import OpenVinoFieldBackend
 from bottomup.networks.backends.torch import TorchBackend
 from bottomup.networks.export.lowering import lower
 from bottomup.networks.export.onnx import export_onnx
 from bottomup.networks.field_network import FieldNetwork, NetworkConfig, load_network, save_network
+from bottomup.networks.stored import read_network
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -58,23 +61,6 @@ def pictures(batch: int, height: int, width: int) -> np.ndarray:
     return np.random.default_rng(height).integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
 
 
-def test_lowering_leaves_the_modules_of_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other threads may run networks, or lower theirs, at any moment of it."""
-    network, other, inner = FieldNetwork(CONFIGS["pyramid"]), nn.Linear(2, 2), FieldNetwork(CONFIGS["pyramid4"])
-    answer, seen = network.answer, []
-
-    def meanwhile(logits: torch.Tensor) -> torch.Tensor:
-        seen.append((other(torch.zeros(1, 2)), len(lower(inner).layers)))
-        return answer(logits)
-
-    expected = lower(network)
-    monkeypatch.setattr(network, "answer", meanwhile)
-    assert [layer.kind for layer in lower(network).layers] == [layer.kind for layer in expected.layers]
-    ((values, layers),) = seen
-    assert torch.equal(values, other.bias[None])
-    assert layers == len(lower(inner).layers)
-
-
 def test_backends_can_be_pickled_and_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_network(FieldNetwork(CONFIGS["pyramid"]), tmp_path / "network.safetensors")
     monkeypatch.chdir(tmp_path)
@@ -104,9 +90,8 @@ def test_all_backends_agree_on_any_size(weights: Path, tmp_path: Path) -> None:
         assert expected[1].std() > 0.01
         for backend in others:
             assert isinstance(backend, Backend)
-            assert (backend.skeleton, backend.stride) == (reference.skeleton, reference.stride)
-            assert (backend.alignment, backend.device) == (reference.alignment, "cpu")
-            assert backend.preferred == load_network(weights).config.preferred  # type: ignore[attr-defined]
+            assert dataclasses.replace(backend.info, name=weights.stem) == reference.info
+            assert backend.device == "cpu"
             for result, wanted in zip(backend.run(images), expected, strict=True):
                 assert result.dtype == np.float32
                 np.testing.assert_allclose(result, wanted, atol=2e-4)
@@ -139,30 +124,24 @@ def test_lowering_folds_every_normalisation_and_leaves_nothing_unused(weights: P
     assert sum(layer.kind == "conv" for layer in lowered.layers) >= len(convolutions)
 
 
-class _Odd(nn.Module):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.sin(x)
-
-
-def test_what_cannot_be_lowered_is_named() -> None:
-    network = FieldNetwork(CONFIGS["pyramid"])
-    network.stages[0].blocks = _Odd()  # type: ignore[union-attr]
-    with pytest.raises(
-        NotImplementedError, match=r"network must consist of layers that can be exported but calls .*sin"
+def test_weights_that_do_not_fit_are_named(weights: Path) -> None:
+    stored = read_network(weights)
+    name = "stages.0.predict.bias"
+    for tensors, message in (
+        (
+            {n: v for n, v in stored.tensors.items() if n != name},
+            rf"needs weights {name} of shape .* but there are none",
+        ),
+        ({**stored.tensors, name: np.zeros(3, np.float32)}, rf"needs weights {name} .* but those have shape \(3,\)"),
+        ({**stored.tensors, "more": np.zeros(3, np.float32)}, r"has no use for the weights \['more'\]"),
     ):
-        lower(network)
-    network.stages[0].blocks = nn.Softplus()  # type: ignore[union-attr]
-    with pytest.raises(NotImplementedError, match="can be exported but has a Softplus"):
-        lower(network)
-    network.stages[0].blocks = nn.BatchNorm2d(8)  # type: ignore[union-attr]
-    with pytest.raises(
-        NotImplementedError, match="network must normalise right after a convolution but does after relu"
-    ):
-        lower(network)
+        with pytest.raises(ValueError, match=message):
+            lower(dataclasses.replace(stored, tensors=tensors))
 
 
 def test_the_quickest_installed_backend_is_taken(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(load_backend(weights, device="cpu"), OpenVinoFieldBackend)
+    monkeypatch.setattr(backends, "_has_driver", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert backends._choose(weights, None) == "torch"
     assert backends._choose(weights, "cuda:0") == "torch"
@@ -195,7 +174,7 @@ def test_damaged_and_foreign_onnx_files(tmp_path: Path) -> None:
     model = onnx.load(path)
     del model.metadata_props[:]
     onnx.save(model, path)
-    with pytest.raises(ValueError, match=r"file of `bottomup export onnx` but '.*a\.onnx' has format None"):
+    with pytest.raises(ValueError, match=r"file of `bottomup export onnx` but '.*a\.onnx' is none: it has format None"):
         load_backend(path)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from bottomup.detector import Detector
-from bottomup.networks.backends.base import Backend, load_backend
+from bottomup.networks.backends.base import Backend
+from bottomup.networks.backends.factory import load_backend
 from bottomup.skeletons import OPENPOSE_COCO_18
 
 openvino = pytest.importorskip("openvino")

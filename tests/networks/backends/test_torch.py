@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from bottomup.networks.backends.base import Backend, load_backend
+from bottomup.networks.backends.base import Backend
+from bottomup.networks.backends.factory import load_backend
 from bottomup.networks.backends.torch import choose_device
 from tests.makers.networks import save_random_network
 
@@ -87,7 +88,7 @@ FORK = """
 import os, pickle, sys
 import numpy as np
 import torch
-from bottomup.networks.backends.base import load_backend
+from bottomup.networks.backends.factory import load_backend
 
 torch.set_num_threads(2)
 backend = load_backend(sys.argv[1], device="cpu", backend="torch")

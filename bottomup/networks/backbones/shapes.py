@@ -1,0 +1,33 @@
+"""Facts of the backbones that torch's modules and the exported layers share."""
+
+from __future__ import annotations
+
+# Mean and spread of natural photos, RGB 0..1 (those of ImageNet).
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# EfficientNet-lite maps 0..255 to (value - 127) / 128.
+EFFICIENTNET_MEAN, EFFICIENTNET_STD = (127 / 255,) * 3, (128 / 255,) * 3
+EFFICIENTNET_EPSILON = 1e-3
+"""Of batch normalisation, as in the original."""
+EFFICIENTNET_STAGES = (
+    (3, 1, 1, 16, 1),
+    (3, 2, 6, 24, 2),
+    (5, 2, 6, 40, 2),
+    (3, 2, 6, 80, 3),
+    (5, 1, 6, 112, 3),
+    (5, 2, 6, 192, 4),
+)
+"""Of each stage: kernel, stride, how often the channels are multiplied inside, channels, blocks (Tan and Le, table 1).
+The last one (320 channels at stride 32) and the classifier are left out: they speak of classes, and cost as much as the
+rest of stride 32."""
+
+
+def check_shape(backbone: str, stride: int, widths: tuple[int, ...], depths: tuple[int, ...]) -> None:
+    """ValueError unless a backbone of this kind can have this stride and these widths and depths."""
+    if backbone == "efficientnet_lite" and stride != 8:
+        raise ValueError(f"stride must be 8 for an efficientnet_lite backbone but is {stride}")
+    if backbone == "efficientnet_lite" and (len(widths) != 1 or len(depths) != 2):
+        raise ValueError(f"widths must hold 1 number and depths 2 but are {widths} and {depths}")
+    if backbone == "pyramid" and (len(widths) != 4 or len(depths) != 3):
+        raise ValueError(f"widths must hold 4 numbers and depths 3 but are {widths} and {depths}")
+    if backbone == "resnet" and (len(widths) != 4 or len(depths) != 4 or min(depths) < 1):
+        raise ValueError(f"widths must hold 4 numbers and depths 4 from 1 on but are {widths} and {depths}")

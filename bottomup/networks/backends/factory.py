@@ -1,0 +1,107 @@
+"""The backend for a network file: which runtime runs it, and where."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from bottomup.networks.backends.base import Backend
+from bottomup.networks.stored import read_config
+
+BACKENDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"openvino": (".xml", ".safetensors"), "onnxruntime": (".onnx", ".safetensors"), "torch": (".safetensors",)}
+)
+"""The backends by name, with the endings of the files that they run; the quickest on a CPU comes first."""
+# What has to be installed for a backend to run `.safetensors` files.
+_PACKAGES = {"openvino": ("openvino",), "onnxruntime": ("onnxruntime", "onnx"), "torch": ("torch",)}
+
+
+def load_backend(path: str | os.PathLike[str], *, device: str | None = None, backend: str | None = None) -> Backend:
+    """Load a network file.
+
+    Parameters
+    ----------
+    path:
+        The `.safetensors` of `bottomup train`, OpenVINO's `.xml` (with its `.bin` beside it), or the `.onnx` of
+        `bottomup export onnx`.
+    device:
+        `cpu`, `cuda` or `cuda:N`; None takes the GPU if the backend can use one.
+    backend:
+        `openvino`, `onnxruntime` or `torch`. None goes by the file's ending; for `.safetensors` it takes torch on a
+        GPU, and on a CPU the first of these three that is installed.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the ending or the backend is unknown, the file is corrupt or holds another kind of network, or the
+        device is not there.
+    ImportError
+        If the backend's library is not installed.
+    """
+    path = Path(path)
+    ending = path.suffix.lower()
+    if backend is None:
+        backend = _choose(path, device)
+    if backend not in BACKENDS:
+        raise ValueError(f"backend must be one of {list(BACKENDS)} but is {backend!r}")
+    if ending not in BACKENDS[backend]:
+        wanted = " or ".join(BACKENDS[backend])
+        raise ValueError(f"model must end in {wanted} for backend {backend!r} but is {str(path)!r}")
+    if not path.is_file():
+        raise FileNotFoundError(f"model must be an existing file but {str(path)!r} is none")
+    if ending == ".safetensors":
+        read_config(path)  # before a runtime is loaded, which takes seconds
+    if backend == "openvino":
+        from bottomup.networks.backends.openvino import OpenVinoBackend, OpenVinoFieldBackend
+
+        return (OpenVinoBackend if ending == ".xml" else OpenVinoFieldBackend)(path, device=device)
+    if backend == "onnxruntime":
+        from bottomup.networks.backends.onnxruntime import OnnxBackend
+
+        return OnnxBackend(path, device=device)
+    from bottomup.networks.backends.torch import TorchBackend
+
+    return TorchBackend(path, device=device)
+
+
+def _choose(path: Path, device: str | None) -> str:
+    """The backend for a file if none is named."""
+    fitting = [name for name, endings in BACKENDS.items() if path.suffix.lower() in endings]
+    if not fitting:
+        every = dict.fromkeys(ending for endings in BACKENDS.values() for ending in endings)
+        raise ValueError(f"model must be a file that ends in {' or '.join(every)} but is {str(path)!r}")
+    if "torch" in fitting and not _wants_cpu(device):
+        return "torch"
+    return next((name for name in fitting if all(map(_is_installed, _PACKAGES[name]))), fitting[0])
+
+
+def _wants_cpu(device: str | None) -> bool:
+    if device is not None:
+        return device == "cpu"
+    if not (_has_driver() and _is_installed("torch")):
+        return True
+    import torch
+
+    return not torch.cuda.is_available()
+
+
+def _has_driver() -> bool:
+    """Whether there may be a GPU at all: to ask torch takes a second, to look for the driver no time."""
+    if Path("/dev/kfd").exists():  # AMD's
+        return True
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def _is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None

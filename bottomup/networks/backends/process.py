@@ -1,0 +1,70 @@
+"""What a runtime keeps for one process: made again in a process that was forked, since threads are not taken over.
+
+A forked process has the memory of its parent but only the thread that forked. A thread pool of a runtime waits there
+for threads that do not exist, a lock that another thread held stays locked, and what ends a pool waits for its threads.
+So each process makes its own, and what came from the parent is neither used nor ended.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+_all: weakref.WeakSet[PerProcess[Any]] = weakref.WeakSet()
+
+
+class PerProcess(Generic[T]):
+    """A value that is made once in each process that asks for it; may be called from several threads.
+
+    make: makes the value. It is called at once, so that its errors arise here, and again in a forked process.
+    """
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make, self._lock, self._process = make, threading.Lock(), os.getpid()
+        self._value = make()
+        _all.add(self)
+
+    def __call__(self) -> T:
+        """The value of this process."""
+        if self._process != os.getpid():
+            with self._lock:
+                if self._process != os.getpid():
+                    self._value, self._process = self._make(), os.getpid()
+        return self._value
+
+    def leave_behind(self) -> None:
+        """In a forked process: never end the parent's value, and let no lock of its threads be in the way."""
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._value))
+        self._lock = threading.Lock()
+
+
+def survive_fork() -> None:
+    """Set torch to one thread, once, in a process that was forked from one that has torch.
+
+    OpenMP waits for the threads that it had, for ever; with one it asks for none.
+    """
+    global _forked
+    if _forked and "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+        _forked = False
+
+
+_forked = False
+
+
+def _after_fork() -> None:
+    global _forked
+    _forked = _forked or "torch" in sys.modules
+    for value in list(_all):
+        value.leave_behind()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

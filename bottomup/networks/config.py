@@ -1,0 +1,108 @@
+"""The shape of the project's own networks, checked before anything is built by it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from bottomup.networks.info import MAX_INPUT, NetworkInfo, check_whole
+from bottomup.skeleton import Skeleton
+from bottomup.skeletons import OPENPOSE_COCO_18, read_skeleton, write_skeleton
+
+TASKS = ("fields", "crops", "places")
+BACKBONE_NAMES = ("efficientnet_lite0", "efficientnet_lite1", "pyramid", "resnet")
+ALIGNMENT = 32
+"""The sides of every input are multiples of it: all backbones go down to a stride of 32."""
+
+# Far above any network that was trained; what is beyond them is damaged, or meant to eat memory.
+_MAX_CHANNELS, _MAX_WIDTH, _MAX_DEPTH, _MAX_STAGES = 1024, 4096, 64, 8
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The shape of a field network; saved with its weights.
+
+    skeleton: whose joints and limbs the fields have; also given as a built-in one's name, or as the table that
+        `Skeleton.from_dict` reads.
+    stride: image pixels per cell of the fields, 4 or 8.
+    backbone: a name in `BACKBONE_NAMES`.
+    channels: of the features that the stages see, up to 1024.
+    widths, depths: of the backbone, up to 4096 and 64.
+    stages: how many predictions are made in turn, up to 8.
+    task: `fields`: heatmaps and part affinity fields of everybody in a picture; `crops`: heatmaps of the person in a
+        crop; `places`: for each joint of that person a distribution over the cells of a crop, as logits.
+    crop_size: sides in pixels of the crops that it was trained on, 0 for `fields`.
+    person_threshold: least score of the people in this network's fields, where `Settings` leaves it open: how sure a
+        network is where nobody is differs from network to network. 0: the decoder's own.
+    input_height: at which the network sees best for the time it takes, where `Settings` leaves it open, up to 2048.
+        0: the usual.
+
+    Raises ValueError (TypeError for a wrong type) that names the field.
+    """
+
+    skeleton: Skeleton = OPENPOSE_COCO_18
+    stride: int = 8
+    backbone: str = "pyramid"
+    channels: int = 80
+    widths: tuple[int, ...] = (48, 64, 144, 256)
+    depths: tuple[int, ...] = (1, 2, 2)
+    stages: int = 2
+    task: str = "fields"
+    crop_size: int = 0
+    person_threshold: float = 0.0
+    input_height: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "skeleton", read_skeleton(self.skeleton))
+        if self.stride not in (4, 8):
+            raise ValueError(f"stride must be 4 or 8 but is {self.stride}")
+        if isinstance(self.person_threshold, bool) or not isinstance(self.person_threshold, (int, float)):
+            raise TypeError(f"person_threshold must be a number but is {self.person_threshold!r}")
+        if not 0 <= self.person_threshold <= 1:
+            raise ValueError(f"person_threshold must be from 0 to 1 but is {self.person_threshold}")
+        check_whole("input_height", self.input_height, 0, MAX_INPUT)
+        if self.task not in TASKS:
+            raise ValueError(f"task must be one of {TASKS} but is {self.task!r}")
+        check_whole("crop_size", self.crop_size, 0, MAX_INPUT)
+        if (self.crop_size > 0) != (self.task != "fields"):
+            raise ValueError(f"crop_size must be above 0 for crops and 0 for fields but is {self.crop_size}")
+        if self.backbone not in BACKBONE_NAMES:
+            raise ValueError(f"backbone must be one of {sorted(BACKBONE_NAMES)} but is {self.backbone!r}")
+        for name, low, high in (("widths", 1, _MAX_WIDTH), ("depths", 0, _MAX_DEPTH)):
+            values = getattr(self, name)
+            if not isinstance(values, (list, tuple)) or len(values) > 8:  # TOML and JSON have lists only
+                raise TypeError(f"{name} must be at most 8 whole numbers but is {values!r}")
+            for value in values:
+                check_whole(name, value, low, high)
+            object.__setattr__(self, name, tuple(values))
+        check_whole("channels", self.channels, 1, _MAX_CHANNELS)
+        check_whole("stages", self.stages, 1, _MAX_STAGES)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON or TOML, which `NetworkConfig(**values)` takes back."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return values | {"skeleton": write_skeleton(self.skeleton)}
+
+    @property
+    def default_settings(self) -> dict[str, Any]:
+        """Settings that this network asks for where `Settings` leaves them open."""
+        wishes = {"person_threshold": self.person_threshold, "input_height": self.input_height}
+        return {name: value for name, value in wishes.items() if value}
+
+    def info(self, name: str = "") -> NetworkInfo:
+        """The same facts as everything around a network asks for them."""
+        return NetworkInfo(
+            skeleton=self.skeleton,
+            stride=self.stride,
+            alignment=ALIGNMENT,
+            task=self.task,
+            name=name,
+            crop_size=self.crop_size,
+            default_settings=self.default_settings,
+        )
+
+    @property
+    def outputs(self) -> int:
+        """Channels of heatmaps and part affinity fields together."""
+        return self.skeleton.num_joints + (2 * self.skeleton.num_limbs if self.task == "fields" else 0)

@@ -1,0 +1,153 @@
+"""The backbones as layers: each function follows `forward` of the torch module that its docstring names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+
+import numpy as np
+
+from bottomup.networks.backbones.shapes import (
+    EFFICIENTNET_EPSILON,
+    EFFICIENTNET_MEAN,
+    EFFICIENTNET_STAGES,
+    EFFICIENTNET_STD,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    check_shape,
+)
+from bottomup.networks.config import NetworkConfig
+from bottomup.networks.export.lowering import FloatArray, GraphBuilder
+
+Lowering = Callable[[GraphBuilder, NetworkConfig], int]
+
+
+def pyramid(graph: GraphBuilder, config: NetworkConfig) -> int:
+    """`bottomup.networks.backbones.registry.Pyramid`."""
+    check_shape("pyramid", config.stride, config.widths, config.depths)
+    channels = config.channels
+    (c4, c8, c16, c32), (n8, n16, n32) = config.widths, config.depths
+    x4 = graph.conv_block(graph.normalise(IMAGENET_MEAN, IMAGENET_STD), "backbone.stem", 3, c4, kernel=8, stride=4)
+    x8 = _down(graph, x4, "backbone.down8", c4, c8, [1] * n8)
+    x16 = _down(graph, x8, "backbone.down16", c8, c16, [1 + n % 2 for n in range(n16)])
+    x32 = _down(graph, x16, "backbone.down32", c16, c32, [1 + n % 2 for n in range(n32)])
+    x16 = graph.add("relu", graph.add("add", x16, _up(graph, x32, "backbone.up16", c32, c16)))
+    x16 = graph.residual(x16, "backbone.side16", c16)
+    side = graph.conv_bn(x8, "backbone.side8", c8, channels, kernel=1)
+    x = graph.add("relu", graph.add("add", side, _up(graph, x16, "backbone.up8", c16, channels)))
+    x = graph.conv_block(x, "backbone.smooth8", channels, channels)
+    if config.stride == 8:
+        return x
+    side = graph.conv_bn(x4, "backbone.side4", c4, channels, kernel=1)
+    x = graph.add("relu", graph.add("add", side, _up(graph, x, "backbone.up4", channels, channels)))
+    return graph.conv_block(x, "backbone.smooth4", channels, channels)
+
+
+def _down(graph: GraphBuilder, x: int, name: str, inputs: int, outputs: int, dilations: list[int]) -> int:
+    x = graph.conv_block(x, f"{name}.0", inputs, outputs, stride=2)
+    for number, dilation in enumerate(dilations, 1):
+        x = graph.residual(x, f"{name}.{number}", outputs, dilation)
+    return x
+
+
+def _up(graph: GraphBuilder, x: int, name: str, inputs: int, outputs: int) -> int:
+    return graph.add("double", graph.conv_bn(x, name, inputs, outputs, kernel=1))
+
+
+def resnet(graph: GraphBuilder, config: NetworkConfig) -> int:
+    """`bottomup.networks.backbones.resnet.ResNet`."""
+    check_shape("resnet", config.stride, config.widths, config.depths)
+    x, inputs = graph.normalise(IMAGENET_MEAN, IMAGENET_STD), config.widths[0]
+    x = graph.conv_block(x, "backbone.stem", 3, inputs, kernel=7, stride=2)
+    x = graph.add("max_pool", x, kernel=3, stride=2, padding=(1, 1, 1, 1))
+    for stage, (width, depth) in enumerate(zip(config.widths, config.depths, strict=True)):
+        for block in range(depth):
+            step = 2 if stage and not block else 1
+            x, inputs = _basic_block(graph, x, f"backbone.stages.{stage}.{block}", inputs, width, step), width
+    for number in range({8: 2, 4: 3}[config.stride]):
+        name = f"backbone.ups.{number}"
+        weight = graph.tensor(f"{name}.deconv.weight", inputs, config.channels, 4, 4)
+        weight, bias = graph.fold(weight, f"{name}.norm", config.channels, transposed=True)
+        arrays = {"weight": np.ascontiguousarray(weight), "bias": bias}
+        x = graph.add("relu", graph.add("deconv", x, arrays=arrays, stride=2, padding=(1, 1, 1, 1)))
+        inputs = config.channels
+    return x
+
+
+def _basic_block(graph: GraphBuilder, x: int, name: str, inputs: int, outputs: int, stride: int) -> int:
+    beside = x
+    if stride != 1 or inputs != outputs:
+        weight = graph.tensor(f"{name}.shortcut.0.weight", outputs, inputs, 1, 1)
+        beside = graph.conv(x, *graph.fold(weight, f"{name}.shortcut.1", outputs), stride=stride)
+    first = graph.conv_block(x, f"{name}.first", inputs, outputs, stride=stride)
+    return graph.add("relu", graph.add("add", beside, graph.conv_bn(first, f"{name}.second", outputs, outputs)))
+
+
+def efficientnet_lite(depth: float, graph: GraphBuilder, config: NetworkConfig) -> int:
+    """`bottomup.networks.backbones.efficientnet_lite.EfficientNetLite`."""
+    check_shape("efficientnet_lite", config.stride, config.widths, config.depths)
+    x = graph.normalise(EFFICIENTNET_MEAN, EFFICIENTNET_STD)
+    x = _clip(graph, _fixed_norm(graph, x, "backbone.stem", 3, 32, 3, 2))
+    seen, inputs = [], 32
+    for stage, (kernel, step, expansion, outputs, blocks) in enumerate(EFFICIENTNET_STAGES):
+        for block in range(blocks if stage == 0 else math.ceil(depth * blocks)):
+            name, stride = f"backbone.stages.{stage}.{block}", step if block == 0 else 1
+            x = _inverted_residual(graph, x, name, inputs, outputs, kernel, stride, expansion)
+            inputs = outputs
+        seen.append(x)
+    _, _, x8, _, x16, x32 = seen
+    (c16,), (n16, n8), channels = config.widths, config.depths, config.channels
+    c8, c16_in, c32 = (EFFICIENTNET_STAGES[stage][3] for stage in (2, 4, 5))
+    side = graph.conv_bn(x16, "backbone.side16", c16_in, c16, kernel=1)
+    x = graph.add("relu", graph.add("add", side, _up(graph, x32, "backbone.up16", c32, c16)))
+    for number in range(n16):
+        x = graph.residual(x, f"backbone.smooth16.{number}", c16, 1 + number % 2)
+    side = graph.conv_bn(x8, "backbone.side8", c8, channels, kernel=1)
+    x = graph.add("relu", graph.add("add", side, _up(graph, x, "backbone.up8", c16, channels)))
+    for number in range(n8):
+        x = graph.conv_block(x, f"backbone.smooth8.{number}", channels, channels)
+    return x
+
+
+def _inverted_residual(
+    graph: GraphBuilder, x: int, name: str, inputs: int, outputs: int, kernel: int, stride: int, expansion: int
+) -> int:
+    inner, y = inputs * expansion, x
+    if expansion > 1:
+        y = _clip(graph, _fixed_norm(graph, y, f"{name}.expand", inputs, inner, 1))
+    y = _clip(graph, _fixed_norm(graph, y, f"{name}.depthwise", inner, inner, kernel, stride, groups=inner))
+    y = _fixed_norm(graph, y, f"{name}.project", inner, outputs, 1)
+    return graph.add("add", x, y) if stride == 1 and inputs == outputs else y
+
+
+def _fixed_norm(
+    graph: GraphBuilder, x: int, name: str, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
+) -> int:
+    """`FixedNormConv`."""
+    before = (kernel - stride) // 2
+    after = kernel - stride - before
+    weight = graph.tensor(f"{name}.weight", outputs, inputs // groups, kernel, kernel)
+    scale, shift, mean, var = (
+        graph.tensor(f"{name}.{part}", outputs) for part in ("scale", "shift", "running_mean", "running_var")
+    )
+    factor: FloatArray = (scale / np.sqrt(var + np.float32(EFFICIENTNET_EPSILON))).astype(np.float32)
+    padding = (before, before, after, after)
+    return graph.conv(
+        x, weight * factor.reshape(-1, 1, 1, 1), shift - mean * factor, stride=stride, padding=padding, groups=groups
+    )
+
+
+def _clip(graph: GraphBuilder, x: int) -> int:
+    return graph.add("clip", x, low=0.0, high=6.0)
+
+
+BACKBONES: Mapping[str, Lowering] = MappingProxyType(
+    {
+        "pyramid": pyramid,
+        "resnet": resnet,
+        "efficientnet_lite0": partial(efficientnet_lite, 1.0),
+        "efficientnet_lite1": partial(efficientnet_lite, 1.1),
+    }
+)

@@ -1,0 +1,88 @@
+"""What is known of a network beside its weights: `NetworkInfo`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any
+
+from bottomup.skeleton import Skeleton
+
+TASKS = ("fields", "tags", "crops", "places")
+MAX_INPUT = 2048
+"""Pixels: the highest input, and the largest crop, that a file may ask for; `Settings` may ask for more."""
+_MAX_STRIDE = 64
+_SETTINGS = ("input_height", "person_threshold")
+
+
+@dataclass(frozen=True)
+class NetworkInfo:
+    """The facts of a network that everything around it goes by.
+
+    skeleton: the joints and limbs of its fields.
+    stride: network pixels per cell of its fields.
+    alignment: the sides of its input must be multiples of this.
+    task: what it gives. `fields`: heatmaps and part affinity fields of everybody in a picture; `tags`: heatmaps and
+        associative embeddings; `crops`: heatmaps of the person in a crop; `places`: for each joint of that person a
+        distribution over the cells of a crop, as logits.
+    name: of the network, for people to read.
+    y_offset: by how many network pixels it sees everything higher than it is.
+    crop_size: sides in pixels of the crops that it sees, 0 if it sees whole pictures.
+    default_settings: what it asks for where `Settings` leave it open: `input_height`, `person_threshold`.
+
+    Raises ValueError (TypeError for a wrong type) that names the fact, what it must be and what it was.
+    """
+
+    skeleton: Skeleton
+    stride: int
+    alignment: int
+    task: str = "fields"
+    name: str = ""
+    y_offset: float = 0.0
+    crop_size: int = 0
+    default_settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.skeleton, Skeleton):
+            raise TypeError(f"skeleton must be a Skeleton but is a {type(self.skeleton).__name__}")
+        check_whole("stride", self.stride, 1, _MAX_STRIDE)
+        check_whole("alignment", self.alignment, 1, MAX_INPUT)
+        if self.alignment % self.stride:
+            raise ValueError(f"alignment must be a multiple of the stride {self.stride} but is {self.alignment}")
+        if self.task not in TASKS:
+            raise ValueError(f"task must be one of {TASKS} but is {self.task!r}")
+        check_whole("crop_size", self.crop_size, 0, MAX_INPUT)
+        if (self.crop_size > 0) != (self.task in ("crops", "places")):
+            raise ValueError(f"crop_size must be above 0 for crops and 0 for {self.task} but is {self.crop_size}")
+        if not math.isfinite(self.y_offset) or abs(self.y_offset) > self.stride:
+            raise ValueError(f"y_offset must be within a stride of {self.stride} but is {self.y_offset}")
+        object.__setattr__(self, "default_settings", MappingProxyType(_checked_settings(self.default_settings)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = [getattr(self, fact.name) for fact in fields(self)]
+        return NetworkInfo, (*values[:-1], dict(self.default_settings))
+
+
+def check_whole(name: str, value: object, low: int, high: int) -> None:
+    """TypeError unless `value` is an int, ValueError unless it is from `low` to `high`."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number but is {value!r}")
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be from {low} to {high} but is {value}")
+
+
+def _checked_settings(wishes: object) -> dict[str, Any]:
+    if not isinstance(wishes, Mapping):
+        raise TypeError(f"default_settings must be a mapping but is a {type(wishes).__name__}")
+    if unknown := sorted(str(name) for name in wishes if name not in _SETTINGS):
+        raise ValueError(f"default_settings must be of {list(_SETTINGS)} but has {unknown[:5]}")
+    if "input_height" in wishes:
+        check_whole("input_height", wishes["input_height"], 1, MAX_INPUT)
+    threshold = wishes.get("person_threshold", 0.0)
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)):
+        raise TypeError(f"person_threshold must be a number but is {threshold!r}")
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"person_threshold must be from 0 to 1 but is {threshold}")
+    return dict(wishes)
