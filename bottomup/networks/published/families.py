@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from bottomup.networks.layers import IMAGENET_MEAN, IMAGENET_STD
+from bottomup.networks.backbones.shapes import IMAGENET_MEAN, IMAGENET_STD
 from bottomup.networks.published.caffe import read_caffemodel
 from bottomup.networks.published.checkpoint import load_tensors, read_checkpoint
 from bottomup.networks.published.cpn import CascadedPyramidNetwork
