@@ -47,8 +47,9 @@ class Detector:
     ----------
     model:
         `default` for the built-in network, the name of one that can be downloaded (`bottomup weights list`),
-        or the path of a `.safetensors` of `bottomup train`, an `.onnx` of `bottomup export onnx`, or an OpenVINO `.xml`
-        with its `.bin` beside it.
+        or the path of a `.safetensors` of `bottomup train`, an `.onnx` of `bottomup export onnx`, an OpenVINO `.xml`
+        with its `.bin` beside it, or the checkpoint of a published network with part affinity fields (`.pth`,
+        `.caffemodel`; OpenPose, Lightweight OpenPose, trt_pose).
     device:
         `cpu`, `cuda` or `cuda:N`; None takes the GPU if there is one that the backend can use.
     backend:

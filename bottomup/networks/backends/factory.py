@@ -13,8 +13,14 @@ from types import MappingProxyType
 from bottomup.networks.backends.base import Backend
 from bottomup.networks.stored import read_config
 
+CHECKPOINTS = (".pth", ".pt", ".tar", ".caffemodel")
+"""Endings of the checkpoints of published networks (`.pth.tar` among them)."""
 BACKENDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"openvino": (".xml", ".safetensors"), "onnxruntime": (".onnx", ".safetensors"), "torch": (".safetensors",)}
+    {
+        "openvino": (".xml", ".safetensors"),
+        "onnxruntime": (".onnx", ".safetensors"),
+        "torch": (".safetensors", *CHECKPOINTS),
+    }
 )
 """The backends by name, with the endings of the files that they run; the quickest on a CPU comes first."""
 # What has to be installed for a backend to run `.safetensors` files.
@@ -28,7 +34,7 @@ def load_backend(path: str | os.PathLike[str], *, device: str | None = None, bac
     ----------
     path:
         The `.safetensors` of `bottomup train`, OpenVINO's `.xml` (with its `.bin` beside it), or the `.onnx` of
-        `bottomup export onnx`.
+        `bottomup export onnx`, or a published network's checkpoint (`.pth`, `.pth.tar`, `.pt`, `.caffemodel`).
     device:
         `cpu`, `cuda` or `cuda:N`; None takes the GPU if the backend can use one.
     backend:
@@ -66,6 +72,10 @@ def load_backend(path: str | os.PathLike[str], *, device: str | None = None, bac
         from bottomup.networks.backends.onnxruntime import OnnxBackend
 
         return OnnxBackend(path, device=device)
+    if ending in CHECKPOINTS:
+        from bottomup.networks.backends.published import PublishedBackend
+
+        return PublishedBackend(path, device=device)
     from bottomup.networks.backends.torch import TorchBackend
 
     return TorchBackend(path, device=device)

@@ -1,0 +1,56 @@
+"""Checkpoints of published networks, run by torch on the CPU or a CUDA GPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from bottomup.networks.backends.base import NetworkBackend, Outputs, check_images
+from bottomup.networks.backends.process import survive_fork
+from bottomup.networks.backends.torch import choose_device
+from bottomup.networks.info import NetworkInfo
+from bottomup.networks.published.families import load_published
+
+
+class PublishedBackend(NetworkBackend):
+    """A checkpoint of a published network with heatmaps and part affinity fields, in float32; see `load_published`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is damaged, is of no network that is known or of one without part affinity fields, or the device is
+        not there.
+    """
+
+    library = "torch"
+
+    def __init__(self, path: Path, *, device: str | None = None) -> None:
+        survive_fork()
+        self._device = choose_device(device)
+        self.device = str(self._device)
+        self._published = published = load_published(path)
+        if published.task != "fields":
+            raise ValueError(
+                f"model must have part affinity fields but {str(path)!r} is {published.family}, which has none: "
+                "bottomup.networks.published.families.load_published gives its outputs"
+            )
+        published.network.to(self._device)
+        self.info = NetworkInfo(
+            published.skeleton,
+            published.stride,
+            published.alignment,
+            name=published.family,
+            default_settings={"input_height": published.input_size[0]},
+        )
+
+    def run(self, images: npt.NDArray[np.uint8]) -> Outputs:
+        """See `Backend.run`."""
+        images = check_images(images, self.alignment)
+        survive_fork()
+        heatmaps, pafs = self._published(torch.from_numpy(images).to(self._device))
+        return heatmaps.float().contiguous().cpu().numpy(), pafs.float().contiguous().cpu().numpy()

@@ -1,0 +1,54 @@
+"""Checkpoints of published networks as backends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from bottomup import Detector
+from bottomup.networks.backends import published as backend_module
+from bottomup.networks.backends.factory import load_backend
+from bottomup.networks.published.families import Published
+from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
+
+
+class Tiny(nn.Module):
+    """Heatmaps with a background and pafs at stride 8, from the mean colour of each cell."""
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        cells = nn.functional.avg_pool2d(images[:, :1], 8)
+        return cells.repeat(1, 19, 1, 1).clamp(0, 1), cells.repeat(1, 38, 1, 1).clamp(-1, 1)
+
+
+def published(task: str) -> Published:
+    return Published(
+        "Tiny", Tiny(), task, OPENPOSE_COCO_18, 8, 16, (96, 0),  # type: ignore[arg-type]
+        lambda outputs: (outputs[0][:, :-1], outputs[1]), rgb=False, mean=(0.0,) * 3, std=(1.0,) * 3,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.pth.tar", "a.pt", "a.caffemodel"])
+def test_a_checkpoint_is_a_detector(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend_module, "load_published", lambda _: published("fields"))
+    (tmp_path / name).write_bytes(b"not read")
+    detector = Detector(tmp_path / name, device="cpu")
+    assert (detector.skeleton, detector.settings.input_height) == (COCO_17, 96)
+    image = np.zeros((96, 128, 3), np.uint8)
+    image[40:48, 64:72, 0] = 255  # blue comes first
+    fields = detector.fields(image)
+    assert fields.heatmaps.shape == (18, 12, 16)
+    assert fields.pafs.shape == (38, 12, 16)
+    assert fields.heatmaps[0].argmax() == 5 * 16 + 8
+
+
+def test_networks_without_affinity_fields_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend_module, "load_published", lambda _: published("crops"))
+    (tmp_path / "a.pth").write_bytes(b"not read")
+    with pytest.raises(ValueError, match=r"but '.*a\.pth' is Tiny, which has none"):
+        load_backend(tmp_path / "a.pth", device="cpu")
+    with pytest.raises(ValueError, match="model must end in"):
+        load_backend(tmp_path / "a.pth", device="cpu", backend="openvino")
