@@ -252,10 +252,10 @@ async function watch(video, live) {
       }
       throw error;
     }
-    if (state.live !== live) return;
-    const layers = await openLayers(answer.layers);
     // What is shown is the frame that was looked at, so that skeletons lie where the people are.
-    Object.assign(state, { skeleton: live.skeleton, people: answer.people, layers, picture: await createImageBitmap(frame) });
+    const [layers, picture] = await Promise.all([openLayers(answer.layers), createImageBitmap(frame)]);
+    if (state.live !== live) return; // it was stopped meanwhile
+    Object.assign(state, { skeleton: live.skeleton, people: answer.people, layers, picture });
     setSize(answer.width, answer.height);
     render();
     const now = performance.now();
