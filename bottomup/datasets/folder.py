@@ -139,6 +139,10 @@ def _json_form(file: Path) -> str:
     """COCO's is an object, PoseTrack 2017's has `annolist`; MPII's and AI Challenger's are lists."""
     try:
         for key, value in stream_json(file, ("annolist", "annotations", "images", "categories")):
+            if key == "" and (
+                value == [] or (isinstance(value, dict) and "image_id" in value and "keypoints" in value)
+            ):
+                return "coco"  # a list of results, or an empty one: the reader of COCO's form tells
             if key == "":
                 return "ai_challenger" if isinstance(value, dict) and "keypoint_annotations" in value else "mpii"
             if key in ("annolist", "annotations", "images", "categories"):

@@ -80,7 +80,7 @@ def info_of(backend: Any) -> NetworkInfo:
 
 def runtime(backend: Backend) -> str:
     """What runs a network and where, as people call it: `OpenVINO on cpu`."""
-    library = backend.library if isinstance(backend, NetworkBackend) else type(backend).__name__
+    library = getattr(backend, "library", "") or type(backend).__name__  # one of one's own need not say
     return f"{library} on {backend.device}"
 
 

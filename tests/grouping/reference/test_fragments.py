@@ -132,7 +132,8 @@ def labels_file(path: Path, names: tuple[str, ...], poses: np.ndarray) -> Path:
         {"keypoints": np.column_stack([pose, np.full(len(names), 2)]).ravel().tolist(), "image_id": 1} for pose in poses
     ]
     people.append(people[0] | {"iscrowd": 1})
-    path.write_text(json.dumps({"categories": [{"keypoints": list(names)}], "annotations": people, "images": []}))
+    images = [{"id": 1, "file_name": "1.jpg"}]
+    path.write_text(json.dumps({"categories": [{"keypoints": list(names)}], "annotations": people, "images": images}))
     return path
 
 
@@ -156,6 +157,6 @@ def test_labels_that_cannot_be_fitted(tmp_path: Path) -> None:
     file = labels_file(tmp_path / "arms.json", CROWDPOSE_14.joints, np.random.default_rng(0).normal(size=(9, 14, 2)))
     with pytest.raises(ValueError, match=r"nowhere show \['nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear'\]"):
         fit_pose_prior.main([str(file), "--out", str(tmp_path / "body.npz")])
-    (tmp_path / "none.json").write_text(json.dumps({"categories": [], "annotations": []}))
-    with pytest.raises(ValueError, match="must have one category with keypoints but has 0"):
+    (tmp_path / "none.json").write_text(json.dumps({"categories": [], "annotations": [], "images": []}))
+    with pytest.raises(ValueError, match="one category with keypoints is expected but it has 0"):
         fit_pose_prior.read_poses(tmp_path / "none.json")
