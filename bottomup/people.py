@@ -190,11 +190,13 @@ class People:
                 f"{', '.join(skeleton.joints)}"
             )
         converted = self.skeleton.convert(self.keypoints, self.keypoint_scores, skeleton)
-        return self._like(skeleton, *converted, self.scores, self.ids)
+        people = People(skeleton, *converted, self.scores, self.ids)
+        return self._like(skeleton, people.keypoints, people.keypoint_scores, people.scores, people.ids)
 
     def with_ids(self, ids: npt.ArrayLike | None) -> People:
         """The same people under other names: (N,) whole numbers of at least 0, or None for none."""
-        return self._like(self.skeleton, self.keypoints, self.keypoint_scores, self.scores, ids)
+        names = None if ids is None else _freeze_ids(ids, len(self))
+        return self._like(self.skeleton, self.keypoints, self.keypoint_scores, self.scores, names)
 
     def with_picture(self, image: object, *, rgb: bool = False) -> People:
         """The same people, who know the picture that they are in, as those of a `Detector` do: notebooks then show it.
@@ -205,9 +207,12 @@ class People:
         people.__dict__.update(self.__dict__, _picture=KnownPicture(image, rgb=rgb))
         return people
 
-    def _like(self, *arrays: Any) -> People:
-        """Other people of the same picture."""
-        people = People(*arrays)
+    def _like(
+        self, skeleton: Skeleton, keypoints: FloatArray, keypoint_scores: FloatArray, scores: FloatArray,
+        ids: IntArray | None,
+    ) -> People:  # fmt: skip
+        """People of the same picture, of arrays that come from checked ones."""
+        people = People.unchecked(skeleton, keypoints, keypoint_scores, scores, ids)
         if self._picture is not None:
             object.__setattr__(people, "_picture", self._picture)
         return people

@@ -9,7 +9,7 @@ from bottomup.people import People
 from bottomup.tracking.appearance import color_similarity
 from bottomup.tracking.options import TrackOptions
 from bottomup.tracking.similarity import similarities
-from bottomup.tracking.tracks import Doubles, Floats, Ints, Looks, Tracks
+from bottomup.tracking.tracks import Doubles, Floats, Ints, Looks, Tracks, swap_axes
 
 _HIDDEN = 0.9  # worth of a track that was not seen in the last frame, against one that was
 _NAMELESS = 0.95  # worth of a track without an id
@@ -27,7 +27,7 @@ def match_weights(
     """(T, N) how much speaks for each person being each track, 0 where nothing does or it is too little."""
     unseen = time - tracks.seen
     sigmas = np.asarray(people.skeleton.sigmas, np.float32)
-    rows, columns, fit = similarities(tracks.past, tracks.sizes, unseen, people.keypoints, sigmas)
+    rows, columns, fit = similarities(tracks.past, tracks.sizes, unseen, swap_axes(people.keypoints), sigmas)
     hidden = np.clip((unseen[rows] - step) / _REMEMBERED, 0, 1)
     fit = fit * _alike(tracks, looks, rows, columns, hidden)
     fit *= np.where(unseen[rows] > step + 1e-9, _HIDDEN, 1) * np.where(tracks.ids[rows] < 0, _NAMELESS, 1)
@@ -46,12 +46,13 @@ def assign(weights: Floats) -> tuple[Ints, Ints]:
 def _alike(tracks: Tracks, looks: Looks, rows: Ints, columns: Ints, hidden: Doubles) -> Floats:
     """(P,) factors for what pairs have in common beside their place: colours, proportions, size."""
     factor = np.ones(len(rows))
-    if len(rows) and np.isfinite(looks.colors).any():
+    if len(rows) and looks.colors is not None:
         color = np.nan_to_num(color_similarity(tracks.colors, looks.colors, rows, columns), nan=_TYPICAL_COLOR)
         weight = _COLOR[0] + (_COLOR[1] - _COLOR[0]) * hidden
         factor += weight * (color / _TYPICAL_COLOR - 1)
     late = np.flatnonzero(hidden > 0)
-    factor[late] *= 1 - hidden[late] * _LENGTHS * (1 - _alike_in_build(tracks, looks, rows[late], columns[late]))
+    if len(late):
+        factor[late] *= 1 - hidden[late] * _LENGTHS * (1 - _alike_in_build(tracks, looks, rows[late], columns[late]))
     return np.asarray(np.minimum(factor, 1.2), np.float32)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bottomup.tracking.tracks import Bools, Doubles, Floats, Ints
+from bottomup.tracking.tracks import Doubles, Floats, Ints
 
 _LONELY = 1.0  # joints without evidence that each comparison starts with: few joints in common prove little
 _GRACE = 0.15  # seconds after which the uncertainty of a joint's place has doubled
@@ -16,7 +16,7 @@ _LEAP = 0.35, 1.2  # body sizes, and body sizes a second, that a person may be o
 
 
 def similarities(
-    past: Floats, sizes: Floats, unseen: Doubles, keypoints: Floats, sigmas: Floats
+    past: Floats, sizes: Floats, unseen: Doubles, points: Floats, sigmas: Floats
 ) -> tuple[Ints, Ints, Floats]:
     """Pairs of tracks and people that may be the same, and how similar they are.
 
@@ -29,13 +29,13 @@ def similarities(
     Parameters
     ----------
     past:
-        (T, H, K, 2) pixels, NaN where a joint was not seen.
+        (T, H, 2, K) pixels, NaN where a joint was not seen.
     sizes:
         (T,) body sizes, pixels.
     unseen:
         (T,) seconds since each track was seen.
-    keypoints:
-        (N, K, 2) people seen now.
+    points:
+        (N, 2, K) people seen now.
     sigmas:
         (K,) of the skeleton.
 
@@ -45,14 +45,16 @@ def similarities(
     """
     spread = np.minimum(1 + unseen / _GRACE, _WIDEST).astype(np.float32)
     leap = (sizes * (_LEAP[0] + _LEAP[1] * np.minimum(unseen, 1.0))).astype(np.float32)
-    there, here = np.isfinite(past[..., 0]), np.isfinite(keypoints[..., 0])
+    there, here = np.isfinite(past[:, :, 0]), np.isfinite(points[:, 0])
     # Sums are over zeros where a joint is missing, and as products with ones: short axes are slow to reduce.
     ones = np.ones(len(sigmas), np.float32)
-    old, new = np.where(there[..., None], past, 0), np.where(here[..., None], keypoints, 0)
-    tracks, people = _within_reach(old[:, 0], there[:, 0], new, here, _REACH * leap + 0.5 * sizes)
+    old, new = np.where(there[:, :, None], past, 0), np.where(here[:, None], points, 0)
+    joints_then, joints_now = there.astype(np.float32) @ ones, here.astype(np.float32) @ ones
+    reach = _REACH * leap + 0.5 * sizes
+    tracks, people = _within_reach(_middles(old[:, 0], joints_then[:, 0]), _middles(new, joints_now), reach, joints_now)
     both = (there[tracks] & here[people][:, None]).astype(np.float32)  # (P, H, K)
-    dx = (new[people, None, :, 0] - old[tracks, ..., 0]) * both
-    dy = (new[people, None, :, 1] - old[tracks, ..., 1]) * both
+    apart = (new[people][:, None] - old[tracks]) * both[:, :, None]  # (P, H, 2, K)
+    dx, dy = apart[:, :, 0], apart[:, :, 1]
     scale = (2 * sigmas * sizes[tracks, None] * spread[tracks, None]) ** 2
     precision = 0.5 / np.maximum(scale, 1e-6)  # (P, K)
     seen = count = both @ ones
@@ -64,23 +66,22 @@ def similarities(
     shape = (np.exp(rest * -precision) * both) @ ones / (count + _LONELY)
     near = np.exp(-0.5 * (mx**2 + my**2) / leap[tracks] ** 2)
     # Of two that fit a track equally, the one with more of its joints is the person and the other a fragment.
-    whole = np.maximum(there.sum(axis=2).max(axis=1, initial=1)[tracks], here.sum(axis=1)[people])
+    whole = np.maximum(joints_then.max(axis=1, initial=1)[tracks], joints_now[people])
     share = (seen.max(axis=1, initial=0) / whole) ** _FRAGMENTS
     best: Floats = (np.maximum(oks, _SHAPE * shape * near) * share).astype(np.float32)
     return tracks, people, best
 
 
-def _within_reach(old: Floats, there: Bools, new: Floats, here: Bools, reach: Floats) -> tuple[Ints, Ints]:
-    """Indices of tracks and people whose middles are not farther apart than the track's reach."""
-    homes, middles = _middles(old, there), _middles(new, here)
+def _within_reach(homes: Floats, middles: Floats, reach: Floats, joints: Floats) -> tuple[Ints, Ints]:
+    """Indices of tracks and of people with joints whose middles are not farther apart than the track's reach."""
     x = homes[:, None, 0] - middles[None, :, 0]
     y = homes[:, None, 1] - middles[None, :, 1]
     near = x * x + y * y <= (reach * reach)[:, None]
-    tracks, people = np.nonzero(near & here.any(axis=1))
+    tracks, people = np.nonzero(near & (joints > 0))
     return tracks, people
 
 
-def _middles(points: Floats, seen: Bools) -> Floats:
-    """(N, 2) means of the marked ones of (N, K, 2) points that are 0 elsewhere."""
-    middles: Floats = (points.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)[:, None]).astype(np.float32)
+def _middles(points: Floats, joints: Floats) -> Floats:
+    """(N, 2) means over the joints of (N, 2, K) points that are 0 where one is missing, of which there are (N,)."""
+    middles: Floats = points.sum(axis=2) / np.maximum(joints, 1)[:, None]
     return middles

@@ -14,7 +14,17 @@ from bottomup.tracking.appearance import limb_colors
 from bottomup.tracking.association import assign, match_weights
 from bottomup.tracking.flow import Flow, FlowEstimator
 from bottomup.tracking.options import TrackOptions
-from bottomup.tracking.tracks import Bools, Floats, Ints, Looks, Tracks, body_sizes, limb_lengths
+from bottomup.tracking.tracks import (
+    Bools,
+    Floats,
+    Ints,
+    Looks,
+    Tracks,
+    body_sizes,
+    limb_lengths,
+    point_sizes,
+    swap_axes,
+)
 
 _FRAGMENT_FITS = 0.25  # similarity from which a leftover is part of a person
 _PROPOSED = 0.5  # seconds for which somebody who is not seen is still proposed to the grouping
@@ -117,16 +127,18 @@ class Tracker:
         self._predicted = False
         if self._tracks is None:
             self._skeleton, self._tracks = people.skeleton, Tracks.empty(people.skeleton, self.options.history)
-        looks = self._looks(people)
+        looks = self._looks(people, swap_axes(people.keypoints))
         weights = match_weights(self._tracks, people, looks, time, self._step, self.options)
         rows, columns = assign(weights)
         people, spare = absorb_fragments(people, weights, rows, columns)
-        self._tracks.observe(rows, people.keypoints[columns], looks[columns], time)
+        points = swap_axes(people.keypoints)
+        self._tracks.observe(rows, points[columns], looks[columns], time)
         owner = np.full(len(people), -1)
         owner[columns] = rows
         fresh = np.flatnonzero((owner < 0) & ~spare)
         owner[fresh] = len(self._tracks) + np.arange(len(fresh))
-        self._tracks.add(people.keypoints[fresh], looks[fresh], time)
+        if len(fresh):
+            self._tracks.add(points[fresh], looks[fresh], time)
         ids = self._name(people, owner, time)
         self._forget(time)
         named = np.flatnonzero(ids >= 0)
@@ -146,48 +158,50 @@ class Tracker:
         moved = tracks.displacement(self._time, self._step)
         past_moved = np.repeat(moved[:, None], tracks.past.shape[1], axis=1)
         if flow is not None:
-            tracks.anchors += flow.camera_motion(tracks.anchors)
-            moved += flow.camera_motion(tracks.places)
-            past_moved += flow.camera_motion(tracks.past)
+            tracks.anchors += swap_axes(flow.camera_motion(swap_axes(tracks.anchors)))
+            moved += swap_axes(flow.camera_motion(swap_axes(tracks.places)))
+            past_moved += swap_axes(flow.camera_motion(swap_axes(tracks.past)))
             # The flow at somebody hidden is that of what hides it.
             current = np.flatnonzero(tracks.seen >= before)
             if len(current):
-                moved[current] = _steady(flow.at(tracks.places[current]), tracks.sizes[current])
-                past = tracks.past[current]
+                sizes = tracks.sizes[current]
+                moved[current] = swap_axes(_steady(flow.at(swap_axes(tracks.places[current])), sizes))
+                past = swap_axes(tracks.past[current])
                 past_flow = flow.at(past.reshape(len(current), -1, 2))
-                past_moved[current] = _steady(past_flow, tracks.sizes[current]).reshape(past.shape)
+                past_moved[current] = swap_axes(_steady(past_flow, sizes).reshape(past.shape))
         tracks.places += moved
         tracks.past += past_moved
 
     def _expected(self, tracks: Tracks, skeleton: Skeleton) -> People:
         unseen = self._time - self._step - tracks.seen
         which = np.flatnonzero((tracks.ids >= 0) & (unseen <= _PROPOSED))
-        places = tracks.places[which]
+        places = swap_axes(tracks.places[which])
         scores = np.repeat(np.exp(-unseen[which] / _PROPOSED), skeleton.num_joints).reshape(places.shape[:2])
         scores = np.where(np.isfinite(places[..., 0]), scores, 0)
         return People(skeleton, places, scores.astype(np.float32), scores.max(axis=1, initial=0), tracks.ids[which])
 
-    def _looks(self, people: People) -> Looks:
-        sizes = body_sizes(people.keypoints)
+    def _looks(self, people: People, points: Floats) -> Looks:
+        sizes = point_sizes(points)
+        colors = None
         if self._image is not None and self.options.appearance:
             colors = limb_colors(self._image, people.keypoints, people.skeleton, self.options.flow_height)
-        else:
-            colors = np.full((len(people), people.skeleton.num_limbs, 3), np.nan, np.float32)
-        return Looks(sizes, limb_lengths(people.keypoints, people.skeleton, sizes), colors)
+        return Looks(sizes, limb_lengths(points, people.skeleton, sizes), colors)
 
     def _name(self, people: People, owner: Ints, time: float) -> Ints:
         """(N,) the id of each person, -1 for none; gives ids to those whose time has come."""
         assert self._tracks is not None
         tracks = self._tracks
-        for person in np.flatnonzero(owner >= 0):
-            row = owner[person]
-            known_for = time - tracks.born[row] + 1e-9
-            if tracks.ids[row] < 0 and (
-                people.scores[person] >= self.options.birth_score or known_for >= self.options.birth
-            ):
-                tracks.ids[row] = self.num_ids
-                self.num_ids += 1
-        return np.where(owner >= 0, tracks.ids[owner], -1)
+        owned = np.flatnonzero(owner >= 0)
+        rows = owner[owned]
+        known_for = time - tracks.born[rows] + 1e-9
+        due = (people.scores[owned] >= self.options.birth_score) | (known_for >= self.options.birth)
+        due &= tracks.ids[rows] < 0
+        count = int(np.count_nonzero(due))
+        tracks.ids[rows[due]] = self.num_ids + np.arange(count)
+        self.num_ids += count
+        ids = np.full(len(people), -1, np.int64)
+        ids[owned] = tracks.ids[rows]
+        return ids
 
     def _forget(self, time: float) -> None:
         assert self._tracks is not None

@@ -7,6 +7,7 @@ here: a body of known joint angles squats, jumps and walks off. Its fields are d
 it, and decoded, so that what is measured can be compared with what was done.
 """
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 from bottomup import decode_fields, track_video
@@ -54,14 +55,32 @@ def detector(picture: np.ndarray):
     return decode_fields(fields.heatmaps, fields.pafs, COCO_17, stride=4)
 
 
-pictures = ((n / RATE, np.zeros((*SIZE, 3), np.uint8)) for n in range(len(poses)))
-person = collect_series(track_video(pictures, detector=detector, smooth=True))[0]
+pictures = ((n / RATE, np.full((*SIZE, 3), 245, np.uint8)) for n in range(len(poses)))
+frames = list(track_video(pictures, detector=detector, smooth=True))
+person = collect_series(frames)[0]
 print(f"id {person.id}, {len(person.times)} frames, {person.height():.0f} pixels tall (made {TALL})")
 
 # %%
-# The knee and the hip over time: four squats, then a jump, then steps.
+# Standing, squatting, jumping and walking, as tracked.
 
-person.plot(["left_knee", "left_hip"])
+figure, axes = plt.subplots(1, 4, figsize=(9, 2))
+for axis, number in zip(axes, (0, 15, 147, 220), strict=True):
+    frame, people = frames[number]
+    axis.imshow(people.draw(frame.image)[..., ::-1])
+    axis.set_title(f"{frame.time:.2f} s", fontsize=9)
+    axis.set_axis_off()
+figure.tight_layout()
+
+# %%
+# The knee and the hip over time: four squats, a jump, steps. ``person.plot(["left_knee", "left_hip"], "angles.png")``
+# draws the same into a file, and ``person.to_csv("angles.csv")`` writes the table.
+
+figure, axis = plt.subplots(figsize=(9, 3))
+for name in ("left_knee", "left_hip"):
+    axis.plot(person.times, person.angle(name), label=name.replace("_", " "))
+axis.set(xlabel="seconds", ylabel="degrees")
+axis.legend()
+figure.tight_layout()
 
 # %%
 # Each part by itself.
