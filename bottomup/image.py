@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from bottomup.image_files import BgrImage, DecodedImage, decode_bytes, decode_pil
+from bottomup.image_files import DecodedImage, decode_content, decode_pil, picture_size
+from bottomup.image_pixels import BgrImage
 from bottomup.letterbox import PADDING_GREY, Letterbox
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "DecodedImage",
     "Letterbox",
     "decode_image",
+    "image_size",
     "is_single",
     "iterate_bgr",
     "read_image",
@@ -93,13 +95,22 @@ def decode_image(image: object, *, rgb: bool = False, least: Callable[[int, int]
         If it is the path of no file.
     """
     if isinstance(image, (str, os.PathLike)):
-        return _decode(_content(image), repr(str(Path(image))), least)
+        return _decode(lambda: _content(image), repr(str(Path(image))), least)
     if isinstance(image, (bytes, bytearray, memoryview)):
-        return _decode(bytes(image), f"that of {len(image)} bytes", least)
+        return _decode(lambda: bytes(image), f"that of {len(image)} bytes", least)
     if isinstance(image, io.IOBase) and not isinstance(image, io.TextIOBase):
-        return _decode(image.read(), repr(getattr(image, "name", type(image).__name__)), least)
+        return _decode(image.read, repr(getattr(image, "name", type(image).__name__)), least)
     pixels = _pixels(image, rgb=rgb)
     return DecodedImage(pixels, (pixels.shape[0], pixels.shape[1]))
+
+
+def image_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """(width, height) in pixels of a picture file as it is shown, turned upright; None if it cannot be read."""
+    try:
+        _, height, width = picture_size(Path(path).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return width, height
 
 
 def to_bgr(image: object, *, rgb: bool = False) -> BgrImage:
@@ -128,11 +139,12 @@ def _content(path: str | os.PathLike[str]) -> bytes:
         raise ValueError(f"image must be a file that can be read but {str(path)!r} cannot: {error.strerror}") from error
 
 
-def _decode(data: bytes, name: str, least: Callable[[int, int], int] | None) -> DecodedImage:
-    if not data:
+def _decode(read: Callable[[], bytes], name: str, least: Callable[[int, int], int] | None) -> DecodedImage:
+    content = [read()]
+    if not content[0]:
         raise ValueError(f"image must be a picture but {name} is empty")
     try:
-        decoded = decode_bytes(data, least=least)
+        decoded = decode_content(content.pop, least)
     except ValueError as error:
         raise ValueError(f"image must be a complete picture but {name} cannot be read: {error}") from error
     if decoded.warning:

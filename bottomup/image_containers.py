@@ -165,21 +165,23 @@ def without_end(container: Container) -> bytes:
 
 
 def _png(data: bytes) -> Container:
-    kept, exif, at, warning, ends = [data[:8]], [], 8, None, False
+    kept: list[bytes | memoryview] = [data[:8]]
+    exif, at, warning, ends, view, removed = [], 8, None, False, memoryview(data), False
     while at + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, at)
         body, check = data[at + 8 : at + 8 + length], data[at + 8 + length : at + 12 + length]
-        at += 12 + length
+        chunk, at = view[at : at + 12 + length], at + 12 + length
         whole = len(check) == 4
         intact = whole and zlib.crc32(name + body) == int.from_bytes(check, "big")
         if name in (b"IHDR", b"PLTE", b"IDAT"):
             if whole and not intact:
                 raise ValueError(f"it is damaged: the checksum of its {name.decode()} chunk is wrong")
-            kept.append(_chunk(name, body))
+            kept.append(chunk if whole else _chunk(name, body))
         elif name == b"tRNS" and intact:
-            kept.append(_chunk(name, body))
+            kept.append(chunk)
         elif name == b"eXIf" and whole:
             exif.append(body)
+            removed = True
         elif name == b"IEND":
             ends = True
             break
@@ -187,13 +189,16 @@ def _png(data: bytes) -> Container:
             raise ValueError("it is damaged: there is no PNG chunk where one should be")
         elif name[:1].isupper():
             raise ValueError(f"it needs an extension of PNG, {name.decode()}, that is not supported")
-    if len(kept) < 2 or not kept[1][4:].startswith(b"IHDR") or len(kept[1]) != 25:
+        else:
+            removed = True
+    if len(kept) < 2 or kept[1][4:8] != b"IHDR" or len(kept[1]) != 25:
         raise ValueError("it is damaged: it does not begin with its size")
     width, height = struct.unpack_from(">II", kept[1], 8)
     orientation, warning = _turned(exif)
     if not ends:
         warning = "it lacks its end; the last pixels may be missing"
-    return Container(b"".join([*kept, _chunk(b"IEND", b"")]), (height, width), orientation, warning, ends)
+    content = data if ends and not removed else b"".join([*kept, _chunk(b"IEND", b"")])
+    return Container(content, (height, width), orientation, warning, ends)
 
 
 def _chunk(name: bytes, body: bytes) -> bytes:

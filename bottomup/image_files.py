@@ -14,7 +14,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
@@ -35,18 +34,16 @@ from bottomup.image_containers import (
     strip_metadata,
     without_end,
 )
-
-BgrImage = npt.NDArray[np.uint8]
-"""(H, W, 3) uint8, blue first."""
+from bottomup.image_pixels import BgrImage, on_white, to_bgr, upright
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """What is read, by Pillow's names; PPM stands for PBM and PGM too."""
 
 MAX_PIXELS = 89_478_485
 """Pixels of the largest picture that is read: a quarter of a gigabyte of RGB, as Pillow has it."""
-_MAX_PIXELS = {"AVIF": MAX_PIXELS // 2, "JPEG2000": MAX_PIXELS // 2}  # their decoders take twice the memory
-
-_STRIP = 256  # rows converted at a time, lest a second copy of the picture be made
+# Less for AVIF, whose decoder keeps its own planes beside the picture, and for JPEG 2000, whose decoder takes 18 bytes
+# a pixel: no file takes more memory than the largest JPEG.
+_MAX_PIXELS = {"AVIF": MAX_PIXELS // 2, "JPEG2000": MAX_PIXELS // 4}
 _PLUGINS: dict[str, Any] = {
     "AVIF": AvifImagePlugin.AvifImageFile,
     "BMP": BmpImagePlugin.BmpImageFile,
@@ -89,13 +86,18 @@ def decode_bytes(data: bytes, *, least: Callable[[int, int], int] | None = None)
     Raises
     ------
     ValueError
-        If it is of no format in `FORMATS`, damaged, truncated, larger than `MAX_PIXELS` (half of that for AVIF and
-        JPEG 2000), or holds floating-point or 32-bit values.
+        If it is of no format in `FORMATS`, damaged, truncated, larger than `MAX_PIXELS` (half of that for AVIF, a
+        quarter for JPEG 2000), or holds floating-point or 32-bit values.
     """
-    kind = format_of(data)
-    if kind not in FORMATS:
-        raise ValueError(_UNREADABLE.get(kind or "", f"it is of none of the formats {', '.join(FORMATS)}"))
+    return decode_content(lambda: data, least)
+
+
+def decode_content(read: Callable[[], bytes], least: Callable[[int, int], int] | None = None) -> DecodedImage:
+    """`decode_bytes` of what `read` gives; it is let go as soon as it is not needed, so nothing else should hold it."""
+    data = read()
+    kind = _known_format(data)
     container = strip_metadata(data, kind)
+    del data
     if container.size is not None:
         _check_size(container.size, kind)
     try:
@@ -108,12 +110,31 @@ def decode_bytes(data: bytes, *, least: Callable[[int, int], int] | None = None)
     except Exception as error:  # Pillow's readers raise OSError, SyntaxError, EOFError, struct.error and more
         if kind != "AVIF":
             raise ValueError(_reason(error)) from error
-        pixels, size = _avif_without_metadata(data, error)
-        container = Container(data, warning="its metadata cannot be read, so it is not turned upright")
+        pixels, size = _avif_without_metadata(container.data, error)
+        container = Container(b"", warning="its metadata cannot be read, so it is not turned upright")
     assert size is not None
     if container.orientation >= 5:
         size = size[::-1]
-    return DecodedImage(_upright(pixels, container.orientation), (size[0], size[1]), container.warning)
+    return DecodedImage(upright(pixels, container.orientation), (size[0], size[1]), container.warning)
+
+
+def picture_size(data: bytes) -> tuple[str, int, int]:
+    """The format, and height and width as the picture is shown, of the content of a picture file.
+
+    Raises ValueError if it is of no format in `FORMATS` or its beginning is damaged.
+    """
+    kind = _known_format(data)
+    container = strip_metadata(data, kind)
+    size, orientation = container.size, container.orientation
+    if size is None:
+        try:
+            with _opened(container.data, kind) as picture:
+                size = (picture.height, picture.width)
+                orientation = _orientation(picture) if kind == "AVIF" else orientation
+        except Exception as error:  # as in decode_content
+            raise ValueError(_reason(error)) from error
+    height, width = size[::-1] if orientation >= 5 else size
+    return kind, height, width
 
 
 def decode_pil(picture: Image.Image) -> BgrImage:
@@ -134,14 +155,21 @@ def decode_pil(picture: Image.Image) -> BgrImage:
             return decode_bytes(file.read()).pixels
         except ValueError as cause:
             raise ValueError(f"image must be a complete picture but cannot be read: {cause}") from error
-    return _upright(_to_bgr(picture), _orientation(picture))
+    return upright(to_bgr(picture), _orientation(picture))
 
 
 _UNREADABLE = {
-    "HEIC": "it is a HEIC picture, which needs pillow-heif: after `pip install pillow-heif`, "
+    "HEIC": "it is a HEIC picture, which needs pillow-heif: after `pip install 'pillow-heif>=1.3'`, "
     "pillow_heif.read_heif(path).to_pillow() is an image that can be passed instead of the path",
     "PostScript": "it is a PostScript program and no picture",
 }
+
+
+def _known_format(data: bytes) -> str:
+    kind = format_of(data)
+    if kind not in FORMATS:
+        raise ValueError(_UNREADABLE.get(kind or "", f"it is of none of the formats {', '.join(FORMATS)}"))
+    return kind
 
 
 def _check_size(size: tuple[int, int], kind: str) -> None:
@@ -165,15 +193,17 @@ def _by_pillow(
         if kind == "JPEG" and least is not None:
             _reduce(picture, least)
         picture.load()
-        pixels = _to_bgr(picture)
-        if kind == "AVIF":  # it has an orientation of its own beside EXIF's, which Pillow joins
-            pixels = _upright(pixels, orientation := _orientation(picture))
-            size = size[::-1] if orientation >= 5 else size
+        picture.fp = None  # AVIF's holds all pixels once more
+        pixels = to_bgr(picture)
+        # AVIF has an orientation of its own beside EXIF's, which Pillow joins.
+        orientation = _orientation(picture) if kind == "AVIF" else 1
+    if orientation > 1:
+        pixels, size = upright(pixels, orientation), size[::-1] if orientation >= 5 else size
     if kind == "JPEG" and not container.ends:
         with _opened(without_end(container), kind) as picture:
             picture.draft(None, pixels.shape[1::-1])
             picture.load()
-            if zlib.crc32(_to_bgr(picture).data) != zlib.crc32(pixels.data):
+            if zlib.crc32(to_bgr(picture).data) != zlib.crc32(pixels.data):
                 raise ValueError("it is truncated: its last pixels are missing")
     if kind in ("JPEG2000", "AVIF") and ends_in_zeros(container.data):
         raise ValueError("it is damaged: it ends in zeros")
@@ -198,7 +228,7 @@ def _webp(data: bytes) -> BgrImage:
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise ValueError("it is damaged or truncated")
-    return np.ascontiguousarray(_on_white(pixels) if pixels.shape[2] == 4 else pixels, np.uint8)
+    return np.ascontiguousarray(on_white(pixels) if pixels.shape[2] == 4 else pixels, np.uint8)
 
 
 def _avif_without_metadata(data: bytes, error: Exception) -> tuple[BgrImage, tuple[int, int]]:
@@ -224,60 +254,3 @@ def _orientation(picture: Image.Image) -> int:
     except Exception:  # whatever a block of EXIF that is none makes Pillow's reader do
         orientation = written if isinstance(exif, bytes) else 1
     return orientation if orientation in range(1, 9) else 1
-
-
-def _upright(pixels: BgrImage, orientation: int) -> BgrImage:
-    """Pixels (EXIF 2.3, tag 274) as they were seen."""
-    if orientation >= 5:
-        pixels = pixels.transpose(1, 0, 2)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)
-
-
-def _to_bgr(picture: Image.Image) -> BgrImage:
-    """The pixels of a loaded picture, strip by strip."""
-    if picture.mode == "F":
-        raise ValueError("image must hold 8- or 16-bit values but holds floating-point ones")
-    width, height = picture.size
-    pixels = np.empty((height, width, 3), np.uint8)
-    convert = _integers(picture) if picture.mode.startswith("I") else _colours
-    for top in range(0, height, _STRIP):
-        bottom = min(top + _STRIP, height)
-        pixels[top:bottom] = convert(picture.crop((0, top, width, bottom)))
-    return pixels
-
-
-def _integers(picture: Image.Image) -> Callable[[Image.Image], npt.NDArray[Any]]:
-    """From strips of 16- or 32-bit grey to 8 bits: 65535 becomes 255. 32 bits may hold what had 8; 16 bits of no more
-    than that would be all black."""
-    divisor = 257
-    if picture.mode == "I":
-        low, high = (int(value) for value in picture.getextrema())  # type: ignore[arg-type]
-        if low < 0 or high > 65535:
-            raise ValueError(f"image must hold 8- or 16-bit values but holds {low} to {high}")
-        divisor = 257 if high > 255 else 1
-
-    def convert(strip: Image.Image) -> npt.NDArray[Any]:
-        return ((np.asarray(strip).astype(np.uint32) + divisor // 2) // divisor).astype(np.uint8)[:, :, None]
-
-    return convert
-
-
-def _colours(strip: Image.Image) -> npt.NDArray[Any]:
-    if strip.has_transparency_data:
-        rgba = np.asarray(strip.convert("RGBA"))
-        return _on_white(rgba)[:, :, ::-1]
-    return np.asarray(strip.convert("RGB"))[:, :, ::-1]
-
-
-def _on_white(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """(H, W, 4) with opacity last, laid on white: (H, W, 3)."""
-    flat = np.empty((*pixels.shape[:2], 3), np.uint8)
-    for top in range(0, len(pixels), _STRIP):
-        strip = pixels[top : top + _STRIP].astype(np.uint16)
-        opacity = strip[:, :, 3:]
-        flat[top : top + _STRIP] = (strip[:, :, :3] * opacity + 255 * (255 - opacity) + 127) // 255
-    return flat

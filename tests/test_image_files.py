@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from bottomup import image_files
-from bottomup.image import decode_image, read_image, to_bgr
-from bottomup.image_files import FORMATS, MAX_PIXELS, decode_bytes
+from bottomup.image import decode_image, image_size, read_image, to_bgr
+from bottomup.image_files import FORMATS, MAX_PIXELS, decode_bytes, picture_size
 
 PIXELS = np.arange(80 * 60 * 3, dtype=np.uint8).reshape(60, 80, 3)
 SMOOTH = cv2.resize(np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8), (80, 60))
@@ -162,7 +162,7 @@ def test_programs_are_no_pictures(tmp_path: Path) -> None:
 def test_heic_names_what_reads_it() -> None:
     heic = struct.pack(">I", 24) + b"ftypheic\0\0\0\0mif1heic" + b"\0" * 100
     with pytest.raises(
-        ValueError, match="it is a HEIC picture, which needs pillow-heif: after `pip install pillow-heif`"
+        ValueError, match=r"it is a HEIC picture, which needs pillow-heif: after `pip install 'pillow-heif>=1\.3'`"
     ):
         to_bgr(heic)
 
@@ -209,7 +209,8 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / pix
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss is the system's")
 @pytest.mark.parametrize(
-    "kind", ["grey16.png", "rgb.png", "photo.jpg", "turned.jpg", "lossless.webp", "clear.png", "a.gif"]
+    "kind",
+    ["grey16.png", "rgb.png", "photo.jpg", "turned.jpg", "lossless.webp", "clear.png", "a.gif", "a.avif", "packed.tif"],
 )
 def test_reading_takes_three_times_the_pixels_at_most(kind: str, tmp_path: Path) -> None:
     shape, options = (3000, 5000), {}
@@ -220,6 +221,8 @@ def test_reading_takes_three_times_the_pixels_at_most(kind: str, tmp_path: Path)
         pixels = np.zeros((*shape, 4), np.uint8)
     elif kind == "lossless.webp":
         options = {"lossless": True}
+    elif kind == "packed.tif":
+        options = {"compression": "tiff_lzw"}
     elif kind == "turned.jpg":
         turned = Image.Exif()
         turned[0x112] = 6
@@ -229,6 +232,41 @@ def test_reading_takes_three_times_the_pixels_at_most(kind: str, tmp_path: Path)
     files = [str(tmp_path / kind), str(tmp_path / f"small-{kind}")]
     done = subprocess.run([sys.executable, "-c", MEMORY, *files], capture_output=True, text=True, check=True)
     assert float(done.stdout) <= 3
+
+
+@pytest.mark.parametrize(("kind", "share"), [("AVIF", 2), ("JPEG2000", 4)])
+def test_decoders_that_take_more_memory_get_fewer_pixels(
+    kind: str, share: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = content(kind)
+    monkeypatch.setitem(image_files._MAX_PIXELS, kind, 80 * 60 - 1)
+    with pytest.raises(ValueError, match=r"must have at most 0 megapixels but has 0 \(80 x 60\)"):
+        decode_bytes(data)
+    monkeypatch.undo()
+    assert image_files._MAX_PIXELS[kind] == MAX_PIXELS // share
+    assert decode_bytes(data).size == (60, 80)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_sizes_are_those_of_the_pixels(kind: str, orientation: int, tmp_path: Path) -> None:
+    turned = Image.Exif()
+    turned[0x112] = orientation
+    options = {"exif": turned} if kind in ("AVIF", "JPEG", "PNG", "TIFF", "WEBP") else {}
+    path = tmp_path / "picture"
+    path.write_bytes(content(kind, **options))
+    height, width = read_image(path).shape[:2]
+    assert image_size(path) == (width, height)
+    assert picture_size(path.read_bytes()) == (kind, height, width)
+    path.write_bytes(b"no picture")
+    assert image_size(path) is None
+    assert image_size(tmp_path / "missing") is None
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_sizes_are_told_whatever_the_metadata(name: str) -> None:
+    _, height, width = picture_size(STRANGE[name])
+    assert decode_bytes(STRANGE[name]).pixels.shape == (height, width, 3)
 
 
 # ------------------------------------------------------------------------------------------------------ reduced sizes

@@ -6,13 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from bottomup.datasets.photo import PhotoLabels
+from bottomup.image import image_size
 
-# By content, whatever a file's name says: only these are opened, since Pillow hands some others to programs.
-_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
-_ORIENTATION = 0x112  # EXIF's tag; from 5 on the sides change places
 _ROUNDING = 1  # pixels: sizes that were shrunk differ by that much
 
 
@@ -52,17 +49,3 @@ def photo_problem(photo: PhotoLabels) -> str | None:
         return None
     size = image_size(path)
     return None if size is None else size_problem(photo, size)
-
-
-def image_size(path: Path) -> tuple[int, int] | None:
-    """(width, height) of a picture as it is shown, from the head of its file; None if that cannot be read."""
-    try:
-        with Image.open(path, formats=_FORMATS) as picture:
-            width, height = picture.size
-            try:
-                turned = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-            except Exception:  # damaged metadata cost the orientation, as everywhere
-                turned = False
-    except Exception:  # Pillow's readers raise OSError, SyntaxError, struct.error and more
-        return None
-    return (height, width) if turned else (width, height)

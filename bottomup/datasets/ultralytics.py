@@ -18,8 +18,7 @@ from bottomup.datasets.categories import flip_pairs
 from bottomup.datasets.labels import Labels
 from bottomup.datasets.paths import PhotoNames
 from bottomup.datasets.photo import FloatArray, PhotoLabels
-from bottomup.datasets.sizes import image_size
-from bottomup.image import PICTURE_SUFFIXES
+from bottomup.image import PICTURE_SUFFIXES, image_size
 from bottomup.skeleton import DEFAULT_SIGMA, Skeleton
 from bottomup.skeletons import COCO_17, SKELETONS
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-import warnings
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from io import BytesIO
-
-from PIL import Image, UnidentifiedImageError
 
 from bottomup.image import BgrImage, to_bgr
+from bottomup.image_containers import format_of
+from bottomup.image_files import picture_size
 from bottomup.server.errors import RefusalError
 from bottomup.server.metrics import Metrics
 from bottomup.server.options import ServerOptions
 
-# What browsers, phones and cameras make. Pillow's other readers are rarely used and so rarely tested, and one of them
-# (EPS) starts another program.
+# What browsers, phones and cameras make.
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
 _THREADS = 2  # that unpack pictures; the network needs the cores more
 _PICTURES_IN_MEMORY = 2  # of the largest size allowed, or very many ordinary ones
@@ -52,25 +49,24 @@ class PictureReader:
         Raises `RefusalError`: 413 for too many pixels, 400 for what is no complete picture.
         """
         try:
-            picture = _open(data, self._max_pixels)
+            pixels = min(self._budget, _count_pixels(data, self._max_pixels))
         except RefusalError:
             self._metrics.bad_pictures.inc()
             raise
-        pixels = min(self._budget, picture.width * picture.height)
         async with self._changed:
             await self._changed.wait_for(lambda: self._left >= pixels)
             self._left -= pixels
         try:
-            yield await self._unpack(picture)
+            yield await self._unpack(data)
         finally:
             self._left += pixels  # before anything is awaited: a cancelled request gives its memory back too
             async with self._changed:
                 self._changed.notify_all()
 
-    async def _unpack(self, picture: Image.Image) -> BgrImage:
+    async def _unpack(self, data: bytes) -> BgrImage:
         started = time.perf_counter()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, _to_bgr, picture)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, _to_bgr, data)
         except RefusalError:
             self._metrics.bad_pictures.inc()
             raise
@@ -78,37 +74,31 @@ class PictureReader:
             self._metrics.unpack.observe(time.perf_counter() - started)
 
 
-def _open(data: bytes, max_pixels: int) -> Image.Image:
-    """The picture with its header read and its pixels not."""
+def _count_pixels(data: bytes, max_pixels: int) -> int:
+    """Pixels of a picture, from the beginning of its file."""
     if not data:
         raise RefusalError(400, "bad_picture", "the picture is empty")
+    kinds = "JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF"
+    if format_of(data) not in FORMATS:
+        raise RefusalError(400, "bad_picture", f"the picture must be a {kinds} file but is none")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on many pixels, which are counted below, and on odd metadata
-            picture = Image.open(BytesIO(data), formats=FORMATS)
-    except Image.DecompressionBombError:
-        raise _too_many_pixels(max_pixels) from None
-    except UnidentifiedImageError:
-        kinds = "JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF"
-        raise RefusalError(400, "bad_picture", f"the picture must be a {kinds} file but is none") from None
-    except Exception:  # Pillow's readers raise OSError, SyntaxError, EOFError, struct.error and more
+        _, height, width = picture_size(data)
+    except ValueError:
         raise RefusalError(400, "bad_picture", "the picture must be complete but its header is broken") from None
-    if picture.width * picture.height > max_pixels:
-        raise _too_many_pixels(max_pixels, picture.width, picture.height)
-    return picture
+    if height * width > max_pixels:
+        raise _too_many_pixels(max_pixels, width, height)
+    return height * width
 
 
-def _too_many_pixels(max_pixels: int, width: int = 0, height: int = 0) -> RefusalError:
-    was = f"is {width} x {height}" if width else "has more"
-    return RefusalError(413, "too_many_pixels", f"the picture must have at most {max_pixels} pixels but {was}")
+def _too_many_pixels(max_pixels: int, width: int, height: int) -> RefusalError:
+    message = f"the picture must have at most {max_pixels} pixels but is {width} x {height}"
+    return RefusalError(413, "too_many_pixels", message)
 
 
-def _to_bgr(picture: Image.Image) -> BgrImage:
+def _to_bgr(data: bytes) -> BgrImage:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return to_bgr(picture)
+        return to_bgr(data)
     except MemoryError:
         raise RefusalError(413, "too_many_pixels", "the picture does not fit into memory") from None
-    except Exception:
+    except ValueError:
         raise RefusalError(400, "bad_picture", "the picture must be complete but cannot be read to its end") from None

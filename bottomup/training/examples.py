@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from bottomup.datasets import PhotoLabels, read_folder, validation_ids
+from bottomup.image import read_image
 from bottomup.skeleton import Skeleton
 from bottomup.training.source import Source
 from bottomup.training.teacher import KeptMaps, Teacher, TeacherMaps
@@ -53,15 +53,15 @@ def load_examples(
     """Read a source's photos into memory and let the teacher look at those it has not seen yet."""
     examples = []
     for photo in photos:
-        decoded = cv2.imread(str(photo.path), cv2.IMREAD_COLOR)
-        if decoded is None and not photo.path.is_file():
+        if not photo.path.is_file():
             raise FileNotFoundError(
                 f"source {source.folder} must hold the photos of its labels but there is no {photo.path} (`images` is "
                 "their folder)"
             )
-        if decoded is None:
-            raise ValueError(f"source {source.folder} must hold readable photos but {photo.path} is none")
-        image: npt.NDArray[np.uint8] = decoded.astype(np.uint8, copy=False)
+        try:
+            image = read_image(photo.path)
+        except ValueError as error:
+            raise ValueError(f"source {source.folder} must hold readable photos: {error}") from error
         unit = _unit(photo, image.shape[:2], source.person_size)
         maps: list[TeacherMaps] = []
         if teacher is not None and source.teacher_scales:
