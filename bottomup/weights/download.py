@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bottomup.progress import progress_bar
 from bottomup.weights.registry import RemoteFile
 
 _ATTEMPTS = 4  # a dropped connection is taken up again where it broke off; a server that keeps dropping it is given up
 _TIMEOUT = 30.0  # seconds without a byte
+_SLOWEST = (
+    10_000.0  # bytes a second; a server that sends less on the whole is given up, lest it hold the program for ever
+)
 _CHUNK = 1 << 16
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})  # hosts that may answer without encryption: nothing is in between
 
 
 class DownloadError(OSError):
@@ -36,6 +43,9 @@ def fetch(file: RemoteFile, folder: Path, *, progress: bool | None = None) -> Pa
     What has arrived is kept in `NAME.part`, and the next call goes on from there. The file gets its name only once
     its size and SHA-256 are right. Processes that want the same file wait for each other.
 
+    Only https is spoken, also where a server sends on to another address. One try ends after a minute and what the file
+    takes at 10 kB a second, or half a minute without a byte.
+
     Parameters
     ----------
     file:
@@ -48,8 +58,8 @@ def fetch(file: RemoteFile, folder: Path, *, progress: bool | None = None) -> Pa
     Raises
     ------
     DownloadError
-        If the server cannot be reached or does not have the file, if the connection keeps breaking, or if
-        what came is not the file. The message names the URL.
+        If the server cannot be reached or does not have the file, if the connection keeps breaking or is too slow, if
+        it leads to an address without https, or if what came is not the file. The message names the URL.
     """
     from filelock import FileLock
 
@@ -68,11 +78,34 @@ def fetch(file: RemoteFile, folder: Path, *, progress: bool | None = None) -> Pa
     return path
 
 
+def time_limit(file: RemoteFile) -> float:
+    """Seconds that fetching a file may take on the whole."""
+    return 2 * _TIMEOUT + file.size / _SLOWEST
+
+
+class _OnlyHttps(urllib.request.HTTPRedirectHandler):
+    """Follows a server to other addresses if these are https too."""
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        _check_address(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _check_address(url: str) -> None:
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOCAL):
+        raise DownloadError(f"an address must begin with https:// but is {url}")
+
+
 def _download(file: RemoteFile, path: Path, part: Path, advance_to: Callable[[int], None]) -> None:
     reason = "the connection broke off"
+    deadline = time.monotonic() + time_limit(file)
     for _ in range(_ATTEMPTS):
         try:
-            _receive(file, part, advance_to)
+            _receive(file, part, advance_to, deadline)
+        except _TooSlowError as error:
+            limit = f"it would take longer than {time_limit(file):.0f} s"
+            raise DownloadError(_no_network(file, part, limit)) from error
         except urllib.error.HTTPError as error:
             error.close()
             raise DownloadError(
@@ -96,8 +129,12 @@ def _download(file: RemoteFile, path: Path, part: Path, advance_to: Callable[[in
     part.replace(path)
 
 
-def _receive(file: RemoteFile, part: Path, advance_to: Callable[[int], None]) -> None:
-    """Append to the part file what is missing of it, as far as the connection holds."""
+class _TooSlowError(Exception):
+    """The time is over."""
+
+
+def _receive(file: RemoteFile, part: Path, advance_to: Callable[[int], None], deadline: float) -> None:
+    """Append to the part file what is missing of it, as far as the connection holds and the time lasts."""
     have = part.stat().st_size if part.is_file() else 0
     if have >= file.size:
         part.unlink()
@@ -105,15 +142,19 @@ def _receive(file: RemoteFile, part: Path, advance_to: Callable[[int], None]) ->
     headers = {"User-Agent": "bottomup", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
+    _check_address(file.url)
     request = urllib.request.Request(file.url, headers=headers)
-    with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
+    with urllib.request.build_opener(_OnlyHttps).open(request, timeout=_TIMEOUT) as response:
         resumes = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         if not resumes:  # the server sends the whole file, whatever was asked
             have = 0
         with part.open("ab" if resumes else "wb") as stream:
             advance_to(have)
             # One byte more than expected is enough to know that it is the wrong file.
-            while have <= file.size and (chunk := response.read(min(_CHUNK, file.size + 1 - have))):
+            # `read1` gives what there is: a server that trickles must not keep `read` waiting for a whole chunk.
+            while have <= file.size and (chunk := response.read1(min(_CHUNK, file.size + 1 - have))):
+                if time.monotonic() > deadline:
+                    raise _TooSlowError
                 stream.write(chunk)
                 have += len(chunk)
                 advance_to(have)

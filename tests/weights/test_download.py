@@ -6,16 +6,17 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 import pytest
 
 import bottomup.weights
 from bottomup.weights import DownloadError, find_weights, get_weights, list_weights, resolve_model
-from bottomup.weights.download import fetch, is_intact
+from bottomup.weights.download import fetch, is_intact, time_limit
 from bottomup.weights.registry import NETWORKS, Network, RemoteFile, get_network
 
 DATA = np.random.default_rng(0).bytes(300_000)
@@ -213,6 +214,54 @@ def test_a_server_that_only_hangs_up(server: Server, tmp_path: Path) -> None:
     server.behaviours = [Handler.hangs_up]
     with pytest.raises(DownloadError, match="cannot be downloaded"):
         fetch(server.file(), tmp_path)
+
+
+def test_a_server_that_trickles_is_given_up_and_what_came_is_kept(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = iter(range(1000))  # every look at the clock is a second later
+    monkeypatch.setattr(bottomup.weights.download, "time", SimpleNamespace(monotonic=lambda: float(next(seconds))))
+    monkeypatch.setattr(bottomup.weights.download, "time_limit", lambda file: 2.0)
+    monkeypatch.setattr(bottomup.weights.download, "_CHUNK", 1000)
+    with pytest.raises(DownloadError, match="it would take longer than 2 s.* 2000 of 300000 bytes are kept"):
+        fetch(server.file(), tmp_path)
+    monkeypatch.undo()
+    assert fetch(server.file(), tmp_path).read_bytes() == DATA
+    assert server.ranges[-1] == "bytes=2000-"
+
+
+def test_the_time_for_a_download_grows_with_the_file() -> None:
+    assert time_limit(RemoteFile("a", "https://a/a", 0, "")) == 60
+    assert time_limit(RemoteFile("a", "https://a/a", 16_000_000, "")) == 1660
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.org/network.bin", "ftp://example.org/a", "file:///etc/passwd", "a.bin"]
+)
+def test_only_https_is_spoken(server: Server, tmp_path: Path, url: str) -> None:
+    with pytest.raises(DownloadError, match=f"must begin with https:// but is {url}"):
+        fetch(replace(server.file(), url=url), tmp_path)
+    server.behaviours = [lambda handler: sends_on(handler, url), Handler.well]
+    if ":" in url:
+        with pytest.raises(DownloadError, match=f"must begin with https:// but is {url}"):
+            fetch(server.file(), tmp_path)
+        assert len(server.ranges) == 1
+    assert not (tmp_path / "network.bin").exists()
+
+
+def test_a_server_may_send_on(server: Server, tmp_path: Path) -> None:
+    server.behaviours = [lambda handler: sends_on(handler, server.file("elsewhere").url), Handler.well]
+    assert fetch(server.file(), tmp_path).read_bytes() == DATA
+    server.behaviours = [lambda handler: sends_on(handler, handler.path)]  # for ever
+    with pytest.raises(DownloadError, match="cannot be downloaded: the server answers 302"):
+        fetch(server.file(), tmp_path / "other")
+
+
+def sends_on(handler: Handler, url: str) -> None:
+    handler.send_response(302)
+    handler.send_header("Location", url)
+    handler.send_header("Content-Length", "0")
+    handler.end_headers()
 
 
 def test_a_damaged_file_is_fetched_again(server: Server, tmp_path: Path) -> None:
