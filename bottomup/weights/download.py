@@ -18,9 +18,7 @@ from bottomup.weights.registry import RemoteFile
 
 _ATTEMPTS = 4  # a dropped connection is taken up again where it broke off; a server that keeps dropping it is given up
 _TIMEOUT = 30.0  # seconds without a byte
-_SLOWEST = (
-    10_000.0  # bytes a second; a server that sends less on the whole is given up, lest it hold the program for ever
-)
+_SLOWEST = 10_000.0  # bytes a second; a server that sends less on the whole is given up
 _CHUNK = 1 << 16
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})  # hosts that may answer without encryption: nothing is in between
 
@@ -87,13 +85,15 @@ class _OnlyHttps(urllib.request.HTTPRedirectHandler):
     """Follows a server to other addresses if these are https too."""
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-        _check_address(newurl)
+        _check_address(newurl, after=req.full_url)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _check_address(url: str) -> None:
+def _check_address(url: str, *, after: str = "http:") -> None:
+    """DownloadError unless an address is https, or http of this computer that no https address sent on to."""
     parts = urllib.parse.urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOCAL):
+    is_local = parts.scheme == "http" and parts.hostname in _LOCAL and after.startswith("http:")
+    if parts.scheme != "https" and not is_local:
         raise DownloadError(f"an address must begin with https:// but is {url}")
 
 

@@ -73,6 +73,15 @@ def test_a_picture_is_turned_upright(client: TestClient) -> None:
     assert (row["width"], row["height"], len(row["people"])) == (320, 240, 1)
 
 
+def test_metadata_do_not_cost_a_picture(client: TestClient) -> None:
+    data = encoded(photo(), "PNG")
+    text = b"prompt\0\1\0\0\0" + zlib.compress(b"a" * 2_000_000)
+    chunk = len(text).to_bytes(4, "big") + b"iTXt" + text + zlib.crc32(b"iTXt" + text).to_bytes(4, "big")
+    answer = client.post("/v1/detect", content=data[:33] + chunk + data[33:])
+    assert answer.status_code == 200
+    assert_same(answer.json()["rows"][0], expected(to_bgr(data)))
+
+
 def test_a_picture_without_people_has_its_row(client: TestClient) -> None:
     (row,) = client.post("/v1/detect", content=encoded(photo(0))).json()["rows"]
     assert row == {"path": "", "width": 320, "height": 240, "error": None, "people": []}

@@ -10,13 +10,14 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
+from urllib.request import Request
 
 import numpy as np
 import pytest
 
 import bottomup.weights
 from bottomup.weights import DownloadError, find_weights, get_weights, list_weights, resolve_model
-from bottomup.weights.download import fetch, is_intact, time_limit
+from bottomup.weights.download import _OnlyHttps, fetch, is_intact, time_limit
 from bottomup.weights.registry import NETWORKS, Network, RemoteFile, get_network
 
 DATA = np.random.default_rng(0).bytes(300_000)
@@ -223,7 +224,7 @@ def test_a_server_that_trickles_is_given_up_and_what_came_is_kept(
     monkeypatch.setattr(bottomup.weights.download, "time", SimpleNamespace(monotonic=lambda: float(next(seconds))))
     monkeypatch.setattr(bottomup.weights.download, "time_limit", lambda file: 2.0)
     monkeypatch.setattr(bottomup.weights.download, "_CHUNK", 1000)
-    with pytest.raises(DownloadError, match="it would take longer than 2 s.* 2000 of 300000 bytes are kept"):
+    with pytest.raises(DownloadError, match=r"it would take longer than 2 s.* 2000 of 300000 bytes are kept"):
         fetch(server.file(), tmp_path)
     monkeypatch.undo()
     assert fetch(server.file(), tmp_path).read_bytes() == DATA
@@ -243,10 +244,16 @@ def test_only_https_is_spoken(server: Server, tmp_path: Path, url: str) -> None:
         fetch(replace(server.file(), url=url), tmp_path)
     server.behaviours = [lambda handler: sends_on(handler, url), Handler.well]
     if ":" in url:
-        with pytest.raises(DownloadError, match=f"must begin with https:// but is {url}"):
+        with pytest.raises(DownloadError, match=rf"must begin with https:// but is {url}|{url}' is not allowed"):
             fetch(server.file(), tmp_path)
         assert len(server.ranges) == 1
     assert not (tmp_path / "network.bin").exists()
+
+
+def test_https_does_not_lead_to_this_computer() -> None:
+    request = Request("https://example.org/network.bin")
+    with pytest.raises(DownloadError, match="must begin with https:// but is http://localhost/a"):
+        _OnlyHttps().redirect_request(request, None, 302, "Found", {}, "http://localhost/a")
 
 
 def test_a_server_may_send_on(server: Server, tmp_path: Path) -> None:
