@@ -72,6 +72,22 @@ def shorten_name(stem: str, room: int) -> str:
     return os.fsdecode(beginning) + tail
 
 
+def printable(text: str) -> str:
+    """A text in which control and bidi characters, and bytes of names that are no UTF-8, are escaped.
+
+    >>> printable("a\\u202egpj.exe")
+    'a\\\\u202egpj.exe'
+    """
+    return "".join(one if one.isprintable() else _escape(one) for one in text)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file's name
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+
+
 class FolderLock:
     """A folder that is made if it is not there and that one program at a time may have.
 

@@ -15,6 +15,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from bottomup._files import printable
+
 if TYPE_CHECKING:
     from bottomup.environment import Finding
     from bottomup.jobs.runner import Outcome
@@ -30,28 +32,13 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def printable(text: str) -> str:
-    """A text in which control and bidi characters, and bytes of names that are no UTF-8, are escaped.
-
-    >>> printable("a\\u202egpj.exe")
-    'a\\\\u202egpj.exe'
-    """
-    return "".join(one if one.isprintable() else _escape(one) for one in text)
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file's name
-        code -= 0xDC00
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
-
-
 def show(*lines: str) -> None:
     """Lines on stdout. Where that is closed or full, a sentence on stderr and exit code 1."""
     try:
         for line in lines:
             print(line)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except OSError as error:
         _stdout_failed(error)
 
@@ -64,7 +51,7 @@ def _stdout_failed(error: OSError) -> None:
 
 
 def _on_stderr(text: str, **options: Any) -> None:
-    """A text with markup on stderr; if that is closed there is nobody to tell."""
+    """A text with markup on stderr; if that is closed nothing can be told."""
     with suppress(OSError):
         Console(stderr=True, highlight=False, soft_wrap=True).print(text, **options)
 
@@ -105,11 +92,16 @@ def print_table(
         table.add_column(column, overflow="fold", justify="right" if column in numbers else "left")
     for row in rows:
         table.add_row(*(escape(printable(cell)) for cell in row))
+    if rows:
+        _on_stdout(table)
+    if footer:
+        _on_stdout(footer)
+
+
+def _on_stdout(content: Any) -> None:
+    """A table, or a text with markup, on stdout; as `show`."""
     try:
-        if rows:
-            console.print(table)
-        if footer:
-            console.print(footer)
+        Console(highlight=False, soft_wrap=isinstance(content, str)).print(content)
     except OSError as error:
         _stdout_failed(error)
 
@@ -138,7 +130,7 @@ def summarise(outcomes: Sequence[Outcome[Source]], out: Path | None, seconds: fl
     if outcomes:
         counts.append(f"{1000 * seconds / len(outcomes):.0f} ms each")
     where = f"in {escape(printable(str(out)))}" if out is not None else "not saved (use --out)"
-    footer = f"\n{', '.join(counts)}; results {where}\nnetwork: {escape(network)}"
+    footer = f"\n{', '.join(counts)}; results {where}\nnetwork: {escape(printable(network))}"
     columns = ["picture", "people", "best score", "error"]
     if any(outcome.warning for outcome in outcomes):
         columns.append("warning")
@@ -163,15 +155,15 @@ def _cells(outcome: Outcome[Source]) -> list[str]:
 
 def show_findings(findings: Sequence[Finding]) -> None:
     """The report of `doctor`."""
-    console = Console(highlight=False, soft_wrap=True)
     width = max(len(finding.name) for finding in findings) + 1
-    group = ""
+    group, lines = "", []
     for finding in findings:
         if finding.group != group:
             group = finding.group
-            console.print(f"[bold]{group}[/]")
-        value = escape(finding.value)
-        console.print(f"  {finding.name + ':':<{width}} {value if finding.ok else f'[bold red]{value}[/]'}")
+            lines.append(f"[bold]{group}[/]")
+        value = escape(printable(finding.value))
+        lines.append(f"  {finding.name + ':':<{width}} {value if finding.ok else f'[bold red]{value}[/]'}")
+    _on_stdout("\n".join(lines))
 
 
 def _count(number: int, one: str, many: str = "") -> str:

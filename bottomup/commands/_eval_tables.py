@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from bottomup.commands import _console
 from bottomup.evaluation.metrics import Evaluation
@@ -23,7 +22,7 @@ def show(evaluation: Evaluation) -> None:
     else:
         _average_precision(evaluation)
     if Console().is_terminal:
-        print()
+        _console.show("")
     people = evaluation.people
     # Not all that is found is labelled or invented: it may be somebody whom the labels tell to ignore.
     columns = ("photos", "labelled", "missed", "found", "invented", "limbs joining two people")
@@ -34,36 +33,36 @@ def show(evaluation: Evaluation) -> None:
 
 def notes(evaluation: Evaluation, failed: Mapping[int, str], out: Path | None) -> None:
     """On stderr: what a reader must know to judge the numbers."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    note = _console.note
     details = evaluation.details
     if details["unscorable_joints"]:
         names = ", ".join(details["unscorable_joints"])
-        console.print(f"Not scored, since the results cannot have them: {names}. Published numbers count them.")
+        note(f"Not scored, since the results cannot have them: {names}. Published numbers count them.")
     if details["areas_from_boxes"] and evaluation.metric != "crowdpose":
-        console.print(
+        note(
             f"{details['areas_from_boxes']} people have no area in the labels, or one of at most 1 pixel: 0.53 of "
             "their boxes are taken."
         )
     if details["default_sigmas"] and "AP" in evaluation.scores:
-        names = escape(", ".join(details["default_sigmas"]))
-        console.print(f"Sigma 0.05, since none is published: {names} (--sigmas gives others).")
-    for note in details["notes"]:
-        console.print(escape(note))
+        names = ", ".join(details["default_sigmas"])
+        note(f"Sigma 0.05, since none is published: {names} (--sigmas gives others).")
+    for sentence in details["notes"]:
+        note(sentence)
     if details.get("people_without_reference"):
         count = details["people_without_reference"]
-        console.print(f"{count} people are left out: the labels do not tell the {details['reference']}'s length.")
+        note(f"{count} people are left out: the labels do not tell the {details['reference']}'s length.")
     if details.get("not_in_mean"):
-        console.print(f"Without a say in the mean, as is customary: {', '.join(details['not_in_mean'])}.")
+        note(f"Without a say in the mean, as is customary: {', '.join(details['not_in_mean'])}.")
     for number, (key, error) in enumerate(failed.items()):
         if number == _SHOWN:
-            console.print(f"and {len(failed) - _SHOWN} more")
+            note(f"and {len(failed) - _SHOWN} more")
             break
-        console.print(f"photo {key}: {escape(error)}")
+        note(f"photo {key}: {error}")
     if failed:
         photos = "1 photo" if len(failed) == 1 else f"{len(failed)} photos"
-        console.print(f"[bold red]{photos} could not be looked at[/]; the people in them count as missed.")
+        note(f"{photos} could not be looked at; the people in them count as missed.")
     if out is not None:
-        console.print(f"Results in {escape(str(out))}")
+        note(f"Results in {out}")
 
 
 def _average_precision(evaluation: Evaluation) -> None:

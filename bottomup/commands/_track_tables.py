@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 import re
 
-from rich.console import Console
-from rich.markup import escape
-
 from bottomup.commands import _console
 from bottomup.evaluation.posetrack import JointScores
 from bottomup.evaluation.track_files import TrackEvaluation
@@ -24,7 +21,7 @@ def show(scores: TrackScores) -> None:
     _console.print_table(
         ("score", "value"), [(name, f"{value:.4f}") for name, value in rows.items()], numbers=("value",)
     )
-    print()
+    _console.show("")
     counts = {
         "videos": scores.videos, "frames": scores.frames, "tracks": scores.tracks, "found tracks": scores.found_tracks,
         "labelled": scores.labelled, "missed": scores.missed, "found": scores.found, "invented": scores.invented,
@@ -33,24 +30,23 @@ def show(scores: TrackScores) -> None:
     columns = tuple(counts)
     _console.print_table(columns, [tuple(str(value) for value in counts.values())], numbers=columns)
     if scores.joints is not None:
-        print()
+        _console.show("")
         _joints(scores.joints)
 
 
 def notes(evaluation: TrackEvaluation) -> None:
     """On stderr: what a reader must know to judge the numbers."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
     if evaluation.unscorable_joints:
         names = ", ".join(evaluation.unscorable_joints)
-        console.print(f"Not scored, since the results cannot have them: {escape(names)}.")
+        _console.note(f"Not scored, since the results cannot have them: {names}.")
     if evaluation.default_sigmas:
-        names = escape(", ".join(evaluation.default_sigmas))
-        console.print(f"Sigma 0.05, since none is published: {names} (--sigmas gives others).")
+        names = ", ".join(evaluation.default_sigmas)
+        _console.note(f"Sigma 0.05, since none is published: {names} (--sigmas gives others).")
     joints = evaluation.scores.joints
     if joints is None:
-        console.print("No figures of joints: the labels tell no head's size.")
+        _console.note("No figures of joints: the labels tell no head's size.")
     elif joints.unmeasured:
-        console.print(
+        _console.note(
             f"{joints.unmeasured} people are left out of the joints: the labels do not tell their heads' size."
         )
 

@@ -164,9 +164,12 @@ def evaluate(
     from bottomup.commands import _console, _eval_tables
     from bottomup.evaluation.task import Interrupted, NotKept, Task
 
-    chosen = None if sigmas is None else read_numbers("--sigmas", sigmas)
-    if metric == MetricName.track:
+    try:
+        chosen = None if sigmas is None else read_numbers("--sigmas", sigmas)
         limits = None if thresholds is None else read_numbers("--thresholds", thresholds)
+    except ValueError as error:
+        stop(str(error), WRONG_USAGE)
+    if metric == MetricName.track:
         _track(data, results, skeleton, chosen, limits, poseval, as_json)
         return
 
@@ -177,7 +180,7 @@ def evaluate(
     try:
         task = Task.prepare(
             metric=metric.value, data=data, images=images, out=out, split=split, limit=limit, worst=worst,
-            thresholds=None if thresholds is None else read_numbers("--thresholds", thresholds), reference=reference,
+            thresholds=limits, reference=reference,
             crowd_bounds=None if crowd_bounds is None else read_numbers("--crowd-bounds", crowd_bounds),
             sigmas=chosen, note=_console.note, progress=progress,
         )  # fmt: skip
@@ -225,7 +228,7 @@ def _track(
     as_json: bool,
 ) -> None:
     """`bottomup eval track`."""
-    from bottomup.commands import _track_tables
+    from bottomup.commands import _console, _track_tables
     from bottomup.evaluation.track_files import evaluate_track_files
     from bottomup.skeletons import get_skeleton
 
@@ -241,7 +244,7 @@ def _track(
     except (ValueError, TypeError, OSError, ImportError) as error:
         stop(str(error), WRONG_USAGE)
     if as_json:
-        print(json.dumps(evaluation.to_dict(), indent=1, allow_nan=False))
+        _console.show(json.dumps(evaluation.to_dict(), indent=1, allow_nan=False))
     else:
         _track_tables.show(evaluation.scores)
     _track_tables.notes(evaluation)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bottomup._files import write_atomically
+from bottomup._files import printable, write_atomically
 from bottomup.datasets.photo import FloatArray
 from bottomup.drawing import distinct_color, draw_people
 from bottomup.drawing.fields import Color
@@ -87,7 +87,7 @@ def write_page(
         f"{len(keys)} of {len(evaluation.photos)} photos, worst first by 1 &minus; 2 &Sigma;OKS / (labelled + found). "
         "Left: found; right: labelled. Red boxes: invented people on the left, missed ones on the right."
     )
-    parts = [_HEAD.format(title=html.escape(title), introduction=introduction)]
+    parts = [_HEAD.format(title=html.escape(printable(title)), introduction=introduction)]
     parts += _figures(evaluation, keys, photo_path, pictures)
     page = folder / "worst.html"
     write_atomically(page, "".join([*parts, "</body></html>\n"]))
@@ -99,16 +99,16 @@ def _figures(
 ) -> Iterator[str]:
     for key in keys:
         path, photo = photo_path(key), evaluation.photos[key]
-        caption = f"<figcaption><b>{html.escape(path.name)}</b> {_caption(photo)}</figcaption>"
+        caption = f"<figcaption><b>{html.escape(printable(path.name))}</b> {_caption(photo)}</figcaption>"
         try:
             sides = draw_photo(evaluation, key, read_image(path))
         except (OSError, ValueError) as error:
-            yield f'<figure>{caption}<p class="missing">{html.escape(str(error))}</p></figure>\n'
+            yield f'<figure>{caption}<p class="missing">{html.escape(printable(str(error)))}</p></figure>\n'
             continue
         images = []
         for side, picture in zip(_SIDES, sides, strict=True):
             name = f"{key}_{side}.jpg"
-            cv2.imwrite(str(pictures / name), picture, [cv2.IMWRITE_JPEG_QUALITY, 88])
+            (pictures / name).write_bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes())
             height, width = picture.shape[:2]
             image = f'<img src="worst/{name}" width="{width}" height="{height}" alt="{side}">'
             images.append(f"<div>{image}<small>{side}</small></div>")

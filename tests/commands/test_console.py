@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bottomup.commands._console import printable
+from bottomup._files import printable
 from tests.makers.jobs import ROOT, encoded, start_slowly, write_pictures
 
 

@@ -234,6 +234,9 @@ def test_results_in_other_joints(data: Path, tmp_path: Path) -> None:
         (["coco", "--crowd-bounds", "0.1,0.2"], "--crowd-bounds must be two numbers, for crowdpose"),
         (["coco", "--thresholds", "0.1"], "thresholds must be left out for coco"),
         (["pck", "--thresholds", "x"], "--thresholds must be numbers with commas"),
+        (["track", "--thresholds", "x"], "--thresholds must be numbers with commas"),
+        (["coco", "--sigmas", "0.1;0.2"], "--sigmas must be numbers with commas"),
+        (["track", "--sigmas", "x"], "--sigmas must be numbers with commas"),
         (["pckh"], "reference 'head' needs labels of"),
         (["crowdpose"], "the joints of crowdpose14 are needed"),
         (["coco", "--skeleton", "coco17"], "--skeleton is for --results"),
@@ -246,6 +249,21 @@ def test_wrong_usage(data: Path, detector: type[StandIn], arguments: list[str], 
     assert result.exit_code == 2
     assert message in " ".join(re.sub(r"[│╭╮╰╯─]", " ", result.stderr).split())
     assert detector.seen == []
+
+
+def test_names_are_shown_escaped_everywhere(data: Path, tmp_path: Path, detector: type[StandIn]) -> None:
+    name = "\u202egpj.png"
+    (data / "images" / name).write_bytes(b"no picture")
+    labels = json.loads((data / "annotations.json").read_text())
+    labels["images"][3]["file_name"] = name
+    (data / "annotations.json").write_text(json.dumps(labels))
+    result = run(app, ["eval", "coco", str(data), "--out", str(tmp_path / "o\x1bt")])
+    assert result.exit_code == 1, result.output
+    page = (tmp_path / "o\x1bt" / "worst.html").read_text()
+    assert "\\u202egpj.png" in result.stderr
+    assert "\\u202egpj.png" in page
+    assert "o\\x1bt" in result.stderr
+    assert not {"\u202e", "\x1b"} & set(result.output + page)
 
 
 @pytest.mark.parametrize("folder", [".", "images"])

@@ -99,9 +99,9 @@ def run_end_to_end(
     _console.print_table(columns, cells, numbers=columns)
     difference, share = abs(result.difference), f"{100 * abs(result.share):.1f} % of the median total"
     way = "more" if result.difference >= 0 else "less"
-    print(f"{many.people} people take {difference:.2f} ms {way} than {few.people}, {share}")
+    _console.show(f"{many.people} people take {difference:.2f} ms {way} than {few.people}, {share}")
     quartiles = "{:.2f} to {:.2f}".format(*result.spread)
-    print(f"The median of {pairs} pairs' differences, of which the middle half are {quartiles} ms.")
+    _console.show(f"The median of {pairs} pairs' differences, of which the middle half are {quartiles} ms.")
     files.write(rows, settings)
 
 
