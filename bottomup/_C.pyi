@@ -109,27 +109,28 @@ _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 _Bools = npt.NDArray[np.bool_]
 
-class GroupingRule:
+class GroupingModel:
     def __init__(
         self,
         limbs: npt.NDArray[np.int32],
-        reach: _Floats,
+        max_lengths: _Floats,
         order: npt.NDArray[np.int32],
         patterns: _Bools,
-        person_cost: float,
-        missing_limb_cost: float,
-        length_tolerance: float,
-        height_ratio: float,
+        known: _Bools,
+        mean: _Floats,
+        covariance: _Floats,
+        grouping: object,
+        fragments: object,
+        sharing: object,
     ) -> None: ...
 
-class WholeBody:
-    def __init__(self, known: _Bools, mean: _Floats, covariance: _Floats) -> None: ...
-
-class GroupingLinks:
+class PersonJointGraph:
     def __init__(
         self,
-        rule: GroupingRule,
+        model: GroupingModel,
         types: _Ints,
+        xy: _Floats,
+        responses: _Floats,
         own: _Ints,
         other: _Ints,
         limb: _Ints,
@@ -138,7 +139,7 @@ class GroupingLinks:
     ) -> None: ...
     @staticmethod
     def of_image(
-        rule: GroupingRule,
+        model: GroupingModel,
         image: int,
         offsets: _Ints,
         xy: npt.NDArray[np.float32],
@@ -147,90 +148,51 @@ class GroupingLinks:
         first: npt.NDArray[np.int32],
         second: npt.NDArray[np.int32],
         affinities: npt.NDArray[np.float32],
-        least_typical: float,
-        doubt: float,
-        clear: float,
-        weak_support: float,
-        faint_response: float,
         peak_threshold: float,
-    ) -> GroupingLinks: ...
-    def split(self, candidates: _Ints) -> GroupingLinks: ...
+    ) -> PersonJointGraph: ...
+    def copy(self) -> PersonJointGraph: ...
+    @property
+    def types(self) -> _Ints: ...
+    @property
+    def xy(self) -> _Floats: ...
+    @property
+    def responses(self) -> _Floats: ...
+    @property
+    def scores(self) -> _Floats: ...
+    @property
+    def person_of(self) -> _Ints: ...
+    @property
+    def members(self) -> _Ints: ...
+    @property
+    def heights(self) -> _Floats: ...
+    @property
+    def num_people(self) -> int: ...
     def pairs(self) -> tuple[_Ints, _Ints, _Ints, _Floats, _Floats]: ...
-    def edges(
-        self, joint: int, owner: _Ints, slots: _Ints, scales: _Floats, responses: _Floats
-    ) -> tuple[_Ints, _Ints, _Floats]: ...
-    def sweep(
-        self, owner: _Ints, slots: _Ints, scales: _Floats, responses: _Floats, changed: _Bools | None
-    ) -> tuple[_Ints, _Ints, _Floats, _Ints, _Bools]: ...
-    def settle(
+    def set_state(self, person_of: _Ints, members: _Ints, heights: _Floats) -> None: ...
+    def assign(self, joint: int, person: _Ints, candidate: _Ints) -> None: ...
+    def merge_people(self, person: int, other: int) -> None: ...
+    def add_person(self, candidates: _Ints) -> None: ...
+    def compact(self) -> None: ...
+    def measure(self) -> None: ...
+    def duplicate(self, candidates: _Ints) -> None: ...
+    def edges(self, joint: int) -> tuple[_Ints, _Ints, _Floats]: ...
+    def objective(self) -> float: ...
+    def optimize(self) -> None: ...
+    def attach_fragments(self) -> None: ...
+    def share_peaks(self) -> None: ...
+    def group(self) -> None: ...
+    def read_people(
         self,
-        owner: _Ints,
-        slots: _Ints,
-        scales: _Floats,
-        responses: _Floats,
-        most_sweeps: int,
-        most_rounds: int,
-    ) -> tuple[_Ints, _Ints, _Floats]: ...
-    def measure(self, owner: _Ints, slots: _Ints, scales: _Floats, which: _Bools) -> _Floats: ...
-    def objective(self, owner: _Ints, slots: _Ints, scales: _Floats, responses: _Floats) -> float: ...
-    def share(
-        self,
-        owner: _Ints,
-        slots: _Ints,
-        scales: _Floats,
-        responses: _Floats,
-        sharing_joints: int,
-        limit: float,
-        same_limb: float,
-        cost: float,
-    ) -> tuple[_Ints, _Ints]: ...
-    def mergers(self, owner: _Ints, slots: _Ints, scales: _Floats, touched: _Bools) -> tuple[_Ints, _Ints, _Ints]: ...
-    def exchanges(self, owner: _Ints, slots: _Ints, scales: _Floats, touched: _Bools) -> tuple[_Ints, _Ints, _Ints]: ...
-    def attach(
-        self,
-        owner: _Ints,
-        slots: _Ints,
-        scales: _Floats,
-        xy: _Floats,
-        body: WholeBody,
-        orphan_joints: int,
-        odds: float,
-        height_spread: float,
-    ) -> _Ints: ...
-    def group(
-        self,
-        owner: _Ints,
-        slots: _Ints,
-        scales: _Floats,
-        responses: _Floats,
-        xy: _Floats,
-        body: WholeBody,
-        most_sweeps: int,
-        most_rounds: int,
-        orphan_joints: int,
-        odds: float,
-        height_spread: float,
-        sharing_joints: int,
-        limit: float,
-        same_limb: float,
-        cost: float,
-    ) -> tuple[_Ints, _Ints, _Floats, _Ints]: ...
-    def unite(self, owner: _Ints, slots: _Ints, scales: _Floats, numbers: _Ints) -> tuple[_Ints, _Ints, _Floats]: ...
+        sure: _Bools | None,
+        stride: float,
+        longest: float,
+        joint_threshold: float,
+        person_threshold: float,
+        min_joints: int,
+        options: object,
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32], bool]: ...
 
-def read_people(
-    slots: _Ints,
-    xy: _Floats,
-    scores: _Floats,
-    sure: _Bools | None,
-    stride: float,
-    longest: float,
-    size_weight: float,
-    joint_threshold: float,
-    person_threshold: float,
-    core_threshold: float,
-    min_joints: int,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32], bool]: ...
-def match(person: _Ints, candidate: _Ints, weight: _Floats, people: int) -> _Ints: ...
+def solve_assignment(person: _Ints, candidate: _Ints, weight: _Floats, people: int) -> _Ints: ...
 def typical_affinities(
     joints: int,
     limbs: int,

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.grouping.assignment import assign
-from bottomup.grouping.links import Edges
+from bottomup.grouping.assignment import solve_assignment
+from bottomup.grouping.edges import Edges
 from bottomup.grouping.proposals import check_proposal_lists
 from bottomup.image import PADDING_GREY, BgrImage, to_bgr
 from bottomup.kernels import find_peaks
@@ -199,7 +199,7 @@ def share_joints(maps: npt.NDArray[np.float32], to_picture: Floats, stride: int)
         of_type = np.flatnonzero(joint == k)
         node = _nodes(places[of_type], peaks.scores[of_type], reach[of_type], crop[of_type])
         weight = peaks.scores[of_type].astype(np.float64)
-        person, chosen = assign(Edges(crop[of_type], node, weight))
+        person, chosen = solve_assignment(Edges(crop[of_type], node, weight))
         by_edge = {(int(i), int(n)): which for i, n, which in zip(crop[of_type], node, of_type, strict=True)}
         taken = [by_edge[int(i), int(n)] for i, n in zip(person, chosen, strict=True)]
         xy[person, k], scores[person, k] = places[taken], peaks.scores[taken]

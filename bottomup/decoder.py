@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from bottomup.grouping import PersonJointGraph, build_graph, group
 from bottomup.grouping.build import typical_affinity
-from bottomup.grouping.proposals import adopt, check_proposal_lists
+from bottomup.grouping.proposals import apply_proposals, check_proposal_lists
 from bottomup.grouping.to_people import to_people
 from bottomup.kernels.field import Field, as_field, check_finite, find_non_finite
 from bottomup.kernels.fused import find_peaks_and_limbs
@@ -110,6 +110,7 @@ def decode_steps(
             limb_threshold=settings.limb_threshold,
             peaks=settings.peaks,
             limbs=settings.limbs,
+            max_mean_pairs=settings.grouping.max_mean_pairs,
             threads=settings.threads,
             found=lambda peaks: done("peaks", peaks),
         )
@@ -125,7 +126,7 @@ def decode_steps(
     spoken_for: list[npt.NDArray[np.bool_] | None] = [None] * len(graphs)
     for image, boxes in enumerate(proposals):
         if boxes is not None:
-            spoken_for[image] = adopt(graphs[image], (boxes + 0.5) / stride - 0.5)
+            spoken_for[image] = apply_proposals(graphs[image], (boxes + 0.5) / stride - 0.5)
     done("grouping", graphs)
     longest = heatmaps.longer_side
     people = [to_people(graph, stride, longest, sure) for graph, sure in zip(graphs, spoken_for, strict=True)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from bottomup.grouping.options import FragmentOptions, GroupingOptions, ResultOptions, SharingOptions
 from bottomup.kernels.options import LIMB_THRESHOLD, PEAK_THRESHOLD, LimbOptions, PeakOptions, TraceOptions
@@ -68,40 +67,9 @@ class Settings(Options):
     results: ResultOptions = option(ResultOptions(), "ResultOptions: scores of people, and who is reported")
     pose_nms: PoseNmsOptions = option(PoseNmsOptions(), "PoseNmsOptions: when a person is redundant")
 
-    def __getattr__(self, name: str) -> Any:
-        """The grouping's options by the names that they had."""
-        if name not in _GROUPING_NAMES:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        part, _, option = _GROUPING_NAMES[name].partition(".")
-        return getattr(getattr(self, part), option)
-
     def __post_init__(self) -> None:
         object.__setattr__(self, "scales", _scales(self.scales))
         super().__post_init__()
-
-
-_GROUPING_NAMES = {
-    "typical_affinity": "grouping.min_affinity_scale",
-    "doubt": "grouping.neutral_affinity",
-    "clear": "grouping.affinity_cap",
-    "weak_support": "grouping.weak_factor",
-    "faint_response": "grouping.full_response",
-    "person_cost": "grouping.person_cost",
-    "missing_limb_cost": "grouping.missing_limb_cost",
-    "length_tolerance": "grouping.length_tolerance",
-    "height_ratio": "grouping.height_ratio",
-    "exact_candidates": "grouping.exact_candidates",
-    "orphan_joints": "fragments.max_joints",
-    "orphan_odds": "fragments.odds",
-    "height_spread": "fragments.height_spread",
-    "shared_peak_cost": "sharing.peak_cost",
-    "sharing_joints": "sharing.min_joints",
-    "sharing_limit": "sharing.max_share",
-    "shared_limb": "sharing.limb_factor",
-    "shared_score": "sharing.score_factor",
-    "core_threshold": "results.min_best_keypoint",
-    "size_weight": "results.size_exponent",
-}
 
 
 @cache

@@ -1,7 +1,7 @@
 """How far the sweep stays below the best grouping there is: `python -m bottomup.benchmarks.exactness --help`.
 
-The same objective F, the same candidates, the same rules for who may be a person; once swept until it settles, once
-solved exactly (`bottomup.grouping.exact`). Small crowds only, since exactness is dear.
+The same objective F, the same candidates, the same rules for what may be a person; once swept until F grows no
+more, once solved exactly (`bottomup.grouping.exact`). Small crowds only, since exactness is dear.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from bottomup.benchmarks.report import write_csv
 from bottomup.decoder import find_candidates, find_pairs
 from bottomup.grouping import PersonJointGraph, build_graph
 from bottomup.grouping.exact.solver import group_exactly
-from bottomup.grouping.reference.sweep import settle
 from bottomup.settings import Settings
 from bottomup.skeletons import CROWDPOSE_14
 
@@ -49,11 +48,11 @@ class Gap:
 
 
 def measure_gap(graph: PersonJointGraph, *, people: int = 0, time_limit: float | None = None) -> Gap:
-    """Sweep a graph that nobody holds anything of, then solve it exactly, in place.
+    """Sweep a graph without people, then solve it exactly, in place.
 
     `people` is only noted in the result; `time_limit` is that of `group_exactly`, which starts from the sweep's people.
     """
-    settle(graph)
+    graph.optimize()
     swept = graph.objective()
     optimum = group_exactly(graph, time_limit=time_limit)
     return Gap(people, len(graph.types), swept, optimum.value, optimum.bound)

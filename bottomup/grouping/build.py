@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
-from bottomup import _C
+from bottomup._extension import _C
 from bottomup.grouping.graph import PersonJointGraph
-from bottomup.grouping.links import Links
-from bottomup.grouping.model import tables
-from bottomup.kernels import Candidates, LimbPairs
-from bottomup.settings import Settings
+from bottomup.kernels.limbs import LimbPairs
+from bottomup.kernels.peaks import Candidates
 from bottomup.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from bottomup.settings import Settings
 
 Floats = npt.NDArray[np.float64]
 
@@ -19,51 +22,21 @@ Floats = npt.NDArray[np.float64]
 def build_graph(
     candidates: Candidates, pairs: LimbPairs, image: int, skeleton: Skeleton, settings: Settings
 ) -> PersonJointGraph:
-    """The person-joint graph of one image of a batch, before anybody holds anything.
+    """The person-joint graph of one image of a batch, without people.
 
-    An affinity counts 1 if it is as high as is typical of this picture, nothing at `doubt` times that, and no more than
-    at `clear` times that. How high a true limb's affinity comes out differs between networks and pictures (blurred
-    fields halve it), but within one picture true limbs resemble each other far more than false ones do.
+    An affinity counts 1 if it is as high as is typical of this picture, nothing at `neutral_affinity` times that, and
+    no more than at `affinity_cap` times that. How high a true limb's affinity comes out differs between networks and
+    pictures (blurred fields halve it), but within one picture true limbs resemble each other far more than false ones
+    do.
 
-    A limb to a faint joint counts for less, as such joints are often ripples that happen to lie on somebody's limb. Not
-    so to a traced joint: it has no response of its own, and its limbs are what shows it.
+    A limb to a faint joint counts for less, as such joints are often ripples that happen to lie on a limb. Not so to a
+    traced joint: it has no response of its own, and its limbs are what shows it.
+
+    Where joints have more than `max_mean_pairs` pairs on each of their limbs on average (traced joints aside), the
+    fields are noise, and of each joint's pairs on a limb only the best `max_partners` are kept, so that time grows with
+    the joints.
     """
-    offsets = candidates.offsets[image * skeleton.num_joints : (image + 1) * skeleton.num_joints + 1]
-    mine = slice(int(offsets[0]), int(offsets[-1]))
-    links = _C.GroupingLinks.of_image(
-        tables(skeleton, settings).rule, image, candidates.offsets, candidates.xy, candidates.scores,
-        pairs.offsets, pairs.first, pairs.second, pairs.scores, settings.typical_affinity,
-        settings.doubt, settings.clear, settings.weak_support, settings.faint_response, settings.peak_threshold,
-    )  # fmt: skip
-    return PersonJointGraph(
-        skeleton,
-        settings,
-        np.repeat(np.arange(skeleton.num_joints), np.diff(offsets)),
-        candidates.xy[mine].astype(np.float64),
-        candidates.scores[mine].astype(np.float64),
-        candidates.extents[mine].astype(np.float64),
-        links,
-    )
-
-
-def scored_pairs_numpy(
-    candidates: Candidates, pairs: LimbPairs, image: int, skeleton: Skeleton, settings: Settings
-) -> Links:
-    """The pairs of `build_graph` in plain NumPy: the reference that the compiled step is held to."""
-    joints, limbs = skeleton.num_joints, skeleton.num_limbs
-    mine = slice(*candidates.offsets[[image * joints, (image + 1) * joints]].tolist())
-    these = slice(*pairs.offsets[[image * limbs, (image + 1) * limbs]].tolist())
-    first, second = (side[these].astype(np.int64) - mine.start for side in (pairs.first, pairs.second))
-    limb = np.repeat(np.arange(limbs), np.diff(pairs.offsets[image * limbs : (image + 1) * limbs + 1]))
-    responses, affinity = candidates.scores[mine].astype(np.float64), pairs.scores[these].astype(np.float64)
-    typical = max(typical_affinity_numpy(candidates, pairs, image, skeleton), settings.typical_affinity)
-    share = np.minimum(affinity / typical, settings.clear)
-    support = np.maximum((share - settings.doubt) / (1 - settings.doubt), settings.weak_support * share)
-    traced = responses <= settings.peak_threshold
-    sure = np.where(traced, 1.0, np.minimum(responses / settings.faint_response, 1.0))
-    support = support * np.minimum(sure[first], sure[second])
-    apart = candidates.xy[mine].astype(np.float64)[first] - candidates.xy[mine].astype(np.float64)[second]
-    return Links(first, second, limb, support, np.sqrt(np.square(apart).sum(axis=1))).where(support > 0)
+    return PersonJointGraph.of_image(image, skeleton, settings, candidates, pairs)
 
 
 def typical_affinity(candidates: Candidates, pairs: LimbPairs, skeleton: Skeleton, settings: Settings) -> Floats:
@@ -77,22 +50,3 @@ def typical_affinity(candidates: Candidates, pairs: LimbPairs, skeleton: Skeleto
         pairs.offsets, pairs.first, pairs.second, pairs.scores,
     )  # fmt: skip
     return np.maximum(found, settings.grouping.min_affinity_scale)
-
-
-def typical_affinity_numpy(candidates: Candidates, pairs: LimbPairs, image: int, skeleton: Skeleton) -> float:
-    """The same of one image in plain NumPy, 0 without pairs."""
-    best: list[tuple[float, float]] = []
-    for limb in range(image * skeleton.num_limbs, (image + 1) * skeleton.num_limbs):
-        block = slice(int(pairs.offsets[limb]), int(pairs.offsets[limb + 1]))
-        first, second, affinity = pairs.first[block], pairs.second[block], pairs.scores[block]
-        best_first, best_second = np.full((2, len(candidates)), -np.inf)
-        np.maximum.at(best_first, first, affinity)
-        np.maximum.at(best_second, second, affinity)
-        mutual = (affinity >= best_first[first]) & (affinity >= best_second[second])
-        weight = np.minimum(candidates.scores[first], candidates.scores[second])
-        best += zip(affinity[mutual].tolist(), weight[mutual].tolist(), strict=True)
-    if not best:
-        return 0.0
-    affinity, weight = np.array(sorted(best, key=lambda one: one[0])).T
-    total = np.cumsum(weight)
-    return float(affinity[np.searchsorted(total, total[-1] / 2)])

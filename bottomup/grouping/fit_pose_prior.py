@@ -1,4 +1,4 @@
-"""Fit the model of whole bodies to labelled people.
+"""Fit the pose prior to labelled people.
 
     python -m bottomup.grouping.fit_pose_prior FILE.json ... --out FILE.npz
 
@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 
 LEAST_JOINTS = 8
 ROUNDS = 10  # of expectation and maximisation; after these the model changes no more
-RIDGE = 0.02**2  # added to each variance: nobody's joints are labelled more exactly than 0.02 of their height
+RIDGE = 0.02**2  # added to each variance: no joints are labelled more exactly than 0.02 of their height
 _SHORTEST = 0.1  # of the height: the length of a shorter segment, those of the face, tells little about it
 _MODEL = Skeleton("model", JOINTS, (), (0.1,) * len(JOINTS))
 _TRUNK = [JOINTS.index(name) for name in ("neck", "left_shoulder", "right_shoulder", "left_hip", "right_hip")]

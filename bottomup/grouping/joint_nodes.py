@@ -38,8 +38,9 @@ class _Node:
 def merge_candidates(maps: Sequence[Candidates], skeleton: Skeleton, settings: Settings | None = None) -> Candidates:
     """One set of candidates from those of several maps of one image.
 
-    The highest candidates come first; each joins the nearest joint within its reach that has none from the same map
-    yet, or is a new joint. The reach is the smaller extent of the two times delta_k, which is `merge_distance` times
+    The highest candidates come first; each joins the nearest joint within the merge radius that has none from the
+    same map yet, or is a new joint. The radius is the smaller extent of the two times delta_k, which is
+    `merge_distance` times
     the joint's OKS sigma as a share of the skeleton's mean: what annotators place less precisely, so do networks. A
     joint lies at the mean of its candidates, weighted by their scores. Its score is their mean, times the square root
     of the share of the maps that show it: half of them are worth 0.7 of all.
@@ -73,10 +74,10 @@ def merge_candidates(maps: Sequence[Candidates], skeleton: Skeleton, settings: S
                 f"and {one.joints}"
             )
     sigmas = np.array(skeleton.sigmas)
-    reach = settings.merge_distance * sigmas / sigmas.mean()
+    radius = settings.merge_distance * sigmas / sigmas.mean()
     offsets, rows = [0], []
     for joint in range(skeleton.num_joints):
-        nodes = _merge_type(maps, joint, float(reach[joint]))
+        nodes = _merge_type(maps, joint, float(radius[joint]))
         scored = [(node.total / np.sqrt(len(node.maps) * len(maps)), *node.place) for node in nodes]
         rows += sorted((row for row in scored if row[0] >= settings.peak_threshold), key=lambda row: -row[0])
         offsets.append(len(rows))
@@ -85,7 +86,7 @@ def merge_candidates(maps: Sequence[Candidates], skeleton: Skeleton, settings: S
     return Candidates(1, skeleton.num_joints, np.array(offsets, np.int64), xy, scores, extents)
 
 
-def _merge_type(maps: Sequence[Candidates], joint: int, reach: float) -> list[_Node]:
+def _merge_type(maps: Sequence[Candidates], joint: int, merge_radius: float) -> list[_Node]:
     spans = [slice(int(one.offsets[joint]), int(one.offsets[joint + 1])) for one in maps]
     places = np.concatenate(
         [np.column_stack([one.xy[span], one.extents[span]]) for one, span in zip(maps, spans, strict=True)]
@@ -97,7 +98,7 @@ def _merge_type(maps: Sequence[Candidates], joint: int, reach: float) -> list[_N
     for n in np.argsort(-scores, kind="stable"):
         number = int(source[n])
         apart = np.hypot(*(where[: len(nodes), :2] - places[n, :2]).T)
-        near = np.flatnonzero(apart <= np.minimum(where[: len(nodes), 2], places[n, 2]) * reach)
+        near = np.flatnonzero(apart <= np.minimum(where[: len(nodes), 2], places[n, 2]) * merge_radius)
         free = [int(one) for one in near[np.argsort(apart[near], kind="stable")] if number not in nodes[one].maps]
         if not free:
             nodes.append(_Node({number}, float(scores[n]), scores[n] * places[n]))

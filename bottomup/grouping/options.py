@@ -70,6 +70,23 @@ class GroupingOptions(Options):
         "people who are seen foreshortened.",
         low=1,
     )
+    max_sweeps: int = option(
+        10,
+        "Most sweeps over the joint types. Most crowds are settled after two or three, the noisiest seen after five.",
+    )
+    max_exchange_rounds: int = option(
+        4,
+        "Most rounds of exchanges after one sweep. A chain of people may need one for each; what is left is for the "
+        "next sweep.",
+    )
+    max_mean_pairs: float = option(
+        5.5,
+        "Where joints have more scored pairs than this on each of their limbs on average, the fields are noise, as "
+        "those of an untrained network, which shows 7.7: then each joint keeps `max_partners` on each limb (and see "
+        "`PeakOptions.cells_per_peak`), and time grows with the cells. The most that crowds showed was 4.1, with "
+        "ripples and false peaks and people on every spot.",
+    )
+    max_partners: int = option(4, "Most partners of a joint on one limb in such noise, the best ones.", low=1)
     exact_candidates: int = option(
         150,
         'Most joint candidates in contact for the assignment "exact". In real crowds without noise, groups as large '

@@ -3,13 +3,13 @@
 In CrowdPose's graph (Li et al., CVPR 2019, sec. 3.3) boxes are the person nodes, each may take candidates inside it,
 and a global assignment leaves the redundant ones with nothing. Here people come from the candidates first, so a box has
 
-* somebody already, mostly: one assignment between boxes and people, by how well each box fits each person, says who;
+* a person already, mostly: one assignment between boxes and people, by how well each box fits each person, says which;
 * then more of that person: fragments inside this box alone join it where F grows, even if no limb leads to them;
-* nobody, rarely: candidates inside it that nobody wanted become a person if together they are worth one;
-* nobody at all: the box was redundant or wrong, and is forgotten.
+* none, rarely: free candidates inside it become a person if together they are worth one;
+* none at all: the box was redundant or wrong, and is forgotten.
 
-Nobody loses a joint to a box, and no person goes for want of one. Whoever has a box costs nothing in F: it is the
-detector that says that somebody is there.
+No person loses a joint to a box, or goes for want of one. A person that has a box costs nothing in F: it is the
+detector that says that it is there.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from bottomup import _C
+from bottomup.grouping.edges import Pairs
 from bottomup.grouping.graph import PersonJointGraph
-from bottomup.grouping.model import tables
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -68,7 +67,7 @@ def check_proposal_lists(proposals: Any, images: int, single: bool) -> list[Floa
     return [None if one is None else check_proposals(one, name) for one, name in zip(proposals, names, strict=True)]
 
 
-def adopt(graph: PersonJointGraph, boxes: Floats) -> Bools:
+def apply_proposals(graph: PersonJointGraph, boxes: Floats) -> Bools:
     """Let boxes have their people, in place.
 
     Parameters
@@ -94,13 +93,14 @@ def adopt(graph: PersonJointGraph, boxes: Floats) -> Bools:
         if (overlap(boxes[box], boxes[taken]) > _SAME_BOX).any():
             continue
         if len(found := _best_person(graph, inside[:, box])):
-            _add_person(graph, found)
+            graph.add_person(found)
             spoken_for = np.append(spoken_for, True)
             taken[box] = True
     graph.measure()
-    there = (graph.slots >= 0).any(axis=1)
+    there = np.asarray((graph.members >= 0).any(axis=1), bool)
     graph.compact()
-    return spoken_for[there]
+    mine: Bools = spoken_for[there]
+    return mine
 
 
 def match_boxes(graph: PersonJointGraph, boxes: Floats, inside: Bools) -> Ints:
@@ -109,13 +109,14 @@ def match_boxes(graph: PersonJointGraph, boxes: Floats, inside: Bools) -> Ints:
     A person fits a box by the responses inside it less those outside, times the overlap of the box with that around
     the person's joints, so that of boxes within each other each finds the person of its size.
     """
-    held = graph.slots >= 0
-    response = np.where(held, graph.scores[graph.slots], 0.0)
-    within = np.where(held[..., None], inside[graph.slots], False)  # (P, K, N)
+    members, xy = graph.members, graph.xy
+    held = members >= 0
+    response = np.where(held, graph.scores[members], 0.0)
+    within = np.where(held[..., None], inside[members], False)  # (P, K, N)
     fit = (response[..., None] * np.where(within, 1.0, -1.0)).sum(axis=1)
-    low = np.where(held[..., None], graph.xy[graph.slots], np.inf).min(axis=1, initial=np.inf)
-    high = np.where(held[..., None], graph.xy[graph.slots], -np.inf).max(axis=1, initial=-np.inf)
-    tight = np.concatenate([low, high + 1e-6], axis=1)  # somebody of one joint has a box, too
+    low = np.where(held[..., None], xy[members], np.inf).min(axis=1, initial=np.inf)
+    high = np.where(held[..., None], xy[members], -np.inf).max(axis=1, initial=-np.inf)
+    tight = np.concatenate([low, high + 1e-6], axis=1)  # a person of one joint has a box, too
     weights = np.maximum(fit, 0.0) * np.array([overlap(one, boxes) for one in tight]).reshape(fit.shape)
     rows, columns = linear_sum_assignment(weights, maximize=True)
     person = np.full(len(boxes), -1)
@@ -133,54 +134,51 @@ def overlap(box: Floats, boxes: Floats) -> Floats:
 
 
 def _join_fragments(graph: PersonJointGraph, person: Ints, inside: Bools) -> None:
-    """Let people who lie inside one box alone, and have none of their own, join the person of that box if F grows."""
-    has_box = np.zeros(graph.num_people, bool)
+    """Let people that lie inside one box alone, and have none of their own, join the person of that box if F grows."""
+    members = graph.members
+    has_box = np.zeros(len(members), bool)
     has_box[person[person >= 0]] = True
-    sizes = (graph.slots >= 0).sum(axis=1)
-    for fragment in sorted(np.flatnonzero(~has_box), key=lambda one: -int(sizes[one])):
-        joints = np.flatnonzero(graph.slots[fragment] >= 0)
-        around = np.flatnonzero(inside[graph.slots[fragment, joints]].all(axis=0))
-        if len(joints) and len(around) == 1 and (host := int(person[around[0]])) >= 0:
+    sizes = (members >= 0).sum(axis=1)
+    for fragment in sorted(np.flatnonzero(~has_box).tolist(), key=lambda one: -int(sizes[one])):
+        joints = np.flatnonzero(members[fragment] >= 0)
+        around = np.flatnonzero(inside[members[fragment, joints]].all(axis=0))
+        if len(joints) and len(around) == 1 and (target := int(person[around[0]])) >= 0:
+            if (members[target, joints] >= 0).any():
+                continue
             trial = graph.copy()
-            if not (graph.slots[host, joints] >= 0).any():
-                trial.absorb(host, int(fragment))
-                if trial.objective() > graph.objective():
-                    graph.absorb(host, int(fragment))
+            trial.merge_people(target, fragment)
+            if trial.objective() > graph.objective():
+                graph.merge_people(target, fragment)
+                members = graph.members
 
 
 def _best_person(graph: PersonJointGraph, inside: Bools) -> Ints:
-    """The candidates, of those inside that nobody holds, of the person that adds most to F if it costs nothing.
+    """The candidates, of the free ones inside, of the person that adds most to F if it costs nothing.
 
     Empty if no two hang together or if all together are not worth what a person costs elsewhere.
     """
-    free = np.flatnonzero(inside & (graph.owner < 0))
-    place = np.full(len(graph.types), -1)
+    free = np.flatnonzero(inside & (graph.person_of < 0))
+    place = np.full(len(inside), -1)
     place[free] = np.arange(len(free))
     pairs = graph.pairs
     own, other = place[pairs.own], place[pairs.other]
     both = (own >= 0) & (other >= 0)
     if not both.any():
         return free[:0]
-    inside_pairs = pairs.where(both)._replace(own=own[both], other=other[both])
-    costless = replace(graph.settings.grouping, person_cost=0.0)
-    settings, types = replace(graph.settings, grouping=costless), graph.types[free]
-    links = _C.GroupingLinks(tables(graph.skeleton, settings).rule, types, *inside_pairs)
-    xy, responses, extents = graph.xy[free], graph.responses[free], graph.extents[free]
-    part = PersonJointGraph(graph.skeleton, settings, types, xy, responses, extents, links)
-    part.settle()
-    response = np.where(part.slots >= 0, part.responses[part.slots], 0.0).sum(axis=1)
-    large = (part.slots >= 0).sum(axis=1) > 1
-    worth = np.where(large & (response > graph.settings.person_cost), response, -np.inf)
+    inside_pairs: Pairs = pairs.where(both)._replace(own=own[both], other=other[both])
+    options = graph.settings.grouping
+    xy, responses = graph.xy[free], graph.responses[free]
+    part = PersonJointGraph(
+        graph.skeleton, graph.settings, graph.types[free], xy, responses, inside_pairs,
+        options=replace(options, person_cost=0.0),
+    )  # fmt: skip
+    part.optimize()
+    members = part.members
+    response = np.where(members >= 0, responses[members], 0.0).sum(axis=1)
+    large = (members >= 0).sum(axis=1) > 1
+    worth = np.where(large & (response > options.person_cost), response, -np.inf)
     if not np.isfinite(worth).any():
         return free[:0]
-    best = part.slots[worth.argmax()]
-    members: Ints = free[best[best >= 0]]
-    return members
-
-
-def _add_person(graph: PersonJointGraph, members: Ints) -> None:
-    fresh = np.full((1, graph.skeleton.num_joints), -1, np.int64)
-    fresh[0, graph.types[members]] = members
-    graph.owner[members] = graph.num_people
-    graph.slots = np.concatenate([graph.slots, fresh])
-    graph.scales = np.append(graph.scales, np.nan)
+    best = members[worth.argmax()]
+    chosen: Ints = free[best[best >= 0]]
+    return chosen

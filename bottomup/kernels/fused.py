@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from bottomup._extension import _C, compiled
 from bottomup.kernels.field import as_field, check_threshold
 from bottomup.kernels.gpu_array import GpuArray
 from bottomup.kernels.limbs import LimbPairs, pairs_of, score_limbs
+from bottomup.kernels.noise import score_bounded
 from bottomup.kernels.options import LIMB_THRESHOLD, PEAK_THRESHOLD, LimbOptions, PeakOptions
 from bottomup.kernels.peaks import Candidates, candidates_of, find_peaks
 from bottomup.skeleton import Skeleton
@@ -23,6 +25,7 @@ def find_peaks_and_limbs(
     limb_threshold: float = LIMB_THRESHOLD,
     peaks: PeakOptions = PeakOptions(),
     limbs: LimbOptions = LimbOptions(),
+    max_mean_pairs: float = math.inf,
     threads: int = 1,
     timings: dict[str, float] | None = None,
     found: Callable[[Candidates], None] = lambda candidates: None,
@@ -42,6 +45,9 @@ def find_peaks_and_limbs(
         `threshold` and `options` of `find_peaks`.
     limb_threshold, limbs:
         `threshold` and `options` of `score_limbs`.
+    max_mean_pairs:
+        Above so many pairs of a candidate on each limb on average the fields are noise, of which only the highest
+        peaks are kept, see `PeakOptions.cells_per_peak`; infinite for no bound.
     threads:
         CPU threads.
     timings:
@@ -58,11 +64,20 @@ def find_peaks_and_limbs(
         raise ValueError("heatmaps and pafs must be on the same device but one is on a GPU and one is not")
     if first.shape[0] != second.shape[0]:
         raise ValueError(f"pafs must hold the heatmaps' {first.shape[0]} images but has shape {second.shape}")
+    cells = int(first.shape[2] * first.shape[3])
+
+    def score(some: Candidates) -> LimbPairs:
+        return score_limbs(second, some, skeleton, threshold=limb_threshold, options=limbs, threads=threads)
+
+    def bounded(candidates: Candidates, score: Callable[[Candidates], LimbPairs]) -> tuple[Candidates, LimbPairs]:
+        return score_bounded(
+            candidates, skeleton, cells, cells_per_peak=peaks.cells_per_peak, max_mean_pairs=max_mean_pairs, score=score
+        )
+
     if not (isinstance(first.values, GpuArray) and isinstance(second.values, GpuArray)):
         candidates = find_peaks(first, threshold=peak_threshold, options=peaks, threads=threads)
         found(candidates)
-        pairs = score_limbs(second, candidates, skeleton, threshold=limb_threshold, options=limbs, threads=threads)
-        return candidates, pairs
+        return bounded(candidates, score)
     check_threshold("peak_threshold", peak_threshold)
     check_threshold("limb_threshold", limb_threshold)
     results = _C.find_peaks_and_limbs_cuda(
@@ -71,4 +86,4 @@ def find_peaks_and_limbs(
     )  # fmt: skip
     candidates, pairs = candidates_of(skeleton.num_joints, results[0]), pairs_of(results[1])
     found(candidates)
-    return candidates, pairs
+    return bounded(candidates, lambda some: pairs if some is candidates else score(some))

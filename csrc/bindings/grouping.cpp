@@ -1,259 +1,264 @@
-// The part of bottomup._C that groups. Whatever comes from Python is checked here, so that a wrong call raises and
-// never reads foreign memory; what it means is said in bottomup/grouping.
+// The part of bottomup._C that groups. What comes from Python is checked before it is used, so that a wrong call raises
+// and never reads foreign memory; what it means is said in bottomup/grouping.
 #include <algorithm>
+#include <chrono>
 #include <optional>
 
-#include "../grouping/merge.h"
+#include "../grouping/assignment.h"
+#include "../grouping/build.h"
+#include "../grouping/edges.h"
+#include "../grouping/fragments.h"
+#include "../grouping/heights.h"
+#include "../grouping/held_limbs.h"
+#include "../grouping/optimize.h"
+#include "../grouping/shared_peaks.h"
+#include "../grouping/to_people.h"
 #include "grouping_graph.h"
-#include "../grouping/sweep.h"
+#include "grouping_options.h"
 
 namespace bottomup {
 namespace {
 
-using grouping::Couple;
+using grouping::Interrupt;
 using grouping::PersonSet;
-using grouping::Rule;
 using grouping::State;
-using grouping::WholeBody;
 
-PersonSet to_set(const char* name, const Bools& flags, const State& state) {
-    check_shape(name, flags, {state.people()});
+// Looks for signals, as that of Ctrl-C, some twenty times a second. Call it without the GIL.
+Interrupt signals() {
+    return [last = std::chrono::steady_clock::now()]() mutable {
+        const auto now = std::chrono::steady_clock::now();
+        if (now - last < std::chrono::milliseconds(50)) return;
+        last = now;
+        const py::gil_scoped_acquire acquire;
+        if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    };
+}
+
+PersonSet all_people(const State& state) {
     PersonSet people(state.people());
-    for (int64_t person = 0; person < state.people(); ++person)
-        if (flags.data()[person]) people.add(person);
+    for (int64_t person = 0; person < state.people(); ++person) people.add(person);
     return people;
 }
 
-py::array_t<int64_t> to_numbers(const std::vector<int32_t>& numbers) {
-    py::array_t<int64_t> array{py::ssize_t(numbers.size())};
-    std::copy(numbers.begin(), numbers.end(), array.mutable_data());
-    return array;
-}
-
-py::tuple to_python(State&& state) {
-    const std::vector<py::ssize_t> shape{py::ssize_t(state.people()), py::ssize_t(state.joints)};
-    return py::make_tuple(to_numbers(state.owner), to_numbers(state.slots).reshape(shape),
-                          to_numpy(std::move(state.scales)));
-}
-
-// `changed` may be None.
-py::tuple sweep(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
-                const Floats& responses, const std::optional<Bools>& changed) {
-    State state = graph.state(owner, slots, scales);
-    const grouping::Links& links = graph.links();
-    const double* values = graph.responses(responses);
-    std::optional<PersonSet> who;
-    if (changed) who = to_set("changed", *changed, state);
-    const int64_t before = state.people();
-    std::vector<int64_t> kept;
-    std::vector<char> moved;
+// The indices of the matched edges; see bottomup/grouping/assignment.py.
+py::array solve_assignment(const Ints& person, const Ints& candidate, const Floats& weight, int64_t people) {
+    const int64_t count = person.size();
+    check_shape("person", person, {count});
+    check_shape("candidate", candidate, {count});
+    check_shape("weight", weight, {count});
+    check_range<int64_t>("person", person.data(), count, 0, people);
+    for (int64_t n = 0; n < count; ++n) {
+        check(weight.data()[n] > 0 && std::isfinite(weight.data()[n]), "weight must be positive and finite");
+        check(n == 0 || candidate.data()[n] >= candidate.data()[n - 1], "candidate must not fall");
+    }
+    check(count < INT32_MAX, "there must be fewer than 2^31 edges");
+    // The candidates may have any numbers: here each has its place among them.
+    std::vector<grouping::Edge> edges;
+    int32_t place = 0;
+    for (int64_t n = 0; n < count; ++n) {
+        if (n > 0) place += candidate.data()[n] != candidate.data()[n - 1];
+        edges.push_back({weight.data()[n], int32_t(person.data()[n]), place, 0});
+    }
+    std::vector<int32_t> matched;
     {
         const py::gil_scoped_release release;
-        grouping::Sweep sweep(*graph.rule, links, values, state);
-        const PersonSet& found = sweep.run(who ? &*who : nullptr);
-        kept = state.compact();
-        for (int64_t& person : kept) {
-            moved.push_back(found.contains(person));
-            if (person >= before) person = -1;
-        }
+        matched = grouping::AssignmentSolver().solve(edges, people);
     }
-    py::array_t<bool> mask{py::ssize_t(moved.size())};
-    std::copy(moved.begin(), moved.end(), mask.mutable_data());
-    return to_python(std::move(state)) + py::make_tuple(to_numpy(std::move(kept)), mask);
+    return to_numpy(std::vector<int64_t>(matched.begin(), matched.end()));
 }
 
-py::tuple settle(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
-                 const Floats& responses, int most_sweeps, int most_rounds) {
-    State state = graph.state(owner, slots, scales);
-    const grouping::Links& links = graph.links();
-    const double* values = graph.responses(responses);
+// (B,) of each image.
+py::array typical_affinities(int64_t joints, int64_t limbs, const OffsetArray& offsets, const FloatArray& scores,
+                             const OffsetArray& pair_offsets, const LimbArray& first, const LimbArray& second,
+                             const FloatArray& affinities) {
+    const FoundCall call(joints, limbs, offsets, scores, pair_offsets, first, second, affinities);
+    for (int64_t image = 0; image < call.images; ++image) call.check_image(image);
+    std::vector<double> typical;
     {
         const py::gil_scoped_release release;
-        grouping::settle(*graph.rule, links, values, state, most_sweeps, most_rounds);
+        for (int64_t image = 0; image < call.images; ++image)
+            typical.push_back(grouping::typical_affinity(call.candidates, call.pairs, image));
     }
-    return to_python(std::move(state));
+    return to_numpy(std::move(typical));
 }
 
-py::tuple edges(const Graph& graph, int64_t joint, const Ints& owner, const Ints& slots, const Floats& scales,
-                const Floats& responses) {
-    const State state = graph.state(owner, slots, scales);
-    const grouping::Links& links = graph.links();
-    const double* values = graph.responses(responses);
-    check(joint >= 0 && joint < graph.rule->joints, "joint must be one of the skeleton's");
+}  // namespace
+
+// Gives people candidates of a type of which none has one; the other candidates open new people where that pays.
+void PersonJointGraph::assign(int64_t joint, const Ints& person, const Ints& candidate) {
+    check(joint >= 0 && joint < model_->joints, "joint must be one of the skeleton's");
+    check_shape("candidate", candidate, {person.size()});
+    check_range<int64_t>("person", person.data(), person.size(), 0, state_.people());
+    check_candidates("candidate", candidate);
+    for (int64_t n = 0; n < person.size(); ++n) {
+        const int64_t who = person.data()[n], what = candidate.data()[n];
+        check(types_[size_t(what)] == joint && state_.person_of[size_t(what)] < 0, "candidate must be a free one of the joint");
+        check(state_.row(who)[joint] < 0, "person must have no candidate of the joint");
+        state_.assign(who, joint, int32_t(what));
+    }
+    for (size_t n = 0; n < types_.size(); ++n)
+        if (types_[n] == joint && state_.person_of[n] < 0 && responses_[n] > model_->person_cost)
+            state_.assign(state_.add_person(), joint, int32_t(n));
+}
+
+void PersonJointGraph::merge_people(int64_t person, int64_t other) {
+    const auto is_there = [&](int64_t one) { return one >= 0 && one < state_.people(); };
+    check(is_there(person) && is_there(other) && person != other, "person and other must be two of the people");
+    check(!state_.types_of.meet(size_t(person), state_.types_of, size_t(other)), "person and other must share no joint type");
+    state_.merge_people(person, other);
+}
+
+void PersonJointGraph::add_person(const Ints& candidates) {
+    check_candidates("candidates", candidates);
+    const int64_t person = state_.add_person();
+    for (int64_t n = 0; n < candidates.size(); ++n) {
+        const auto candidate = size_t(candidates.data()[n]);
+        check(state_.person_of[candidate] < 0, "candidates must be free");
+        check(state_.row(person)[types_[candidate]] < 0, "candidates must be of different types");
+        state_.assign(person, types_[candidate], int32_t(candidate));
+    }
+}
+
+void PersonJointGraph::measure() {
+    const grouping::Links& all = links();
+    const py::gil_scoped_release release;
+    grouping::measure(*model_, all, state_, all_people(state_));
+}
+
+py::tuple PersonJointGraph::edges(int64_t joint) const {
+    const grouping::Links& all = links();
+    check(joint >= 0 && joint < model_->joints, "joint must be one of the skeleton's");
     std::vector<int64_t> person, candidate;
     std::vector<double> weight;
     {
         const py::gil_scoped_release release;
-        grouping::EdgeFinder finder(*graph.rule, links, values);
-        for (const grouping::Edge& edge : finder.find(state, links.members[size_t(joint)]))
+        grouping::EdgeFinder finder(*model_, all, responses_.data());
+        for (const grouping::Edge& edge : finder.find(state_, all.candidates_of[size_t(joint)]))
             person.push_back(edge.person), candidate.push_back(edge.candidate), weight.push_back(edge.weight);
     }
     return py::make_tuple(to_numpy(std::move(person)), to_numpy(std::move(candidate)), to_numpy(std::move(weight)));
 }
 
-py::array measure(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales, const Bools& which) {
-    State state = graph.state(owner, slots, scales);
-    const grouping::Links& links = graph.links();
-    const PersonSet people = to_set("which", which, state);
-    {
-        const py::gil_scoped_release release;
-        grouping::measure(*graph.rule, links, state, people);
-    }
-    return to_numpy(std::move(state.scales));
-}
-
-double objective(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
-                 const Floats& responses) {
-    const State state = graph.state(owner, slots, scales);
-    const grouping::Links& links = graph.links();
-    const double* values = graph.responses(responses);
+double PersonJointGraph::objective() const {
+    const grouping::Links& all = links();
     const py::gil_scoped_release release;
-    const grouping::Within within(*graph.rule, links, state);
+    const grouping::HeldLimbs held_limbs(*model_, all, state_);
     double sum = 0;
-    for (int64_t person = 0; person < state.people(); ++person) sum += within.worth(state, values, person);
+    for (int64_t person = 0; person < state_.people(); ++person) sum += held_limbs.worth(state_, responses_.data(), person);
     return sum;
 }
 
-// (person, candidate), each (n,).
-py::tuple share(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales, const Floats& responses,
-                int64_t sharing_joints, double limit, double same_limb, double cost) {
-    const State state = graph.state(owner, slots, scales);
-    const grouping::Links& links = graph.links();
-    const double* values = graph.responses(responses);
-    std::vector<int64_t> person, candidate;
+// These work on a copy of the state, so that one that is interrupted changes nothing.
+void PersonJointGraph::optimize() {
+    const grouping::Links& all = links();
+    const py::gil_scoped_release release;
+    State next = state_;
+    grouping::optimize(*model_, all, responses_.data(), next, signals());
+    state_ = std::move(next);
+}
+
+void PersonJointGraph::attach_fragments() {
+    const grouping::Links& all = links();
+    const py::gil_scoped_release release;
+    const std::vector<int64_t> groups = grouping::attach_fragments(*model_, model_->prior, state_, xy_.data());
+    grouping::measure(*model_, all, state_, state_.merge_groups(groups.data()));
+    state_.compact();
+}
+
+void PersonJointGraph::share_peaks() {
+    const grouping::Links& all = links();
+    const py::gil_scoped_release release;
+    add_duplicates(grouping::duplicate_shared_peaks(*model_, all, responses_.data(), state_));
+}
+
+void PersonJointGraph::group() {
+    const grouping::Links& all = links();
+    const py::gil_scoped_release release;
+    State next = state_;
+    const std::vector<int32_t> originals =
+        grouping::group(*model_, all, model_->prior, responses_.data(), xy_.data(), next, signals());
+    state_ = std::move(next);
+    add_duplicates(originals);
+}
+
+// Keypoints, their scores, the people's scores, and whether all of that is finite and positive.
+py::tuple PersonJointGraph::read_people(const std::optional<Bools>& sure, double stride, double longest,
+                                        double joint_threshold, double person_threshold, int64_t min_joints,
+                                        const py::object& options) const {
+    if (sure) check_shape("sure", *sure, {state_.people()});
+    const grouping::ResultOptions read = result_options(options);
+    grouping::Results found;
     {
+        const bool* flags = sure ? sure->data() : nullptr;
         const py::gil_scoped_release release;
-        for (const auto& peak :
-             grouping::share(*graph.rule, links, state, values, {sharing_joints, limit, same_limb, cost}))
-            person.push_back(peak.person), candidate.push_back(peak.candidate);
+        found = grouping::read_people(state_, xy_.data(), scores_.data(), flags,
+                                      {stride, longest, joint_threshold, person_threshold, min_joints}, read);
     }
-    return py::make_tuple(to_numpy(std::move(person)), to_numpy(std::move(candidate)));
+    const auto count = py::ssize_t(found.scores.size()), joints = py::ssize_t(state_.joints);
+    return py::make_tuple(to_numpy(std::move(found.keypoints)).reshape({count, joints, py::ssize_t(2)}),
+                          to_numpy(std::move(found.keypoint_scores)).reshape({count, joints}),
+                          to_numpy(std::move(found.scores)), found.right);
 }
-
-// (first, second, pattern), each (n,).
-py::tuple to_python(const std::vector<Couple>& couples) {
-    std::vector<int64_t> first, second, pattern;
-    for (const Couple& couple : couples) {
-        first.push_back(couple.first), second.push_back(couple.second), pattern.push_back(couple.pattern);
-    }
-    return py::make_tuple(to_numpy(std::move(first)), to_numpy(std::move(second)), to_numpy(std::move(pattern)));
-}
-
-template <std::vector<Couple> (grouping::CoupleFinder::*find)(const PersonSet&)>
-py::tuple couples_of(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
-                     const Bools& touched) {
-    const State state = graph.state(owner, slots, scales);
-    const grouping::Links& links = graph.links();
-    const PersonSet people = to_set("touched", touched, state);
-    std::vector<Couple> couples;
-    {
-        const py::gil_scoped_release release;
-        const grouping::Within within(*graph.rule, links, state);
-        couples = (grouping::CoupleFinder(*graph.rule, links, state, within).*find)(people);
-    }
-    return to_python(couples);
-}
-
-std::shared_ptr<WholeBody> make_body(const Bools& known, const Floats& mean, const Floats& covariance) {
-    const int64_t joints = known.size();
-    check_shape("known", known, {joints});
-    check_shape("mean", mean, {joints, 2});
-    check_shape("covariance", covariance, {2 * joints, 2 * joints});
-    const std::vector<char> flags(known.data(), known.data() + joints);
-    check(std::count(flags.begin(), flags.end(), 1) <= WholeBody::kMost, "known must be true of at most 64 joints");
-    return std::make_shared<WholeBody>(flags, to_vector(mean), to_vector(covariance));
-}
-
-void check_bodies(const Graph& graph, const Floats& xy, const std::shared_ptr<WholeBody>& body, double odds,
-                  double height_spread) {
-    check_shape("xy", xy, {graph.links().candidates(), 2});
-    check(body != nullptr && int64_t(body->number.size()) == graph.rule->joints, "body must be of the rule's joints");
-    check(odds > 0 && height_spread > 0, "odds and height_spread must be positive");
-}
-
-py::array attach(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales, const Floats& xy,
-                 const std::shared_ptr<WholeBody>& body, int64_t orphan_joints, double odds, double height_spread) {
-    const State state = graph.state(owner, slots, scales);
-    check_bodies(graph, xy, body, odds, height_spread);
-    std::vector<int64_t> groups;
-    {
-        const py::gil_scoped_release release;
-        groups = grouping::attach(*graph.rule, *body, state, xy.data(), {orphan_joints, odds, height_spread});
-    }
-    return to_numpy(std::move(groups));
-}
-
-// Owner, slots and scales, then the candidates that have a twin.
-py::tuple group(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales,
-                const Floats& responses, const Floats& xy, const std::shared_ptr<WholeBody>& body, int most_sweeps,
-                int most_rounds, int64_t orphan_joints, double odds, double height_spread, int64_t sharing_joints,
-                double limit, double same_limb, double cost) {
-    State state = graph.state(owner, slots, scales);
-    const grouping::Links& links = graph.links();
-    const double* values = graph.responses(responses);
-    check_bodies(graph, xy, body, odds, height_spread);
-    std::vector<int32_t> twins;
-    {
-        const py::gil_scoped_release release;
-        twins = grouping::group(*graph.rule, links, *body, values, xy.data(), state, most_sweeps, most_rounds,
-                                {orphan_joints, odds, height_spread}, {sharing_joints, limit, same_limb, cost});
-    }
-    return to_python(std::move(state)) + py::make_tuple(to_numbers(twins));
-}
-
-py::tuple unite(const Graph& graph, const Ints& owner, const Ints& slots, const Floats& scales, const Ints& numbers) {
-    State state = graph.state(owner, slots, scales);
-    const grouping::Links& links = graph.links();
-    check_shape("numbers", numbers, {state.people()});
-    check_range<int64_t>("numbers", numbers.data(), numbers.size(), 0, state.people());
-    {
-        const py::gil_scoped_release release;
-        grouping::measure(*graph.rule, links, state, state.unite(numbers.data()));
-        state.compact();
-    }
-    return to_python(std::move(state));
-}
-
-}  // namespace
 
 void bind_grouping(py::module_& m) {
-    py::class_<Rule, std::shared_ptr<Rule>>(m, "GroupingRule")
-        .def(py::init(&make_rule), py::arg("limbs").noconvert(), py::arg("reach").noconvert(),
-             py::arg("order").noconvert(), py::arg("patterns").noconvert(), py::arg("person_cost"),
-             py::arg("missing_limb_cost"), py::arg("length_tolerance"), py::arg("height_ratio"));
-    py::class_<WholeBody, std::shared_ptr<WholeBody>>(m, "WholeBody")
-        .def(py::init(&make_body), py::arg("known").noconvert(), py::arg("mean").noconvert(),
-             py::arg("covariance").noconvert());
-    const auto owner = py::arg("owner").noconvert(), slots = py::arg("slots").noconvert();
-    const auto scales = py::arg("scales").noconvert(), responses = py::arg("responses").noconvert();
-    const auto touched = py::arg("touched").noconvert();
-    py::class_<Graph>(m, "GroupingLinks")
-        .def(py::init(&make_graph), py::arg("rule"), py::arg("types").noconvert(), py::arg("own").noconvert(),
-             py::arg("other").noconvert(), py::arg("limb").noconvert(), py::arg("affinity").noconvert(),
-             py::arg("length").noconvert())
-        .def_static("of_image", &graph_of, py::arg("rule"), py::arg("image"), py::arg("offsets").noconvert(),
+    py::class_<GroupingModel, std::shared_ptr<GroupingModel>>(m, "GroupingModel")
+        .def(py::init<const LimbArray&, const Floats&, const LimbArray&, const Bools&, const Bools&, const Floats&,
+                      const Floats&, const py::object&, const py::object&, const py::object&>(),
+             py::arg("limbs").noconvert(), py::arg("max_lengths").noconvert(), py::arg("order").noconvert(),
+             py::arg("patterns").noconvert(), py::arg("known").noconvert(), py::arg("mean").noconvert(),
+             py::arg("covariance").noconvert(), py::arg("grouping"), py::arg("fragments"), py::arg("sharing"));
+    using Graph = PersonJointGraph;
+    const auto make = [](const std::shared_ptr<GroupingModel>& model, const Ints& types, const Floats& xy,
+                         const Floats& responses, const Ints& own, const Ints& other, const Ints& limb,
+                         const Floats& affinity, const Floats& length) {
+        check(model != nullptr, "model must be a GroupingModel");
+        return Graph(model, types, xy, responses, own, other, limb, affinity, length);
+    };
+    const auto of_image = [](const std::shared_ptr<GroupingModel>& model, int64_t image, const OffsetArray& offsets,
+                             const FloatArray& xy, const FloatArray& scores, const OffsetArray& pair_offsets,
+                             const LimbArray& first, const LimbArray& second, const FloatArray& affinities,
+                             double peak_threshold) {
+        return Graph::of_image(model, image, offsets, xy, scores, pair_offsets, first, second, affinities, peak_threshold);
+    };
+    py::class_<Graph>(m, "PersonJointGraph")
+        .def(py::init(make), py::arg("model"), py::arg("types").noconvert(), py::arg("xy").noconvert(),
+             py::arg("responses").noconvert(), py::arg("own").noconvert(), py::arg("other").noconvert(),
+             py::arg("limb").noconvert(), py::arg("affinity").noconvert(), py::arg("length").noconvert())
+        .def_static("of_image", of_image, py::arg("model"), py::arg("image"), py::arg("offsets").noconvert(),
                     py::arg("xy").noconvert(), py::arg("scores").noconvert(), py::arg("pair_offsets").noconvert(),
                     py::arg("first").noconvert(), py::arg("second").noconvert(), py::arg("affinities").noconvert(),
-                    py::arg("least_typical"), py::arg("doubt"), py::arg("clear"), py::arg("weak_support"),
-                    py::arg("faint_response"), py::arg("peak_threshold"))
-        .def("split", &split_graph, py::arg("candidates").noconvert())
-        .def("pairs", &pairs_of)
-        .def("edges", &edges, py::arg("joint"), owner, slots, scales, responses)
-        .def("sweep", &sweep, owner, slots, scales, responses, py::arg("changed").noconvert())
-        .def("settle", &settle, owner, slots, scales, responses, py::arg("most_sweeps"), py::arg("most_rounds"))
-        .def("measure", &measure, owner, slots, scales, py::arg("which").noconvert())
-        .def("objective", &objective, owner, slots, scales, responses)
-        .def("share", &share, owner, slots, scales, responses, py::arg("sharing_joints"), py::arg("limit"),
-             py::arg("same_limb"), py::arg("cost"))
-        .def("mergers", &couples_of<&grouping::CoupleFinder::mergers>, owner, slots, scales, touched)
-        .def("exchanges", &couples_of<&grouping::CoupleFinder::exchanges>, owner, slots, scales, touched)
-        .def("attach", &attach, owner, slots, scales, py::arg("xy").noconvert(), py::arg("body"),
-             py::arg("orphan_joints"), py::arg("odds"), py::arg("height_spread"))
-        .def("group", &group, owner, slots, scales, responses, py::arg("xy").noconvert(), py::arg("body"),
-             py::arg("most_sweeps"), py::arg("most_rounds"), py::arg("orphan_joints"), py::arg("odds"),
-             py::arg("height_spread"), py::arg("sharing_joints"), py::arg("limit"), py::arg("same_limb"), py::arg("cost"))
-        .def("unite", &unite, owner, slots, scales, py::arg("numbers").noconvert());
-    bind_grouping_functions(m);
+                    py::arg("peak_threshold"))
+        .def("copy", [](const Graph& graph) { return Graph(graph); })
+        .def_property_readonly("types", &Graph::types)
+        .def_property_readonly("xy", &Graph::xy)
+        .def_property_readonly("responses", &Graph::responses)
+        .def_property_readonly("scores", &Graph::scores)
+        .def_property_readonly("person_of", &Graph::person_of)
+        .def_property_readonly("members", &Graph::members)
+        .def_property_readonly("heights", &Graph::heights)
+        .def_property_readonly("num_people", &Graph::people)
+        .def("pairs", &Graph::pairs)
+        .def("set_state", &Graph::set_state, py::arg("person_of").noconvert(), py::arg("members").noconvert(),
+             py::arg("heights").noconvert())
+        .def("assign", &Graph::assign, py::arg("joint"), py::arg("person").noconvert(), py::arg("candidate").noconvert())
+        .def("merge_people", &Graph::merge_people, py::arg("person"), py::arg("other"))
+        .def("add_person", &Graph::add_person, py::arg("candidates").noconvert())
+        .def("compact", &Graph::compact)
+        .def("measure", &Graph::measure)
+        .def("duplicate", &Graph::duplicate, py::arg("candidates").noconvert())
+        .def("edges", &Graph::edges, py::arg("joint"))
+        .def("objective", &Graph::objective)
+        .def("optimize", &Graph::optimize)
+        .def("attach_fragments", &Graph::attach_fragments)
+        .def("share_peaks", &Graph::share_peaks)
+        .def("group", &Graph::group)
+        .def("read_people", &Graph::read_people, py::arg("sure").noconvert(), py::arg("stride"), py::arg("longest"),
+             py::arg("joint_threshold"), py::arg("person_threshold"), py::arg("min_joints"), py::arg("options"));
+    m.def("typical_affinities", &typical_affinities, py::arg("joints"), py::arg("limbs"), py::arg("offsets").noconvert(),
+          py::arg("scores").noconvert(), py::arg("pair_offsets").noconvert(), py::arg("first").noconvert(),
+          py::arg("second").noconvert(), py::arg("affinities").noconvert());
+    m.def("solve_assignment", &solve_assignment, py::arg("person").noconvert(), py::arg("candidate").noconvert(),
+          py::arg("weight").noconvert(), py::arg("people"));
 }
 
 }  // namespace bottomup

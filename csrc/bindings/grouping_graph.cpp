@@ -1,82 +1,65 @@
-// How rules and links are made from what Python hands over, all of which is checked here.
+// How models and graphs are made from what Python hands over, all of which is checked here.
 #include "grouping_graph.h"
 
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
 #include <string>
+
+#include "../grouping/build.h"
+#include "../grouping/heights.h"
+#include "grouping_options.h"
 
 namespace bottomup {
 
 using grouping::Links;
 using grouping::Pair;
-using grouping::Rule;
 
 namespace {
 
-grouping::Pattern pattern_of(const Rule& rule, int64_t index, const bool* exchanged) {
+grouping::Pattern pattern_of(const grouping::GroupingModel& model, int64_t index, const bool* exchanged) {
     grouping::Pattern pattern{index, {}, {}};
-    for (int32_t joint = 0; joint < int32_t(rule.joints); ++joint)
+    for (int32_t joint = 0; joint < int32_t(model.joints); ++joint)
         if (exchanged[joint]) pattern.joints.push_back(joint);
-    for (int32_t limb = 0; limb < int32_t(rule.limbs.size()); ++limb) {
-        const auto& [a, b] = rule.limbs[size_t(limb)];
+    for (int32_t limb = 0; limb < int32_t(model.limbs.size()); ++limb) {
+        const auto& [a, b] = model.limbs[size_t(limb)];
         if (exchanged[a] != exchanged[b]) pattern.limbs.push_back(limb);
     }
     return pattern;
 }
 
-}  // namespace
-
-std::shared_ptr<Rule> make_rule(const LimbArray& limbs, const Floats& reach, const LimbArray& order,
-                                const Bools& patterns, double person_cost, double missing_limb_cost,
-                                double length_tolerance, double height_ratio) {
-    check(reach.ndim() == 2 && reach.shape(0) == reach.shape(1), "reach must have shape (K, K)");
-    check(limbs.ndim() == 2 && limbs.shape(1) == 2, "limbs must have shape (L, 2)");
-    check(patterns.ndim() == 2 && patterns.shape(1) == reach.shape(0), "patterns must have shape (M, K)");
-    check(length_tolerance > 0, "length_tolerance must be positive");
-    check(height_ratio >= 1, "height_ratio must be at least 1");
-    auto rule = std::make_shared<Rule>();
-    const int64_t joints = rule->joints = reach.shape(0);
-    check_range<int32_t>("limbs", limbs.data(), limbs.size(), 0, int32_t(joints));
-    check_range<int32_t>("order", order.data(), order.size(), 0, int32_t(joints));
-    rule->reach = to_vector(reach);
-    rule->order = to_vector(order);
-    rule->neighbours.resize(size_t(joints));
-    rule->beside = grouping::Sets(joints, joints), rule->limbs_at = grouping::Sets(limbs.shape(0), joints);
-    for (py::ssize_t n = 0; n < limbs.shape(0); ++n) {
-        const int32_t a = limbs.at(n, 0), b = limbs.at(n, 1);
-        rule->limbs.push_back({a, b});
-        rule->limb_reach.push_back(reach.at(a, b));
-        rule->neighbours[size_t(a)].push_back(b);
-        rule->neighbours[size_t(b)].push_back(a);
-        rule->beside.add(size_t(a), b), rule->beside.add(size_t(b), a);
-        rule->limbs_at.add(size_t(a), int32_t(n)), rule->limbs_at.add(size_t(b), int32_t(n));
-    }
-    for (py::ssize_t n = 0; n < patterns.shape(0); ++n)
-        rule->patterns.push_back(pattern_of(*rule, n, patterns.data(n, 0)));
-    rule->patterns_with.assign(rule->limbs.size(), std::vector<uint64_t>((rule->patterns.size() + 63) / 64));
-    for (const grouping::Pattern& pattern : rule->patterns)
-        for (const int32_t limb : pattern.limbs)
-            rule->patterns_with[size_t(limb)][size_t(pattern.index / 64)] |= uint64_t(1) << (pattern.index % 64);
-    rule->person_cost = person_cost;
-    rule->missing_limb_cost = missing_limb_cost;
-    rule->length_tolerance = length_tolerance;
-    rule->height_ratio = height_ratio;
-    return rule;
+grouping::PosePrior make_prior(const Bools& known, const Floats& mean, const Floats& covariance) {
+    const int64_t joints = known.size();
+    check_shape("known", known, {joints});
+    check_shape("mean", mean, {joints, 2});
+    check_shape("covariance", covariance, {2 * joints, 2 * joints});
+    const std::vector<char> flags(known.data(), known.data() + joints);
+    check(std::count(flags.begin(), flags.end(), 1) <= grouping::PosePrior::kMost, "known must be true of at most 64 joints");
+    return grouping::PosePrior(flags, to_vector(mean), to_vector(covariance));
 }
 
-std::unique_ptr<Graph> make_graph(const std::shared_ptr<Rule>& rule, const Ints& types, const Ints& own,
-                                  const Ints& other, const Ints& limb, const Floats& affinity, const Floats& length) {
-    const int64_t candidates = types.size(), pairs = own.size();
-    check(rule != nullptr, "rule must be a GroupingRule");
+// Places that are not finite would have no square of the grids in which neighbours are sought.
+template <class T>
+void check_finite(const char* name, const T* values, int64_t count) {
+    bool right = true;
+    for (int64_t n = 0; n < count; ++n) right &= bool(std::isfinite(values[n]));
+    if (!right) throw std::invalid_argument(std::string(name) + " must be finite");
+}
+
+void check_model(const PersonJointGraph::Model& model) { check(model != nullptr, "model must be a GroupingModel"); }
+
+std::vector<Pair> pairs_from(const grouping::GroupingModel& model, int64_t candidates, const Ints& own, const Ints& other,
+                             const Ints& limb, const Floats& affinity, const Floats& length) {
+    const int64_t pairs = own.size();
     check(candidates < INT32_MAX && pairs < INT32_MAX / 2, "there must be fewer than 2^30 candidates and pairs");
-    check_shape("types", types, {candidates});
     check_shape("own", own, {pairs});
     check_shape("other", other, {pairs});
     check_shape("limb", limb, {pairs});
     check_shape("affinity", affinity, {pairs});
     check_shape("length", length, {pairs});
-    check_range<int64_t>("types", types.data(), candidates, 0, rule->joints);
     check_range<int64_t>("own", own.data(), pairs, 0, candidates);
     check_range<int64_t>("other", other.data(), pairs, 0, candidates);
-    check_range<int64_t>("limb", limb.data(), pairs, 0, rule->limb_count());
+    check_range<int64_t>("limb", limb.data(), pairs, 0, model.limb_count());
     std::vector<Pair> all;
     all.reserve(size_t(pairs));
     for (int64_t n = 0; n < pairs; ++n) {
@@ -84,49 +67,166 @@ std::unique_ptr<Graph> make_graph(const std::shared_ptr<Rule>& rule, const Ints&
                        float(affinity.data()[n]), float(length.data()[n])});
         check(std::isfinite(all.back().affinity), "affinity must be finite");
     }
-    const py::gil_scoped_release release;
-    return std::unique_ptr<Graph>(
-        new Graph(rule, Links(*rule, {types.data(), types.data() + candidates}, std::move(all))));
+    return all;
 }
 
-std::unique_ptr<Graph> graph_of(const std::shared_ptr<Rule>& rule, int64_t image, const OffsetArray& offsets,
-                                const FloatArray& xy, const FloatArray& scores, const OffsetArray& pair_offsets,
-                                const LimbArray& first, const LimbArray& second, const FloatArray& affinities,
-                                double least_typical, double doubt, double clear, double weak_support,
-                                double faint_response, double peak_threshold) {
-    check(rule != nullptr, "rule must be a GroupingRule");
-    FoundCall call(rule->joints, rule->limb_count(), offsets, scores, pair_offsets, first, second, affinities);
+std::vector<int32_t> types_from(const PersonJointGraph::Model& model, const Ints& types) {
+    check_model(model);
+    check_shape("types", types, {types.size()});
+    check_range<int64_t>("types", types.data(), types.size(), 0, model->joints);
+    return {types.data(), types.data() + types.size()};
+}
+
+}  // namespace
+
+GroupingModel::GroupingModel(const LimbArray& limb_ends, const Floats& max_lengths, const LimbArray& joint_order,
+                             const Bools& exchanged, const Bools& known, const Floats& mean, const Floats& covariance,
+                             const py::object& grouping_fields, const py::object& fragment_fields,
+                             const py::object& sharing_fields)
+    : prior(make_prior(known, mean, covariance)) {
+    check(max_lengths.ndim() == 2 && max_lengths.shape(0) == max_lengths.shape(1), "max_lengths must have shape (K, K)");
+    check(limb_ends.ndim() == 2 && limb_ends.shape(1) == 2, "limbs must have shape (L, 2)");
+    check(exchanged.ndim() == 2 && exchanged.shape(1) == max_lengths.shape(0), "patterns must have shape (M, K)");
+    check(known.size() == max_lengths.shape(0), "known must have shape (K,)");
+    static_cast<grouping::GroupingOptions&>(*this) = grouping_options(grouping_fields);
+    fragments = fragment_options(fragment_fields);
+    sharing = sharing_options(sharing_fields);
+    check(length_tolerance > 0, "length_tolerance must be positive");
+    check(height_ratio >= 1, "height_ratio must be at least 1");
+    check(fragments.odds > 0 && fragments.height_spread > 0, "odds and height_spread must be positive");
+    joints = max_lengths.shape(0);
+    check_range<int32_t>("limbs", limb_ends.data(), limb_ends.size(), 0, int32_t(joints));
+    check_range<int32_t>("order", joint_order.data(), joint_order.size(), 0, int32_t(joints));
+    order = to_vector(joint_order);
+    neighbours.resize(size_t(joints));
+    beside = grouping::BitSets(joints, joints), limbs_at = grouping::BitSets(limb_ends.shape(0), joints);
+    for (py::ssize_t n = 0; n < limb_ends.shape(0); ++n) {
+        const int32_t a = limb_ends.at(n, 0), b = limb_ends.at(n, 1);
+        limbs.push_back({a, b});
+        max_limb_length.push_back(max_lengths.at(a, b));
+        neighbours[size_t(a)].push_back(b), neighbours[size_t(b)].push_back(a);
+        beside.add(size_t(a), b), beside.add(size_t(b), a);
+        limbs_at.add(size_t(a), int32_t(n)), limbs_at.add(size_t(b), int32_t(n));
+    }
+    for (py::ssize_t n = 0; n < exchanged.shape(0); ++n) patterns.push_back(pattern_of(*this, n, exchanged.data(n, 0)));
+    patterns_with.assign(limbs.size(), std::vector<uint64_t>((patterns.size() + 63) / 64));
+    for (const grouping::Pattern& pattern : patterns)
+        for (const int32_t limb : pattern.limbs)
+            patterns_with[size_t(limb)][size_t(pattern.index / 64)] |= uint64_t(1) << (pattern.index % 64);
+}
+
+PersonJointGraph::PersonJointGraph(Model model, std::vector<int32_t> types, std::vector<double> xy,
+                                   std::vector<double> responses, std::vector<Pair> pairs)
+    : model_(std::move(model)), types_(std::move(types)), xy_(std::move(xy)), responses_(std::move(responses)),
+      scores_(responses_), state_(model_->joints, std::vector<int32_t>(types_.size(), -1), {}, {}),
+      links_(std::make_shared<Links>(*model_, types_, std::move(pairs))) {}
+
+PersonJointGraph::PersonJointGraph(Model model, const Ints& types, const Floats& xy, const Floats& responses,
+                                   const Ints& own, const Ints& other, const Ints& limb, const Floats& affinity,
+                                   const Floats& length)
+    : PersonJointGraph(model, types_from(model, types), to_vector(xy), to_vector(responses),
+                       pairs_from(*model, types.size(), own, other, limb, affinity, length)) {
+    check_shape("xy", xy, {types.size(), 2});
+    check_shape("responses", responses, {types.size()});
+    check_finite("xy", xy.data(), xy.size());
+    check_finite("responses", responses.data(), responses.size());
+}
+
+PersonJointGraph PersonJointGraph::of_image(Model model, int64_t image, const OffsetArray& offsets, const FloatArray& xy,
+                                            const FloatArray& scores, const OffsetArray& pair_offsets,
+                                            const LimbArray& first, const LimbArray& second, const FloatArray& affinities,
+                                            double peak_threshold) {
+    check_model(model);
+    FoundCall call(model->joints, model->limb_count(), offsets, scores, pair_offsets, first, second, affinities);
     call.check_image(image);
     check_shape("xy", xy, {call.candidates.count, 2});
     call.candidates.xy = xy.data();
     const py::gil_scoped_release release;
-    const int64_t* range = offsets.data() + image * rule->joints;
+    const int64_t* range = offsets.data() + image * model->joints;
+    const int64_t begin = range[0], end = range[model->joints];
+    check_finite("xy", xy.data() + 2 * begin, 2 * (end - begin));
+    check_finite("scores", scores.data() + begin, end - begin);
     std::vector<int32_t> types;
-    types.reserve(size_t(range[rule->joints] - range[0]));
-    for (int64_t joint = 0; joint < rule->joints; ++joint)
+    types.reserve(size_t(end - begin));
+    for (int64_t joint = 0; joint < model->joints; ++joint)
         types.insert(types.end(), size_t(range[joint + 1] - range[joint]), int32_t(joint));
-    std::vector<Pair> pairs = grouping::scored_pairs(
-        call.candidates, call.pairs, image, {least_typical, doubt, clear, weak_support, faint_response, peak_threshold});
-    return std::unique_ptr<Graph>(new Graph(rule, Links(*rule, std::move(types), std::move(pairs))));
+    return PersonJointGraph(model, std::move(types), {xy.data() + 2 * begin, xy.data() + 2 * end},
+                            {scores.data() + begin, scores.data() + end},
+                            grouping::scored_pairs(*model, call.candidates, call.pairs, image, peak_threshold));
 }
 
-std::unique_ptr<Graph> split_graph(const Graph& graph, const Ints& candidates) {
-    check_shape("candidates", candidates, {candidates.size()});
-    check_range<int64_t>("candidates", candidates.data(), candidates.size(), 0, graph.links().candidates());
-    return std::make_unique<Graph>(
-        graph, std::vector<int32_t>{candidates.data(), candidates.data() + candidates.size()});
+const Links& PersonJointGraph::links() const {
+    if (duplicated_.empty()) return *links_;
+    if (!all_links_) all_links_ = std::make_shared<Links>(links_->duplicate(*model_, duplicated_));
+    return *all_links_;
 }
 
-py::tuple pairs_of(const Graph& graph) {
-    const auto count = py::ssize_t(graph.links().pairs.size());
+py::array PersonJointGraph::person_of() const {
+    return to_numpy(std::vector<int64_t>(state_.person_of.begin(), state_.person_of.end()));
+}
+
+py::array PersonJointGraph::members() const {
+    const std::vector<py::ssize_t> shape{py::ssize_t(state_.people()), py::ssize_t(state_.joints)};
+    return to_numpy(std::vector<int64_t>(state_.members.begin(), state_.members.end())).reshape(shape);
+}
+
+py::tuple PersonJointGraph::pairs() const {
+    const std::vector<Pair>& all = links().pairs;
+    const auto count = py::ssize_t(all.size());
     py::array_t<int64_t> own{count}, other{count}, limb{count};
     py::array_t<double> affinity{count}, length{count};
     for (py::ssize_t n = 0; n < count; ++n) {
-        const Pair& pair = graph.links().pairs[size_t(n)];
+        const Pair& pair = all[size_t(n)];
         own.mutable_data()[n] = pair.own, other.mutable_data()[n] = pair.other, limb.mutable_data()[n] = pair.limb;
         affinity.mutable_data()[n] = pair.affinity, length.mutable_data()[n] = pair.length;
     }
     return py::make_tuple(own, other, limb, affinity, length);
+}
+
+void PersonJointGraph::check_candidates(const char* name, const Ints& candidates) const {
+    check_shape(name, candidates, {candidates.size()});
+    check_range<int64_t>(name, candidates.data(), candidates.size(), 0, int64_t(types_.size()));
+}
+
+void PersonJointGraph::set_state(const Ints& person_of, const Ints& members, const Floats& heights) {
+    const int64_t people = members.ndim() == 2 ? members.shape(0) : 0, candidates = int64_t(types_.size());
+    check_shape("person_of", person_of, {candidates});
+    check_shape("members", members, {people, model_->joints});
+    check_shape("heights", heights, {people});
+    check_range<int64_t>("person_of", person_of.data(), candidates, -1, people);
+    check_range<int64_t>("members", members.data(), members.size(), -1, candidates);
+    std::vector<int64_t> expected(size_t(candidates), -1);
+    for (int64_t n = 0; n < members.size(); ++n) {
+        const int64_t candidate = members.data()[n];
+        if (candidate < 0) continue;
+        check(types_[size_t(candidate)] == n % model_->joints, "members must be candidates of the types of their columns");
+        check(expected[size_t(candidate)] < 0, "members must have each candidate once");
+        expected[size_t(candidate)] = n / model_->joints;
+    }
+    check(std::equal(expected.begin(), expected.end(), person_of.data()), "person_of must say the same as members");
+    state_ = {model_->joints, {expected.begin(), expected.end()}, {members.data(), members.data() + members.size()},
+              to_vector(heights)};
+}
+
+void PersonJointGraph::duplicate(const Ints& candidates) {
+    check_candidates("candidates", candidates);
+    const std::vector<int32_t> originals(candidates.data(), candidates.data() + candidates.size());
+    state_.person_of.resize(types_.size() + originals.size(), -1);
+    add_duplicates(originals);
+}
+
+// After their places in the state were made.
+void PersonJointGraph::add_duplicates(const std::vector<int32_t>& originals) {
+    if (originals.empty()) return;
+    if (!duplicated_.empty()) links_ = std::make_shared<Links>(links());  // duplicates of these, too
+    duplicated_ = originals, all_links_.reset();
+    for (const int32_t original : originals) {
+        const auto from = size_t(original);
+        types_.push_back(types_[from]);
+        xy_.push_back(xy_[2 * from]), xy_.push_back(xy_[2 * from + 1]);
+        scores_.push_back(scores_[from] * model_->sharing.score_factor);
+        responses_.push_back(responses_[from] - model_->sharing.peak_cost);
+    }
 }
 
 }  // namespace bottomup

@@ -1,67 +1,83 @@
-// What a GroupingRule and GroupingLinks of Python are, and how they are made.
+// GroupingModel and PersonJointGraph of bottomup._C, and how they are made.
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <vector>
 
+#include "../grouping/links.h"
 #include "../grouping/model.h"
+#include "../grouping/pose_prior.h"
+#include "../grouping/state.h"
 #include "grouping_inputs.h"
 
 namespace bottomup {
 
-// The links of one image, with the rule that they are judged by.
-class Graph {
-   public:
-    Graph(std::shared_ptr<const grouping::Rule> rule_, grouping::Links links)
-        : rule(std::move(rule_)), made(std::make_shared<grouping::Links>(std::move(links))) {}
-    // Those of another one with twins of some candidates.
-    Graph(const Graph& original, std::vector<int32_t> candidates)
-        : rule(original.rule), unsplit(original.shared_links()), twins(std::move(candidates)) {}
+// What a skeleton and the options mean for the grouping.
+struct GroupingModel : grouping::GroupingModel {
+    GroupingModel(const LimbArray& limbs, const Floats& max_lengths, const LimbArray& order, const Bools& patterns,
+                  const Bools& known, const Floats& mean, const Floats& covariance, const py::object& grouping_options,
+                  const py::object& fragment_options, const py::object& sharing_options);
 
-    // Made when they are asked for, since after the grouping hardly anybody asks. Call it with the GIL.
-    const grouping::Links& links() const { return *shared_links(); }
-
-    const std::shared_ptr<const grouping::Rule> rule;
-
-    grouping::State state(const Ints& owner, const Ints& slots, const Floats& scales) const {
-        const int64_t people = slots.ndim() == 2 ? slots.shape(0) : 0, candidates = links().candidates();
-        check_shape("owner", owner, {candidates});
-        check_shape("slots", slots, {people, rule->joints});
-        check_shape("scales", scales, {people});
-        check_range<int64_t>("owner", owner.data(), owner.size(), -1, people);
-        check_range<int64_t>("slots", slots.data(), slots.size(), -1, candidates);
-        return {rule->joints, {owner.data(), owner.data() + owner.size()}, {slots.data(), slots.data() + slots.size()},
-                to_vector(scales)};
-    }
-
-    const double* responses(const Floats& values) const {
-        check_shape("responses", values, {links().candidates()});
-        return values.data();
-    }
-
-   private:
-    std::shared_ptr<const grouping::Links> shared_links() const {
-        if (!made) made = std::make_shared<grouping::Links>(unsplit->split(*rule, twins));
-        return made;
-    }
-
-    mutable std::shared_ptr<const grouping::Links> made;
-    std::shared_ptr<const grouping::Links> unsplit;
-    std::vector<int32_t> twins;
+    grouping::PosePrior prior;
 };
 
-std::shared_ptr<grouping::Rule> make_rule(const LimbArray& limbs, const Floats& reach, const LimbArray& order,
-                                          const Bools& patterns, double person_cost, double missing_limb_cost,
-                                          double length_tolerance, double height_ratio);
-std::unique_ptr<Graph> make_graph(const std::shared_ptr<grouping::Rule>& rule, const Ints& types, const Ints& own,
-                                  const Ints& other, const Ints& limb, const Floats& affinity, const Floats& length);
-// The links of one image of what the kernels found.
-std::unique_ptr<Graph> graph_of(const std::shared_ptr<grouping::Rule>& rule, int64_t image, const OffsetArray& offsets,
-                                const FloatArray& xy, const FloatArray& scores, const OffsetArray& pair_offsets,
-                                const LimbArray& first, const LimbArray& second, const FloatArray& affinities,
-                                double least_typical, double doubt, double clear, double weak_support,
-                                double faint_response, double peak_threshold);
-std::unique_ptr<Graph> split_graph(const Graph& graph, const Ints& candidates);
-// own, other, limb, affinity, length.
-py::tuple pairs_of(const Graph& graph);
+// Candidates of one image, their links, and the assignment state: which person has which candidate.
+class PersonJointGraph {
+   public:
+    using Model = std::shared_ptr<const GroupingModel>;
+
+    PersonJointGraph(Model model, const Ints& types, const Floats& xy, const Floats& responses, const Ints& own,
+                     const Ints& other, const Ints& limb, const Floats& affinity, const Floats& length);
+    // The graph of one image of what the kernels found.
+    static PersonJointGraph of_image(Model model, int64_t image, const OffsetArray& offsets, const FloatArray& xy,
+                                     const FloatArray& scores, const OffsetArray& pair_offsets, const LimbArray& first,
+                                     const LimbArray& second, const FloatArray& affinities, double peak_threshold);
+
+    py::array types() const { return to_numpy(std::vector<int64_t>(types_.begin(), types_.end())); }
+    py::array xy() const { return to_numpy(std::vector<double>(xy_), 2); }
+    py::array responses() const { return to_numpy(std::vector<double>(responses_)); }
+    py::array scores() const { return to_numpy(std::vector<double>(scores_)); }
+    py::array person_of() const;
+    py::array members() const;
+    py::array heights() const { return to_numpy(std::vector<double>(state_.heights)); }
+    int64_t people() const { return state_.people(); }
+    py::tuple pairs() const;  // own, other, limb, affinity, length
+
+    void set_state(const Ints& person_of, const Ints& members, const Floats& heights);
+    void assign(int64_t joint, const Ints& person, const Ints& candidate);
+    void merge_people(int64_t person, int64_t other);
+    void add_person(const Ints& candidates);
+    void compact() { state_.compact(); }
+    void measure();
+    void duplicate(const Ints& candidates);
+
+    py::tuple edges(int64_t joint) const;
+    double objective() const;
+    void optimize();
+    void attach_fragments();
+    void share_peaks();
+    void group();
+
+    py::tuple read_people(const std::optional<Bools>& sure, double stride, double longest, double joint_threshold,
+                          double person_threshold, int64_t min_joints, const py::object& options) const;
+
+   private:
+    PersonJointGraph(Model model, std::vector<int32_t> types, std::vector<double> xy, std::vector<double> responses,
+                     std::vector<grouping::Pair> pairs);
+
+    const grouping::Links& links() const;
+    void check_candidates(const char* name, const Ints& candidates) const;
+    void add_duplicates(const std::vector<int32_t>& originals);
+
+    Model model_;
+    std::vector<int32_t> types_;                   // (n,)
+    std::vector<double> xy_, responses_, scores_;  // (n, 2), (n,), (n,)
+    grouping::State state_;
+    // Those of candidates without duplicates; links with them are made when they are asked for, mostly never.
+    std::shared_ptr<const grouping::Links> links_;
+    std::vector<int32_t> duplicated_;
+    mutable std::shared_ptr<const grouping::Links> all_links_;
+};
 
 }  // namespace bottomup

@@ -40,6 +40,4 @@ std::vector<T> to_vector(const py::array_t<T, py::array::c_style>& array) {
     return std::vector<T>(array.data(), array.data() + array.size());
 }
 
-void bind_grouping_functions(py::module_& m);
-
 }  // namespace bottomup

@@ -1,23 +1,23 @@
 // The assignment between people and candidates: the matching of greatest weight in a sparse bipartite graph, by
 // shortest augmenting paths (Kuhn-Munkres with the duals of Jonker and Volgenant, Computing 38, 1987, on lists of
-// edges). Whoever is the best of nobody else is matched outright; only what is contested is searched, and a search never
+// edges). A pair that is each other's best, and no one else's, is matched outright; only what is contested is searched, and a search never
 // leaves its connected component, so the cost follows the contention and not the crowd.
 //
 // Duals keep row price + person's price >= weight for every edge, with equality for the matched ones, and are 0 for
-// whoever is unmatched when all is done; they stay at least 0. That proves the matching the heaviest.
+// those that are unmatched in the end; they stay at least 0. That proves the matching the heaviest.
 #include <algorithm>
 #include <functional>
 
-#include "model.h"
+#include "assignment.h"
 
 namespace bottomup::grouping {
 
-const std::vector<int32_t>& Matcher::match(const std::vector<Edge>& some_edges, int64_t people) {
+const std::vector<int32_t>& AssignmentSolver::solve(const std::vector<Edge>& some_edges, int64_t people) {
     edges = some_edges.data();
     const size_t count = some_edges.size();
     start.resize(count + 1);
     size_t rows = 0;
-    for (size_t edge = 0; edge < count; ++edge) {  // no branch: nobody can foretell how many each candidate has
+    for (size_t edge = 0; edge < count; ++edge) {  // no branch: how many each candidate has cannot be foreseen
         start[rows] = edge;
         rows += edge == 0 || edges[edge].candidate != edges[edge - 1].candidate;
     }
@@ -39,7 +39,7 @@ const std::vector<int32_t>& Matcher::match(const std::vector<Edge>& some_edges, 
     return matched;
 }
 
-void Matcher::take_best(size_t row) {
+void AssignmentSolver::take_best(size_t row) {
     size_t best = start[row];
     for (size_t edge = best + 1; edge < start[row + 1]; ++edge) {
         const double more = edges[edge].weight - edges[best].weight;
@@ -52,7 +52,7 @@ void Matcher::take_best(size_t row) {
 
 // Grow a tree of shortest paths from an unmatched row until it reaches a free person, or a row (perhaps this one) that
 // is best left unmatched itself; then shift the matching along the path.
-void Matcher::augment(size_t root) {
+void AssignmentSolver::augment(size_t root) {
     heap.clear(), seen.clear();
     double shortest = row_price[root];  // the root stays unmatched
     size_t dropped = root;
@@ -76,7 +76,7 @@ void Matcher::augment(size_t root) {
     for (const int32_t person : seen) reached_by[size_t(person)] = -1;
 }
 
-void Matcher::relax(size_t row, double length) {
+void AssignmentSolver::relax(size_t row, double length) {
     for (size_t edge = start[row]; edge < start[row + 1]; ++edge) {
         if (int32_t(edge) == row_edge[row]) continue;
         const auto person = size_t(edges[edge].person);
@@ -92,7 +92,7 @@ void Matcher::relax(size_t row, double length) {
     }
 }
 
-void Matcher::update_prices(size_t root, double shortest) {
+void AssignmentSolver::update_prices(size_t root, double shortest) {
     row_price[root] = std::max(row_price[root] - shortest, 0.0);
     for (const int32_t person : seen) {
         const double gain = shortest - distance[size_t(person)];
@@ -104,7 +104,7 @@ void Matcher::update_prices(size_t root, double shortest) {
 }
 
 // Along the path every person goes to the row that it was reached from.
-void Matcher::shift(size_t root, size_t dropped, int32_t person) {
+void AssignmentSolver::shift(size_t root, size_t dropped, int32_t person) {
     if (person < 0) {
         if (dropped == root) return;
         person = edges[size_t(row_edge[dropped])].person;

@@ -1,4 +1,4 @@
-// Sets of joint types or limbs.
+// BitSets of joint types or limbs.
 #pragma once
 
 #include <algorithm>
@@ -12,13 +12,13 @@
 namespace bottomup::grouping {
 
 // Numbered sets, each some words of bits.
-class Sets {
+class BitSets {
    public:
-    explicit Sets(int64_t members = 0, int64_t sets = 0) : words(size_t(members + 63) / 64) { resize(sets); }
+    explicit BitSets(int64_t members = 0, int64_t sets = 0) : words(size_t(members + 63) / 64) { resize(sets); }
 
     // As many empty sets.
-    Sets like() const {
-        Sets empty(*this);
+    BitSets like() const {
+        BitSets empty(*this);
         std::fill(empty.bits.begin(), empty.bits.end(), 0);
         return empty;
     }
@@ -28,7 +28,7 @@ class Sets {
     void remove(size_t set, int32_t member) {
         bits[set * words + size_t(member) / 64] &= ~(uint64_t(1) << (member % 64));
     }
-    void add(size_t set, const Sets& others, size_t other) {
+    void add(size_t set, const BitSets& others, size_t other) {
         pair_words(set, other, [&](size_t mine, size_t theirs) { bits[mine] |= others.bits[theirs]; });
     }
     void clear() { std::fill(bits.begin(), bits.end(), 0); }
@@ -37,11 +37,11 @@ class Sets {
     }
     bool has(size_t set, size_t member) const { return bits[set * words + member / 64] >> (member % 64) & 1; }
     // What two other sets have in common.
-    void add_common(size_t set, const Sets& ones, size_t one, const Sets& others, size_t other) {
+    void add_common(size_t set, const BitSets& ones, size_t one, const BitSets& others, size_t other) {
         for (size_t word = 0; word < words; ++word)
             bits[set * words + word] |= ones.bits[one * words + word] & others.bits[other * words + word];
     }
-    void remove(size_t set, const Sets& others, size_t other) {
+    void remove(size_t set, const BitSets& others, size_t other) {
         pair_words(set, other, [&](size_t mine, size_t theirs) { bits[mine] &= ~others.bits[theirs]; });
     }
     // Calls `visit(member)`, rising.
@@ -56,7 +56,7 @@ class Sets {
         pair_words(set, set, [&](size_t mine, size_t) { any |= bits[mine]; });
         return any == 0;
     }
-    int count_common(size_t set, const Sets& others, size_t other) const {
+    int count_common(size_t set, const BitSets& others, size_t other) const {
         int count = 0;
         pair_words(set, other, [&](size_t mine, size_t theirs) {
             count += int(std::bitset<64>(bits[mine] & others.bits[theirs]).count());
@@ -64,19 +64,19 @@ class Sets {
         return count;
     }
     // Whether two sets have a member in common, and whether one has any that the other lacks.
-    bool meet(size_t set, const Sets& others, size_t other) const {
+    bool meet(size_t set, const BitSets& others, size_t other) const {
         uint64_t both = 0;
         pair_words(set, other, [&](size_t mine, size_t theirs) { both |= bits[mine] & others.bits[theirs]; });
         return both != 0;
     }
     // The first without the members of a third.
-    bool meet_rest(size_t set, const Sets& others, size_t other, const Sets& left_out, size_t third) const {
+    bool meet_rest(size_t set, const BitSets& others, size_t other, const BitSets& left_out, size_t third) const {
         uint64_t both = 0;
         for (size_t word = 0; word < words; ++word)
             both |= bits[set * words + word] & others.bits[other * words + word] & ~left_out.bits[third * words + word];
         return both != 0;
     }
-    bool exceed(size_t set, const Sets& others, size_t other) const {
+    bool exceed(size_t set, const BitSets& others, size_t other) const {
         uint64_t more = 0;
         pair_words(set, other, [&](size_t mine, size_t theirs) { more |= bits[mine] & ~others.bits[theirs]; });
         return more != 0;

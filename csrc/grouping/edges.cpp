@@ -1,14 +1,14 @@
 // The edges between people and candidates of one joint type: what F gains if the person takes the candidate.
-#include "model.h"
+#include "edges.h"
 
 namespace bottomup::grouping {
 
-// In steps with few branches, since nobody can foretell what the next link leads to.
+// In steps with few branches, since what the next link leads to cannot be foreseen.
 const std::vector<Edge>& EdgeFinder::find(const State& state, const std::vector<int32_t>& candidates) {
     find_held(state, candidates);
     weigh_held(state);
     found.resize(held.size());
-    if (last_edge.size() < state.scales.size()) last_edge.resize(state.scales.size());
+    if (last_edge.size() < state.heights.size()) last_edge.resize(state.heights.size());
     size_t end = 0;
     int32_t before = -1;
     for (const auto [link, person, gain] : held) {
@@ -25,8 +25,8 @@ const std::vector<Edge>& EdgeFinder::find(const State& state, const std::vector<
     for (size_t n = 0; n < end; ++n) {
         const Edge edge = found[n];
         const auto type = size_t(links.types[size_t(edge.candidate)]);
-        const int expected = state.held.count_common(size_t(edge.person), rule.beside, type);
-        const double weight = rule.edge_weight(edge.weight, expected, edge.shown, responses[edge.candidate]);
+        const int expected = state.types_of.count_common(size_t(edge.person), model.beside, type);
+        const double weight = model.edge_weight(edge.weight, expected, edge.shown, responses[edge.candidate]);
         found[count] = {weight, edge.person, edge.candidate, edge.shown};
         count += weight > 0;
     }
@@ -34,7 +34,7 @@ const std::vector<Edge>& EdgeFinder::find(const State& state, const std::vector<
     return found;
 }
 
-// The candidates' links to what somebody holds. Of candidates that follow each other, the links do, too.
+// The candidates' links to members of people. Of candidates that follow each other, the links do, too.
 void EdgeFinder::find_held(const State& state, const std::vector<int32_t>& candidates) {
     size_t count = 0;
     for (size_t n = 0, next; n < candidates.size(); n = next) {
@@ -42,7 +42,7 @@ void EdgeFinder::find_held(const State& state, const std::vector<int32_t>& candi
         const Link *link = links.begin(candidates[n]), *const end = links.end(candidates[next - 1]);
         held.resize(count + size_t(end - link) + 1);
         for (; link != end; ++link) {
-            const int32_t person = state.owner[size_t(link->other)];
+            const int32_t person = state.person_of[size_t(link->other)];
             held[count] = {link, person, link->affinity};
             count += person >= 0;
         }
@@ -57,11 +57,11 @@ void EdgeFinder::weigh_held(const State& state) {
     for (size_t n = 0; n < held.size(); ++n) {
         const Link& link = *held[n].link;
         too_long[count] = int32_t(n);
-        count += rule.is_long(link.length, link.limb, state.scales[size_t(held[n].person)]);
+        count += model.is_long(link.length, link.limb, state.heights[size_t(held[n].person)]);
     }
     for (size_t n = 0; n < count; ++n) {
         auto& [link, person, gain] = held[size_t(too_long[n])];
-        gain = rule.limb_gain(link->affinity, link->length, link->limb, state.scales[size_t(person)]);
+        gain = model.limb_gain(link->affinity, link->length, link->limb, state.heights[size_t(person)]);
     }
 }
 

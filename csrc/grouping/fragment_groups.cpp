@@ -9,16 +9,16 @@ constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
-Groups::Groups(const Pieces& pieces_)
-    : pieces(pieces_), types(pieces.types), barred(pieces.barred), next(pieces.size(), kNone),
-      values(pieces.size(), kUnknown) {
-    for (int32_t piece = 0; piece < int32_t(pieces.size()); ++piece) {
-        group.push_back(piece), first.push_back(piece);
-        joints.push_back(pieces[piece].joints), known.push_back(pieces[piece].known);
+FragmentGroups::FragmentGroups(const FragmentSet& fragments_)
+    : fragments(fragments_), types(fragments.types), barred(fragments.barred), next(fragments.size(), kNone),
+      values(fragments.size(), kUnknown) {
+    for (int32_t fragment = 0; fragment < int32_t(fragments.size()); ++fragment) {
+        group.push_back(fragment), first.push_back(fragment);
+        joints.push_back(fragments[fragment].joints), known.push_back(fragments[fragment].known);
     }
 }
 
-double Groups::value_of(int32_t number, Density& density) {
+double FragmentGroups::value_of(int32_t number, PoseLikelihood& density) {
     double& value = values[size_t(number)];
     if (std::isnan(value)) {
         all.clear();
@@ -28,9 +28,9 @@ double Groups::value_of(int32_t number, Density& density) {
     return value;
 }
 
-void Groups::join(int32_t guest, int32_t host) {
-    const auto from = size_t(guest), to = size_t(host);
-    visit(guest, [&](int32_t piece) { group[size_t(piece)] = host; });
+void FragmentGroups::join(int32_t source, int32_t target) {
+    const auto from = size_t(source), to = size_t(target);
+    visit(source, [&](int32_t fragment) { group[size_t(fragment)] = target; });
     int32_t* end = &first[to];
     while (*end != kNone) end = &next[size_t(*end)];
     *end = first[from], first[from] = kNone;
@@ -40,7 +40,7 @@ void Groups::join(int32_t guest, int32_t host) {
     values[to] = kUnknown;
 }
 
-void Groups::exchange(int32_t one, int32_t other) {
+void FragmentGroups::exchange(int32_t one, int32_t other) {
     const int32_t mine = group[size_t(one)], theirs = group[size_t(other)];
     std::swap(link_to(one), link_to(other));
     std::swap(next[size_t(one)], next[size_t(other)]);
@@ -48,13 +48,13 @@ void Groups::exchange(int32_t one, int32_t other) {
     for (const int32_t number : {mine, theirs}) {
         values[size_t(number)] = kUnknown;
         types.clear(size_t(number));
-        visit(number, [&](int32_t piece) { types.add(size_t(number), pieces.types, size_t(piece)); });
+        visit(number, [&](int32_t fragment) { types.add(size_t(number), fragments.types, size_t(fragment)); });
     }
 }
 
-int32_t& Groups::link_to(int32_t piece) {
-    int32_t* link = &first[size_t(group[size_t(piece)])];
-    while (*link != piece) link = &next[size_t(*link)];
+int32_t& FragmentGroups::link_to(int32_t fragment) {
+    int32_t* link = &first[size_t(group[size_t(fragment)])];
+    while (*link != fragment) link = &next[size_t(*link)];
     return *link;
 }
 

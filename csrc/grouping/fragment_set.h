@@ -1,13 +1,19 @@
-// The people that limbs have put together, as pieces of those that they may become.
+// The people that limbs have put together, as fragments of those that they may become.
 #pragma once
+
+#include <array>
+#include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "model.h"
 #include "pose_prior.h"
+#include "state.h"
 
 namespace bottomup::grouping {
 
 // Numbers in lists, one list after the other.
-struct Lists {
+struct CsrLists {
     struct Span {
         const int32_t *first, *last;
         const int32_t* begin() const { return first; }
@@ -24,39 +30,40 @@ struct Lists {
     std::vector<int32_t> start, numbers;
 };
 
-struct Piece {
+struct Fragment {
     std::array<double, 2> low, high;  // its box
     double height;                    // as far as it is known, at least the typical one
     uint64_t known;                   // joints by their numbers in the model, as bits
-    int32_t joints;  // how many it has; 0 if the model knows none of them: nobody can say where it belongs
+    int32_t joints;  // how many it has; 0 if the model knows none of them: then nothing tells where it belongs
     bool small;
 };
 
-class Pieces {
+class FragmentSet {
    public:
     // `most_joints` of small ones, and the height that is typical.
-    Pieces(const Rule& rule, const WholeBody& body, const State& state, const double* xy, int64_t most_joints,
+    FragmentSet(const GroupingModel& model, const PosePrior& body, const State& state, const double* xy, int64_t most_joints,
            double height);
 
-    size_t size() const { return pieces.size(); }
-    const Piece& operator[](int32_t piece) const { return pieces[size_t(piece)]; }
+    size_t size() const { return fragments.size(); }
+    const Fragment& operator[](int32_t fragment) const { return fragments[size_t(fragment)]; }
     // Adds those that the model knows.
-    void add_joints(int32_t piece, std::vector<Seen>& to) const {
-        to.insert(to.end(), seen.begin() + first[size_t(piece)], seen.begin() + first[size_t(piece) + 1]);
+    void add_joints(int32_t fragment, std::vector<ObservedJoint>& to) const {
+        to.insert(to.end(), seen.begin() + first[size_t(fragment)], seen.begin() + first[size_t(fragment) + 1]);
     }
 
-    Sets types, barred;  // which each has; which keep others from being the same person
+    BitSets types, barred;  // which each has; which keep others from being the same person
     // Of each those no farther from it than the taller one's height, one of the two being small. Where the other one is
     // not, and bars it, no group could take it in, so that is left out.
-    Lists near;
+    CsrLists near;
     bool any_small = false;
 
    private:
     void find_near(double height);
+    void leave_alone();
 
-    std::vector<Piece> pieces;
-    std::vector<Seen> seen;      // piece by piece
-    std::vector<int32_t> first;  // of each piece; at the end that of one more
+    std::vector<Fragment> fragments;
+    std::vector<ObservedJoint> seen;      // fragment by fragment
+    std::vector<int32_t> first;  // of each fragment; at the end that of one more
 };
 
 }  // namespace bottomup::grouping

@@ -1,4 +1,4 @@
-// Small pieces change places with those that other groups have in their stead, the greatest gain first, in each group
+// Small fragments change places with those that other groups have in their stead, the greatest gain first, in each group
 // once.
 #pragma once
 
@@ -6,9 +6,9 @@
 
 namespace bottomup::grouping {
 
-class Swaps {
+class FragmentSwaps {
    public:
-    Swaps(Groups& groups, Density& density);
+    FragmentSwaps(FragmentGroups& groups, PoseLikelihood& density);
 
     // Whether there were any.
     bool run();
@@ -27,25 +27,25 @@ class Swaps {
     void find_pairs();
     void add(int32_t one, int32_t other);
     void find_around();
-    int32_t in_stead(int32_t piece, int32_t host) const;
-    bool bars_rest(int32_t piece, int32_t number, int32_t without) const;
+    int32_t in_stead(int32_t fragment, int32_t target) const;
+    bool bars_rest(int32_t fragment, int32_t number, int32_t without) const;
     void evaluate();
 
-    Groups& groups;
-    Density& density;
+    FragmentGroups& groups;
+    PoseLikelihood& density;
     PersonSet touched;            // groups in the round before; at first all
-    PersonSet around;             // pieces that may have come to have a pair
-    Sets firm;                    // of each group the joints of pieces that are not small, which stay there
-    std::vector<char> alone;      // of each group, whether it is a single piece
-    std::vector<int32_t> seen;    // of each group the piece that looked at it last
-    std::vector<int32_t> latest;  // of each piece the pair in which it is the one
-    std::vector<int32_t> hosts;
+    PersonSet around;             // fragments that may have come to have a pair
+    BitSets firm;                    // of each group the joints of fragments that are not small, which stay there
+    std::vector<char> alone;      // of each group, whether it is a single fragment
+    std::vector<int32_t> seen;    // of each group the fragment that looked at it last
+    std::vector<int32_t> latest;  // of each fragment the pair in which it is the one
+    std::vector<int32_t> targets;
     std::vector<Pair> pairs;
     std::vector<std::pair<int32_t, int32_t>> places;
-    Lists pairs_of;  // of each piece
+    CsrLists pairs_of;  // of each fragment
     std::vector<double> gains;
     std::vector<Swap> swaps;
-    std::vector<Seen> rest, joints;
+    std::vector<ObservedJoint> rest, joints;
 };
 
 }  // namespace bottomup::grouping

@@ -1,19 +1,24 @@
-// The limbs that show within each person, kept beside the state so that nobody has to look for them among all pairs.
+// The limbs that show within each person, kept beside the state so that they need not be looked for among all pairs.
 #pragma once
 
-#include "model.h"
+#include <cstdint>
+#include <vector>
+
+#include "heights.h"
+#include "links.h"
+#include "state.h"
 
 namespace bottomup::grouping {
 
-class Within {
+class HeldLimbs {
    public:
-    // Of everybody, at the heights that the state has.
-    Within(const Rule& rule, const Links& links, const State& state);
+    // Of all people, at the heights that the state has.
+    HeldLimbs(const GroupingModel& model, const Links& links, const State& state);
 
     // After some people's joints changed; `measure` tells their heights anew as well.
-    void look(const State& state, const PersonSet& people);
+    void update(const State& state, const PersonSet& people);
     void measure(State& state, const PersonSet& people);
-    // Those of people who were looked at.
+    // Heights of people that were updated.
     void tell_heights(State& state, const PersonSet& people);
 
     // What a person adds to F.
@@ -25,10 +30,10 @@ class Within {
     // One that shows.
     const Limb& limb(int64_t person, size_t number) const { return limbs[size_t(person) * count + number]; }
     // What F loses if the ends of a limb get apart: what it adds, less than 0 if it is missing or far too long.
-    double stay(int64_t person, size_t number) const { return stays[size_t(person) * count + number]; }
+    double cut_loss(int64_t person, size_t number) const { return cut_losses[size_t(person) * count + number]; }
 
     // Of each person the limbs that show, those with one end or both, and those with both that cost something.
-    Sets shown, touched, missing;
+    BitSets shown, touched, missing;
     std::vector<char> unsure;  // whose limbs are weighed without a height: no bound of what they are worth at one
 
    private:
@@ -36,14 +41,11 @@ class Within {
     void find_all(const State& state);
     void weigh(const State& state, int64_t person);
 
-    const Rule& rule;
+    const GroupingModel& model;
     const Links& links;
     const size_t count;
-    std::vector<Limb> limbs;    // (P + 1, L), the last row for whatever is nobody's
-    std::vector<double> stays;  // (P, L)
+    std::vector<Limb> limbs;    // (P + 1, L), the last row for links between two people
+    std::vector<double> cut_losses;  // (P, L)
 };
-
-// Tells some people's heights anew.
-void measure(const Rule& rule, const Links& links, State& state, const PersonSet& people);
 
 }  // namespace bottomup::grouping

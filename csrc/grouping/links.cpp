@@ -1,12 +1,12 @@
 // The links of one image, listed by candidate.
-#include "model.h"
+#include "links.h"
 
 namespace bottomup::grouping {
 
-Links::Links(const Rule& rule, std::vector<int32_t> types_, std::vector<Pair> pairs_)
-    : types(std::move(types_)), pairs(std::move(pairs_)), members(size_t(rule.joints)), ranges(types.size()),
+Links::Links(const GroupingModel& model, std::vector<int32_t> types_, std::vector<Pair> pairs_)
+    : types(std::move(types_)), pairs(std::move(pairs_)), candidates_of(size_t(model.joints)), ranges(types.size()),
       links(2 * pairs.size()) {
-    for (size_t i = 0; i < types.size(); ++i) members[size_t(types[i])].push_back(int32_t(i));
+    for (size_t i = 0; i < types.size(); ++i) candidates_of[size_t(types[i])].push_back(int32_t(i));
     for (const Pair& pair : pairs) ++ranges[size_t(pair.own)].middle, ++ranges[size_t(pair.other)].end;
     // From numbers to places; for now `begin` and `middle` say where the next link of either kind goes.
     int32_t before = 0;
@@ -27,23 +27,23 @@ Links::Links(const Rule& rule, std::vector<int32_t> types_, std::vector<Pair> pa
     }
 }
 
-Links Links::split(const Rule& rule, const std::vector<int32_t>& originals) const {
-    std::vector<int32_t> all_types = types, twin(types.size(), -1);
+Links Links::duplicate(const GroupingModel& model, const std::vector<int32_t>& originals) const {
+    std::vector<int32_t> all_types = types, copy(types.size(), -1);
     for (const int32_t original : originals) {
-        twin[size_t(original)] = int32_t(all_types.size());
+        copy[size_t(original)] = int32_t(all_types.size());
         all_types.push_back(types[size_t(original)]);
     }
     std::vector<Pair> all = pairs;
     for (const Pair& pair : pairs)
-        if (twin[size_t(pair.own)] >= 0)
-            all.push_back({twin[size_t(pair.own)], pair.other, pair.limb, pair.affinity, pair.length});
-    const size_t one_end = all.size();  // these and the twins' own pairs reach the twins of the other end
+        if (copy[size_t(pair.own)] >= 0)
+            all.push_back({copy[size_t(pair.own)], pair.other, pair.limb, pair.affinity, pair.length});
+    const size_t one_end = all.size();  // these and the copies' own pairs reach the copies of the other end
     for (size_t n = 0; n < one_end; ++n) {
         const Pair pair = all[n];
-        if (twin[size_t(pair.other)] >= 0)
-            all.push_back({pair.own, twin[size_t(pair.other)], pair.limb, pair.affinity, pair.length});
+        if (copy[size_t(pair.other)] >= 0)
+            all.push_back({pair.own, copy[size_t(pair.other)], pair.limb, pair.affinity, pair.length});
     }
-    return Links(rule, std::move(all_types), std::move(all));
+    return Links(model, std::move(all_types), std::move(all));
 }
 
 }  // namespace bottomup::grouping

@@ -1,5 +1,7 @@
 #include "pose_prior.h"
 
+#include "../cpu/bits.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -20,7 +22,7 @@ inline void take_out(const double* __restrict one, const double* __restrict othe
 
 }  // namespace
 
-WholeBody::WholeBody(const std::vector<char>& known, const std::vector<double>& all_means,
+PosePrior::PosePrior(const std::vector<char>& known, const std::vector<double>& all_means,
                      const std::vector<double>& covariance)
     : number(known.size(), -1) {
     std::vector<size_t> axes;  // of `covariance`
@@ -39,11 +41,11 @@ WholeBody::WholeBody(const std::vector<char>& known, const std::vector<double>& 
             }
 }
 
-Density::Density(const WholeBody& body_, double height_, double spread)
+PoseLikelihood::PoseLikelihood(const PosePrior& body_, double height_, double spread)
     : body(body_), height(height_), prior(1 / (spread * spread)), log_area(std::log(kTwoPi * height_ * height_)),
       log_spread(std::log(spread)), place(size_t(body_.joints)) {}
 
-void Density::fill(const std::vector<Seen>& seen, uint64_t wanted, Table& into) {
+void PoseLikelihood::fill(const std::vector<ObservedJoint>& seen, uint64_t wanted, Table& into) {
     axes.clear();
     for (size_t n = 1; n < seen.size(); ++n) axes.push_back(2 * seen[n].joint), axes.push_back(2 * seen[n].joint + 1);
     const size_t known = axes.size();
@@ -66,13 +68,13 @@ void Density::fill(const std::vector<Seen>& seen, uint64_t wanted, Table& into) 
         row[rows] = body.mean[size_t(axes[r])] - body.mean[size_t(2 * seen[0].joint) + r % 2];
         row[rows + 1] = 0;
         if (r < known) {
-            const Seen &one = seen[1 + r / 2], &first = seen[0];
+            const ObservedJoint &one = seen[1 + r / 2], &first = seen[0];
             row[rows + 1] = (r % 2 == 0 ? one.x - first.x : one.y - first.y) / height;
         }
     }
 }
 
-inline double Density::Sums::add(double variance, double w, double y) {
+inline double PoseLikelihood::Sums::add(double variance, double w, double y) {
     const double inverse = 1 / variance;
     a += y * y * inverse, b += y * w * inverse, c += w * w * inverse;
     det *= variance;
@@ -82,7 +84,7 @@ inline double Density::Sums::add(double variance, double w, double y) {
 
 // The first steps of a factorisation C = L D L', on the upper triangle; each takes what one row says out of those below.
 // The rows come in pairs, x and y of a joint, and what both of a pair say is taken out of another pair at once.
-void Density::eliminate(Table& of, size_t rows, size_t steps, Sums& sums) const {
+void PoseLikelihood::eliminate(Table& of, size_t rows, size_t steps, Sums& sums) const {
     const size_t width = of.width;
     for (size_t step = 0; step < steps; step += 2) {
         const double* __restrict one = of.row(step);
@@ -98,7 +100,7 @@ void Density::eliminate(Table& of, size_t rows, size_t steps, Sums& sums) const 
 }
 
 // Of one joint and so many others.
-double Density::value_of(const Sums& sums, size_t others) const {
+double PoseLikelihood::value_of(const Sums& sums, size_t others) const {
     if (others == 0) return 0;
     const auto [a, b, c, det, log_det] = sums;
     const double power = 2 * double(others) + 1, q = (b + std::sqrt(b * b + 4 * a * power)) / (2 * a);
@@ -106,7 +108,7 @@ double Density::value_of(const Sums& sums, size_t others) const {
     return peak - 0.5 * (std::log((a * q * q + power) * det) + log_det) - double(others) * log_area - log_spread;
 }
 
-double Density::of(const std::vector<Seen>& seen) {
+double PoseLikelihood::of(const std::vector<ObservedJoint>& seen) {
     if (seen.size() < 2) return 0;
     fill(seen, 0, corner);
     Sums sums{prior, prior, prior, 1, 0};
@@ -114,7 +116,7 @@ double Density::of(const std::vector<Seen>& seen) {
     return value_of(sums, axes.size() / 2);
 }
 
-void Density::give(const std::vector<Seen>& seen, uint64_t wanted) {
+void PoseLikelihood::give(const std::vector<ObservedJoint>& seen, uint64_t wanted) {
     fill(seen, wanted, table);
     origin = seen[0];
     pivots = 2 * (seen.size() - 1);
@@ -122,10 +124,10 @@ void Density::give(const std::vector<Seen>& seen, uint64_t wanted) {
     eliminate(table, axes.size(), pivots, given);
 }
 
-double Density::with(const std::vector<Seen>& seen) {
+double PoseLikelihood::with(const std::vector<ObservedJoint>& seen) {
     if (seen.size() == 1) return with_one(seen[0]);
     rows.clear();
-    for (const Seen& one : seen) rows.push_back(place[size_t(one.joint)]), rows.push_back(rows.back() + 1);
+    for (const ObservedJoint& one : seen) rows.push_back(place[size_t(one.joint)]), rows.push_back(rows.back() + 1);
     const size_t count = rows.size(), mean = table.width - 2;
     corner.reshape(count);
     for (size_t r = 0; r < count; ++r) {
@@ -135,7 +137,7 @@ double Density::with(const std::vector<Seen>& seen) {
             row[s] = table.row(upper)[later];
         }
         const double* from = table.row(rows[r]);
-        const Seen& one = seen[r / 2];
+        const ObservedJoint& one = seen[r / 2];
         row[count] = from[mean];
         row[count + 1] = from[mean + 1] + (r % 2 == 0 ? one.x - origin.x : one.y - origin.y) / height;
     }
@@ -145,7 +147,7 @@ double Density::with(const std::vector<Seen>& seen) {
 }
 
 // `with` and `eliminate` of two rows.
-double Density::with_one(const Seen& one) const {
+double PoseLikelihood::with_one(const ObservedJoint& one) const {
     const size_t x = place[size_t(one.joint)], y = x + 1, mean = table.width - 2;
     const double *above = table.row(x), *below = table.row(y);
     Sums sums = given;

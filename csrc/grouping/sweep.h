@@ -1,7 +1,14 @@
 // Sweeps over one state; what they need is kept from one to the next.
 #pragma once
 
-#include "model.h"
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "assignment.h"
+#include "edges.h"
+#include "links.h"
+#include "state.h"
 
 namespace bottomup::grouping {
 
@@ -9,10 +16,10 @@ namespace bottomup::grouping {
 // solved would be solved the same again: so only the others are.
 class Sweep {
    public:
-    Sweep(const Rule& rule, const Links& links, const double* responses, State& state);
+    Sweep(const GroupingModel& model, const Links& links, const double* responses, State& state);
 
-    // One sweep. `changed`: who did since the last one began, or null to assign everything anew. Returns who holds
-    // anything else than before, perhaps nothing now.
+    // One sweep. `changed`: people that did since the last one began, or null to assign everything anew. Returns people
+    // that have other candidates than before, perhaps none now.
     const PersonSet& run(const PersonSet* changed);
 
    private:
@@ -29,15 +36,15 @@ class Sweep {
     void solve(int64_t joint, const std::vector<int32_t>& candidates, const std::vector<Edge>& edges);
     void stand_alone(int32_t before, int64_t joint, int32_t candidate);
 
-    const Rule& rule;
+    const GroupingModel& model;
     const Links& links;
     const double* responses;
     State& state;
     EdgeFinder finder;
-    Matcher matcher;
-    PersonSet moved, people;     // hold anything else than before; of the components that are solved
-    int64_t people_there = 0;    // who held anything when the sweep began
-    Sets stale;                  // of each person the types whose edges may have changed since they were assigned
+    AssignmentSolver solver;
+    PersonSet moved, people;     // with other candidates than before; of the components that are solved
+    int64_t people_there = 0;    // with candidates when the sweep began
+    BitSets stale;               // of each person the types whose edges may have changed since they were assigned
     std::vector<int8_t> where;   // of each candidate, kUnseen between types
     std::vector<std::pair<int32_t, int32_t>> edges_of;  // of each candidate seen, in `found`
     std::vector<int32_t> chosen, seen, previous;        // candidates; holders of those that are assigned

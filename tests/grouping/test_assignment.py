@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from bottomup.grouping.assignment import assign
-from bottomup.grouping.links import Edges
+from bottomup.grouping.assignment import solve_assignment
+from bottomup.grouping.edges import Edges
 
 # Quarters: sums are exact and ties abound. Person 7 and candidate 90 show that indices need not be dense.
 WEIGHTS = st.integers(1, 12).map(lambda n: n / 4)
@@ -47,7 +47,7 @@ def best_of_all(table: dict[tuple[int, int], float]) -> float:
 
 @given(SPARSE)
 def test_no_matching_is_better(table: dict[tuple[int, int], float]) -> None:
-    assert total(table, assign(edges(table))) == best_of_all(table)
+    assert total(table, solve_assignment(edges(table))) == best_of_all(table)
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.005, 0.3))
@@ -56,29 +56,29 @@ def test_components_together_equal_one_dense_call(seed: int, density: float) -> 
     weights = rng.integers(1, 40, (30, 25)) * (rng.random((30, 25)) < density)
     i, j = linear_sum_assignment(weights, maximize=True)
     table = {(int(p), int(c)): float(weights[p, c]) for p, c in np.argwhere(weights > 0)}
-    assert total(table, assign(edges(table))) == weights[i, j].sum()
+    assert total(table, solve_assignment(edges(table))) == weights[i, j].sum()
 
 
 def test_an_edge_without_a_rival_is_matched() -> None:
-    people, candidates = assign(edges({(5, 2): 0.1, (6, 8): 3.0}))
+    people, candidates = solve_assignment(edges({(5, 2): 0.1, (6, 8): 3.0}))
     assert dict(zip(people.tolist(), candidates.tolist(), strict=True)) == {5: 2, 6: 8}
 
 
 def test_a_bad_pair_never_evicts_a_good_one() -> None:
     # Matching everybody would give 0.1 + 0.2; the one good pair is worth more, and then the others stay unmatched.
-    people, candidates = assign(edges({(0, 0): 1.0, (0, 1): 0.1, (1, 0): 0.2}))
+    people, candidates = solve_assignment(edges({(0, 0): 1.0, (0, 1): 0.1, (1, 0): 0.2}))
     assert (people.tolist(), candidates.tolist()) == ([0], [0])
 
 
 def test_two_fair_pairs_beat_one_good_one() -> None:
-    people, candidates = assign(edges({(0, 0): 1.0, (0, 1): 0.7, (1, 0): 0.7}))
+    people, candidates = solve_assignment(edges({(0, 0): 1.0, (0, 1): 0.7, (1, 0): 0.7}))
     assert dict(zip(people.tolist(), candidates.tolist(), strict=True)) == {0: 1, 1: 0}
 
 
 @pytest.mark.parametrize(("people", "candidates"), [(1, 6), (6, 1)])
 def test_one_against_many(people: int, candidates: int) -> None:
     table = {(p, c): 1.0 + p + c for p in range(people) for c in range(candidates)}
-    matched = assign(edges(table))
+    matched = solve_assignment(edges(table))
     assert total(table, matched) == 6.0
     assert len(matched[0]) == 1
 
@@ -87,10 +87,10 @@ def test_the_order_of_the_edges_does_not_change_the_weight() -> None:
     rng = np.random.default_rng(3)
     table = {(int(p), int(c)): float(rng.integers(1, 9)) for p, c in rng.integers(0, 12, (60, 2))}
     shuffled = [list(table.items())[n] for n in rng.permutation(len(table))]
-    assert total(table, assign(edges(dict(shuffled)))) == total(table, assign(edges(table)))
+    assert total(table, solve_assignment(edges(dict(shuffled)))) == total(table, solve_assignment(edges(table)))
 
 
 def test_no_edges() -> None:
-    people, candidates = assign(edges({}))
+    people, candidates = solve_assignment(edges({}))
     assert people.shape == candidates.shape == (0,)
     assert people.dtype == candidates.dtype == np.int64

@@ -1,4 +1,4 @@
-"""What the compiled steps of the grouping refuse."""
+"""What the compiled graph refuses."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ import numpy as np
 import pytest
 
 from bottomup import _C
-from bottomup.grouping.model import tables
-from bottomup.settings import Settings
+from bottomup.grouping.model import grouping_model
+from bottomup.grouping.options import FragmentOptions, GroupingOptions, SharingOptions
 from bottomup.skeletons import COCO_17
 from tests.makers.crowds import dealt, found
 
 
+def model(skeleton: Any = COCO_17) -> _C.GroupingModel:
+    return grouping_model(skeleton, GroupingOptions(), FragmentOptions(), SharingOptions()).compiled
+
+
 def test_what_the_kernels_cannot_have_found_is_refused() -> None:
     candidates, pairs = found(0, steps=10**6)
-    rule = tables(COCO_17, Settings()).rule
     whole: dict[str, Any] = {"offsets": candidates.offsets, "scores": candidates.scores, "pair_offsets": pairs.offsets}
     whole |= {"first": pairs.first, "second": pairs.second, "affinities": pairs.scores}
-    settings = {"least_typical": 0.2, "doubt": 0.5, "clear": 1.2, "weak_support": 0.2}
-    settings |= {"faint_response": 0.4, "peak_threshold": 0.1}
 
     def build(image: int = 0, **changes: Any) -> None:
-        _C.GroupingLinks.of_image(rule, image, **{"xy": candidates.xy, **whole, **changes}, **settings)
+        _C.PersonJointGraph.of_image(model(), image, **{"xy": candidates.xy, **whole, **changes}, peak_threshold=0.1)
 
+    build()
     for changes, message in (
         ({"image": 3}, "image must be one of the batch"),
         ({"image": -1}, "image must be one of the batch"),
@@ -42,81 +44,94 @@ def test_what_the_kernels_cannot_have_found_is_refused() -> None:
         if not set(changes) & {"image", "xy"}:
             with pytest.raises(ValueError, match=message):
                 _C.typical_affinities(17, COCO_17.num_limbs, **{**whole, **changes})
-    for candidate in (-1, 10**6):
-        graph = dealt(4)[0]
-        with pytest.raises(ValueError, match="candidates must be from 0"):
-            graph.split(np.array([candidate]))
-
-
-def state() -> dict[str, Any]:
-    graph = dealt(4)[0]
-    return {
-        "links": graph.links,
-        "owner": graph.owner,
-        "slots": graph.slots,
-        "scales": graph.scales,
-        "responses": graph.responses,
-    }
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (lambda s: {"owner": s["owner"][:-1].copy()}, r"owner must have shape \(\d+, \) but has"),
-        (lambda s: {"owner": s["owner"] + 10**6}, "owner must be from -1 to"),
-        (lambda s: {"owner": s["owner"] - 2}, "owner must be from -1 to"),
-        (lambda s: {"slots": s["slots"] + 10**6}, "slots must be from -1 to"),
-        (lambda s: {"slots": s["slots"][:, :-1].copy()}, "slots must have shape"),
-        (lambda s: {"slots": s["slots"].ravel()}, "slots must have shape"),
-        (lambda s: {"scales": s["scales"][:-1].copy()}, "scales must have shape"),
-        (lambda s: {"responses": s["responses"][:-1].copy()}, "responses must have shape"),
+        (lambda s: {"person_of": s["person_of"][:-1].copy()}, r"person_of must have shape \(\d+, \) but has"),
+        (lambda s: {"person_of": s["person_of"] + 10**6}, "person_of must be from -1 to"),
+        (lambda s: {"person_of": s["person_of"] - 2}, "person_of must be from -1 to"),
+        (lambda s: {"person_of": np.full_like(s["person_of"], -1)}, "person_of must say the same as members"),
+        (lambda s: {"members": s["members"] + 10**6}, "members must be from -1 to"),
+        (lambda s: {"members": s["members"][:, :-1].copy()}, "members must have shape"),
+        (lambda s: {"members": s["members"].ravel()}, "members must have shape"),
+        (lambda s: {"members": np.roll(s["members"], 1, axis=1)}, "members must be candidates of the types"),
+        (lambda s: {"members": np.repeat(s["members"][:1], len(s["members"]), axis=0)}, "have each candidate once"),
+        (lambda s: {"heights": s["heights"][:-1].copy()}, "heights must have shape"),
     ],
 )
 def test_state_that_does_not_fit_is_refused(changes: Any, message: str) -> None:
-    bad = state()
-    links = bad.pop("links")
-    bad |= changes(bad)
-    steps = (lambda **rest: links.sweep(**rest, changed=None), links.objective, lambda **rest: links.edges(0, **rest))
-    for step in steps:
-        with pytest.raises(ValueError, match=message):
-            step(**bad)
+    graph = dealt(4)[0]
+    state = {"person_of": graph.person_of, "members": graph.members, "heights": graph.heights}
+    assert graph.num_people > 1
+    with pytest.raises(ValueError, match=message):
+        graph.compiled.set_state(**{**state, **changes(state)})
+    for name, value in state.items():  # which is as it was
+        np.testing.assert_array_equal(getattr(graph, name), value)
+    graph.compiled.set_state(**state)
 
 
-@pytest.mark.parametrize("changes", [{"owner": "int32"}, {"slots": "float64"}, {"scales": "float32"}])
+@pytest.mark.parametrize("changes", [{"person_of": "int32"}, {"members": "float64"}, {"heights": "float32"}])
 def test_state_of_another_dtype_is_refused(changes: dict[str, str]) -> None:
-    bad = state()
-    links = bad.pop("links")
-    for name, dtype in changes.items():
-        bad[name] = bad[name].astype(dtype)
+    graph = dealt(4)[0]
+    state = {"person_of": graph.person_of, "members": graph.members, "heights": graph.heights}
+    state |= {name: state[name].astype(dtype) for name, dtype in changes.items()}  # type: ignore[attr-defined]
     with pytest.raises(TypeError):
-        links.sweep(**bad, changed=None)
+        graph.compiled.set_state(**state)
 
 
-@pytest.mark.parametrize("joint", [-1, 99])
-def test_a_joint_that_is_not_there_is_refused(joint: int) -> None:
-    whole = state()
-    with pytest.raises(ValueError, match="joint must be one of the skeleton's"):
-        whole.pop("links").edges(joint, **whole)
+def test_joints_people_and_candidates_that_are_not_there_are_refused() -> None:
+    graph = dealt(4)[0]
+    none, one = np.zeros(0, np.int64), np.zeros(1, np.int64)
+    for joint in (-1, 99):
+        with pytest.raises(ValueError, match="joint must be one of the skeleton's"):
+            graph.edges(joint)
+        with pytest.raises(ValueError, match="joint must be one of the skeleton's"):
+            graph.assign(joint, none, none)
+    with pytest.raises(ValueError, match="person must be from 0"):
+        graph.assign(0, one + 99, one)
+    with pytest.raises(ValueError, match="candidate must be from 0"):
+        graph.assign(0, one, one + 10**6)
+    taken = np.flatnonzero(graph.person_of >= 0)[:1]
+    with pytest.raises(ValueError, match="candidate must be a free one of the joint"):
+        graph.assign(int(graph.types[taken[0]]), one, taken)
+    with pytest.raises(ValueError, match="candidates must be free"):
+        graph.add_person(taken)
+    for pair in ((0, 0), (0, 99), (-1, 0)):
+        with pytest.raises(ValueError, match="person and other must be two of the people"):
+            graph.merge_people(*pair)
+    for candidate in (-1, 10**6):
+        with pytest.raises(ValueError, match="candidates must be from 0"):
+            graph.duplicate(np.array([candidate]))
+        with pytest.raises(ValueError, match="candidates must be from 0"):
+            graph.add_person(np.array([candidate]))
 
 
 @pytest.mark.parametrize(
     ("name", "value"), [("types", 99), ("own", 10**6), ("other", -1), ("limb", 77), ("affinity", np.nan)]
 )
-def test_links_that_point_nowhere_are_refused(name: str, value: float) -> None:
+def test_pairs_that_point_nowhere_are_refused(name: str, value: float) -> None:
     graph = dealt(4)[0]
-    whole = {"types": graph.types, **graph.pairs._asdict()}
-    whole[name] = whole[name].copy()
+    whole = {"types": graph.types, "xy": graph.xy, "responses": graph.responses, **graph.pairs._asdict()}
     whole[name][0] = value
     with pytest.raises(ValueError, match=name):
-        _C.GroupingLinks(tables(graph.skeleton, graph.settings).rule, **whole)
+        _C.PersonJointGraph(graph.model.compiled, **whole)
+    for place in (np.nan, np.inf):
+        bad = {**whole, **graph.pairs._asdict(), "types": graph.types, "xy": graph.xy}
+        bad["xy"][0] = place
+        with pytest.raises(ValueError, match="xy must be finite"):
+            _C.PersonJointGraph(graph.model.compiled, **bad)
+    with pytest.raises(ValueError, match="model must be a GroupingModel"):
+        _C.PersonJointGraph(None, **whole)
 
 
 def test_weights_that_are_no_numbers_are_refused() -> None:
     one = np.zeros(1, np.int64)
     for weight in (np.nan, np.inf, 0.0, -1.0):
         with pytest.raises(ValueError, match="weight must be positive and finite"):
-            _C.match(one, one, np.array([weight]), 1)
+            _C.solve_assignment(one, one, np.array([weight]), 1)
     with pytest.raises(ValueError, match="person must be from 0 to 0"):
-        _C.match(one + 1, one, np.ones(1), 1)
+        _C.solve_assignment(one + 1, one, np.ones(1), 1)
     with pytest.raises(ValueError, match="candidate must not fall"):
-        _C.match(np.zeros(2, np.int64), np.array([1, 0]), np.ones(2), 1)
+        _C.solve_assignment(np.zeros(2, np.int64), np.array([1, 0]), np.ones(2), 1)

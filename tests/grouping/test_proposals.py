@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bottomup import People, Settings, decode_fields
 from bottomup.fields import Fields, draw_fields
 from bottomup.grouping import PersonJointGraph, group
-from bottomup.grouping.proposals import adopt, check_proposals, match_boxes, overlap
+from bottomup.grouping.proposals import apply_proposals, check_proposals, match_boxes, overlap
 from bottomup.skeletons import CROWDPOSE_14
 from tests.makers.graphs import ARM_AND_LEG, SQUARE, check_consistent, make_graph, people_graph, random_graphs
 
@@ -32,7 +32,7 @@ def boxes_of(poses: np.ndarray, margin: float = 5.0) -> np.ndarray:
 
 
 def people_of(graph: PersonJointGraph) -> list[tuple[int, ...]]:
-    return sorted(tuple(row[row >= 0].tolist()) for row in graph.slots)
+    return sorted(tuple(row[row >= 0].tolist()) for row in graph.members)
 
 
 @st.composite
@@ -51,7 +51,7 @@ def test_nobody_loses_anything_to_a_box(graph: PersonJointGraph, boxes: np.ndarr
     before = people_of(graph)
     objective = graph.objective()
     count = graph.num_people
-    spoken_for = adopt(graph, boxes)
+    spoken_for = apply_proposals(graph, boxes)
     check_consistent(graph)
     assert spoken_for.shape == (graph.num_people,)
     assert spoken_for.sum() <= len(boxes)
@@ -67,9 +67,9 @@ def test_nobody_loses_anything_to_a_box(graph: PersonJointGraph, boxes: np.ndarr
 @given(random_graphs())
 def test_no_boxes_change_nothing(graph: PersonJointGraph) -> None:
     group(graph)
-    before = graph.slots.copy()
-    assert not adopt(graph, np.zeros((0, 4))).any()
-    np.testing.assert_array_equal(graph.slots, before)
+    before = graph.members.copy()
+    assert not apply_proposals(graph, np.zeros((0, 4))).any()
+    np.testing.assert_array_equal(graph.members, before)
 
 
 # -- whose box it is ---------------------------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ def test_each_box_finds_its_person_whatever_their_order() -> None:
     poses = figures((100, 50), (130, 60), (300, 40))
     graph = people_graph(CROWDPOSE_14, poses)
     group(graph)
-    middle = np.where(graph.slots[..., None] >= 0, graph.xy[graph.slots], np.nan)
+    middle = np.where(graph.members[..., None] >= 0, graph.xy[graph.members], np.nan)
     boxes = boxes_of(poses)[[2, 0, 1]]
     inside = np.ones((len(graph.types), 3), bool)
     inside[:] = ((graph.xy[:, None] >= boxes[:, :2]) & (graph.xy[:, None] <= boxes[:, 2:])).all(axis=2)
@@ -87,7 +87,7 @@ def test_each_box_finds_its_person_whatever_their_order() -> None:
     assert sorted(person) == [0, 1, 2]
     for box, one in enumerate(person):
         assert np.nanmean(middle[one, :, 0]) == pytest.approx(poses[[2, 0, 1][box], :, 0].mean(), abs=0.1)
-    assert adopt(graph, boxes).all()
+    assert apply_proposals(graph, boxes).all()
 
 
 def test_of_boxes_within_each_other_each_finds_the_person_of_its_size() -> None:
@@ -98,7 +98,7 @@ def test_of_boxes_within_each_other_each_finds_the_person_of_its_size() -> None:
     boxes = boxes_of(poses, 2.0)
     inside = ((graph.xy[:, None] >= boxes[:, :2]) & (graph.xy[:, None] <= boxes[:, 2:])).all(axis=2)
     person = match_boxes(graph, boxes, inside)
-    heights = graph.scales[person]
+    heights = graph.heights[person]
     assert heights[0] == pytest.approx(100, rel=0.2)
     assert heights[1] == pytest.approx(30, rel=0.2)
 
@@ -109,7 +109,7 @@ def test_a_second_box_for_one_person_and_one_for_nobody_are_forgotten() -> None:
     group(graph)
     before = people_of(graph)
     boxes = np.concatenate([boxes_of(poses), boxes_of(poses, 9.0), [[300, 10, 340, 90]]])
-    assert adopt(graph, boxes).tolist() == [True]
+    assert apply_proposals(graph, boxes).tolist() == [True]
     assert people_of(graph) == before
 
 
@@ -127,13 +127,13 @@ def body_and_far_hand() -> PersonJointGraph:
 
 def test_fragments_in_one_box_become_one_person() -> None:
     graph = body_and_far_hand()
-    assert adopt(graph, np.array([[-5.0, -5, 90, 80]])).tolist() == [True]
+    assert apply_proposals(graph, np.array([[-5.0, -5, 90, 80]])).tolist() == [True]
     assert people_of(graph) == [(0, 1, 2, 3)]
 
 
 def test_fragments_that_several_boxes_hold_stay_apart() -> None:
     graph = body_and_far_hand()
-    adopt(graph, np.array([[-5.0, -5, 90, 80], [70, 50, 300, 300], [60, 55, 400, 90]]))
+    apply_proposals(graph, np.array([[-5.0, -5, 90, 80], [70, 50, 300, 300], [60, 55, 400, 90]]))
     assert people_of(graph) == [(0, 1), (2, 3)]
 
 
@@ -142,7 +142,7 @@ def test_a_fragment_that_ought_to_have_a_limb_stays_apart() -> None:
     points = [(0, 0, 0, 1), (1, 0, 9, 1), (2, 80, 60, 1)]
     graph = make_graph(ARM_AND_LEG, points, {(0, 0, 1): 1.0})
     group(graph)
-    adopt(graph, np.array([[-5.0, -5, 90, 80]]))
+    apply_proposals(graph, np.array([[-5.0, -5, 90, 80]]))
     assert people_of(graph) == [(0, 1), (2,)]
 
 
@@ -153,8 +153,8 @@ def test_faint_joints_become_somebody_in_a_box_only() -> None:
     group(graph)
     assert graph.num_people == 0
     elsewhere = graph.copy()
-    assert adopt(elsewhere, np.array([[50.0, 50, 90, 90]])).tolist() == []
-    assert adopt(graph, np.array([[-5.0, -5, 5, 30]])).tolist() == [True]
+    assert apply_proposals(elsewhere, np.array([[50.0, 50, 90, 90]])).tolist() == []
+    assert apply_proposals(graph, np.array([[-5.0, -5, 5, 30]])).tolist() == [True]
     assert people_of(graph) == [(0, 1, 2)]
     check_consistent(graph)
 
@@ -162,7 +162,7 @@ def test_faint_joints_become_somebody_in_a_box_only() -> None:
 def test_a_box_around_too_little_is_forgotten() -> None:
     graph = make_graph(ARM_AND_LEG, [(0, 0, 0, 0.1), (1, 0, 9, 0.1)], {(0, 0, 1): 1.0})
     group(graph)
-    assert adopt(graph, np.array([[-5.0, -5, 5, 30]])).tolist() == []
+    assert apply_proposals(graph, np.array([[-5.0, -5, 5, 30]])).tolist() == []
 
 
 def test_overlap_is_intersection_over_union() -> None:

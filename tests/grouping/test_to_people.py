@@ -1,4 +1,4 @@
-"""Reading people off a grouped graph: the compiled step against its plain twin, and what it refuses."""
+"""Reading people off a grouped graph: the compiled step against its reference, and what it refuses."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bottomup import _C
 from bottomup.grouping import PersonJointGraph
-from bottomup.grouping.to_people import to_people, to_people_numpy
+from bottomup.grouping.edges import Pairs
+from bottomup.grouping.reference import to_people as reference
+from bottomup.grouping.to_people import to_people
 from bottomup.people import People
 from bottomup.skeletons import OPENPOSE_COCO_18
-from tests.makers.graphs import ARM_AND_LEG, SQUARE, deal, make_graph
+from tests.makers.graphs import ARM_AND_LEG, SQUARE, deal, make_graph, set_members
 from tests.makers.settings import make_settings
 
 
 def dealt(seed: int, **settings: Any) -> PersonJointGraph:
-    """Candidates at random, and who holds them."""
+    """Candidates at random, dealt to people."""
     rng = np.random.default_rng(seed)
     skeleton = (SQUARE, ARM_AND_LEG, OPENPOSE_COCO_18)[seed % 3]
     kinds = np.repeat(np.arange(skeleton.num_joints), rng.integers(0, 6, skeleton.num_joints))
@@ -42,26 +43,26 @@ def assert_same(one: People, other: People) -> None:
         optional={
             "joint_threshold": st.sampled_from([0.3, 0.9]),
             "person_threshold": st.sampled_from([0.0, 0.3, 1.0]),
-            "core_threshold": st.sampled_from([0.0, 0.8]),
+            "results__min_best_keypoint": st.sampled_from([0.0, 0.8]),
             "min_joints": st.integers(1, 4),
-            "size_weight": st.sampled_from([0.0, 1.0]),
+            "results__size_exponent": st.sampled_from([0.0, 1.0]),
         },
     ),
     st.booleans(),
 )
-def test_the_compiled_step_and_its_twin(seed: int, settings: dict[str, Any], known: bool) -> None:
+def test_the_compiled_step_and_its_reference(seed: int, settings: dict[str, Any], known: bool) -> None:
     graph = dealt(seed, **settings)
     sure = np.random.default_rng(seed).random(graph.num_people) < 0.5 if known else None
-    assert_same(to_people(graph, 4.0, 48, sure), to_people_numpy(graph, 4.0, 48, sure))
+    assert_same(to_people(graph, 4.0, 48, sure), reference.to_people(graph, 4.0, 48, sure))
 
 
 def test_equals_stay_in_order() -> None:
     points = [(joint, 10 * person, 5 * joint, 0.9) for joint in range(2) for person in range(3)]
     graph = make_graph(SQUARE, points, {})
-    graph.slots = np.array([[n, 3 + n, -1, -1] for n in (2, 0, 1)])
+    set_members(graph, [[n, 3 + n, -1, -1] for n in (2, 0, 1)])
     people = to_people(graph, 1, 48)
     assert people.keypoints[:, 0, 0].tolist() == [20, 0, 10]
-    assert people == to_people_numpy(graph, 1, 48)
+    assert people == reference.to_people(graph, 1, 48)
 
 
 def test_the_arrays_are_read_only_and_their_own() -> None:
@@ -73,7 +74,7 @@ def test_the_arrays_are_read_only_and_their_own() -> None:
     assert people == People(people.skeleton, people.keypoints, people.keypoint_scores, people.scores)
 
 
-def test_nobody() -> None:
+def test_no_people() -> None:
     graph = make_graph(SQUARE, [], {})
     assert to_people(graph, 4.0, 48) == People.empty(SQUARE)
 
@@ -84,31 +85,23 @@ def test_coordinates_that_overflow_are_reported() -> None:
         to_people(graph, 1e40, 48)
 
 
-@pytest.mark.parametrize("score", [0.0, -1.0])
-def test_joints_that_score_nothing_are_reported(score: float) -> None:
-    graph = dealt(2)
-    graph.settings = make_settings(graph.settings, core_threshold=0.0, person_threshold=0.0)
-    graph.scores = np.full(len(graph.types), score)
-    if score < 0:  # below joint_threshold: no joints, so nobody
-        assert len(to_people(graph, 4.0, 48)) == 0
-        return
+def scored(score: float) -> PersonJointGraph:
+    """One person of two joints of a score."""
+    none, empty = np.zeros(0, np.int64), np.zeros(0)
+    settings = make_settings(results__min_best_keypoint=0.0, person_threshold=0.0)
+    pairs = Pairs(none, none, none, empty, empty)
+    graph = PersonJointGraph(SQUARE, settings, np.arange(2), np.ones((2, 2)), np.full(2, score), pairs)
+    set_members(graph, [[0, 1, -1, -1]])
+    return graph
+
+
+def test_joints_that_score_nothing_are_reported() -> None:
+    assert len(to_people(scored(0.5), 4.0, 48)) == 1
+    assert len(to_people(scored(-1.0), 4.0, 48)) == 0  # below joint_threshold: no joints, so no person
     with pytest.raises(ValueError, match="keypoints must be finite where the score is positive"):
-        to_people(graph, 4.0, 48)
+        to_people(scored(0.0), 4.0, 48)
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("slots", np.full((2, 4), 99), "slots must be from -1"),
-        ("slots", np.zeros(4, np.int64), r"slots must have shape \(P, K\)"),
-        ("xy", np.zeros((1, 2)), r"xy must have shape \(3, 2\) but has \(1, 2, \)"),
-        ("scores", np.zeros((3, 1)), "scores must have shape"),
-        ("sure", np.zeros(1, bool), "sure must have shape"),
-    ],
-)
-def test_what_does_not_fit_is_refused(name: str, value: Any, message: str) -> None:
-    call: dict[str, Any] = {"slots": np.zeros((2, 4), np.int64), "xy": np.zeros((3, 2)), "scores": np.ones(3)}
-    call |= {"sure": None, "stride": 4.0, "longest": 9.0, "size_weight": 0.1, "joint_threshold": 0.0}
-    call |= {"person_threshold": 0.0, "core_threshold": 0.0, "min_joints": 1, name: value}
-    with pytest.raises(ValueError, match=message):
-        _C.read_people(**call)
+def test_flags_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"sure must have shape \(1, \) but has \(2, \)"):
+        to_people(scored(0.5), 4.0, 48, np.zeros(2, bool))

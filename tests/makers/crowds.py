@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bottomup.grouping import PersonJointGraph
-from bottomup.grouping.reference.graph import PlainGraph
+from bottomup.grouping.reference.state import ReferenceGraph
 from bottomup.kernels import Candidates, LimbPairs
 from bottomup.skeletons import COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18
 from tests.makers.graphs import ARM_AND_LEG, LOOSE, POINT, SQUARE, deal, make_graph
@@ -18,7 +18,7 @@ SKELETONS = [SQUARE, ARM_AND_LEG, POINT, LOOSE, CROWDPOSE_14, COCO_17, OPENPOSE_
 def crowd(seed: int, *, most: int = 8, **settings: Any) -> PersonJointGraph:
     """Candidates anywhere in a small field and pairs of any affinity, all different, so that nothing is tied."""
     # Else whatever is better than typical is worth the same, and so is whatever is far too long.
-    settings = {"typical_affinity": 1.0, "length_tolerance": 3.0} | settings
+    settings = {"grouping__min_affinity_scale": 1.0, "grouping__length_tolerance": 3.0} | settings
     rng = np.random.default_rng(seed)
     skeleton = SKELETONS[rng.integers(len(SKELETONS))]
     kinds = np.repeat(np.arange(skeleton.num_joints), rng.integers(0, most, skeleton.num_joints))
@@ -34,13 +34,13 @@ def crowd(seed: int, *, most: int = 8, **settings: Any) -> PersonJointGraph:
     return make_graph(skeleton, points, affinities, **settings)
 
 
-def dealt(seed: int, *, shared: bool = True) -> tuple[PersonJointGraph, PlainGraph]:
-    """A crowd whose candidates people hold at random, some of them perhaps shared, and its plain twin."""
-    graph = crowd(seed)
+def dealt(seed: int, *, shared: bool = True, **settings: Any) -> tuple[PersonJointGraph, ReferenceGraph]:
+    """A crowd whose candidates are dealt to people at random, some of them perhaps shared, and its reference."""
+    graph = crowd(seed, **settings)
     deal(graph, seed)
     if shared and seed % 2:
-        graph.split(np.flatnonzero(np.random.default_rng(seed).random(len(graph.types)) < 0.2))
-    return graph, PlainGraph.of(graph)
+        graph.duplicate(np.flatnonzero(np.random.default_rng(seed).random(len(graph.types)) < 0.2))
+    return graph, ReferenceGraph.of(graph)
 
 
 def found(seed: int, *, steps: int, images: int = 3) -> tuple[Candidates, LimbPairs]:

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 
 from bottomup.grouping import PersonJointGraph, build_graph
+from bottomup.grouping.anthropometry import max_limb_lengths
+from bottomup.grouping.reference.state import ReferenceGraph
 from bottomup.kernels import Candidates, LimbPairs
 from bottomup.skeleton import Skeleton
 from tests.makers.settings import make_settings
@@ -89,64 +91,74 @@ def random_graphs(draw: st.DrawFn, skeletons: Sequence[Skeleton] = (SQUARE, ARM_
     return make_graph(skeleton, points, affinities)
 
 
-def check_consistent(graph: PersonJointGraph) -> None:
-    """What holds of every graph: one holder per candidate, one candidate per type, owner and slots say the same."""
-    assert graph.slots.shape == (graph.num_people, graph.skeleton.num_joints)
-    assert graph.scales.shape == (graph.num_people,)
-    assert graph.owner.shape == graph.types.shape
+def check_consistent(graph: PersonJointGraph | ReferenceGraph) -> None:
+    """What holds of every graph: a candidate has one person, a person one of a type, person_of and members agree."""
+    assert graph.members.shape == (graph.num_people, graph.skeleton.num_joints)
+    assert graph.heights.shape == (graph.num_people,)
+    assert graph.person_of.shape == graph.types.shape
     held: dict[int, int] = {}
-    for person, row in enumerate(graph.slots):
+    for person, row in enumerate(graph.members):
         for joint, candidate in enumerate(row):
             if candidate >= 0:
                 assert graph.types[candidate] == joint
                 assert candidate not in held
                 held[int(candidate)] = person
-    assert {i: int(p) for i, p in enumerate(graph.owner) if p >= 0} == held
-    assert graph.owner.min(initial=-1) >= -1
+    assert {i: int(p) for i, p in enumerate(graph.person_of) if p >= 0} == held
+    assert graph.person_of.min(initial=-1) >= -1
 
 
-def slow_objective(graph: PersonJointGraph) -> float:
+def slow_objective(graph: PersonJointGraph | ReferenceGraph) -> float:
     """F as `PersonJointGraph.objective` describes it, one person and one limb at a time."""
-    settings, total = graph.settings, 0.0
+    options, total, reach = graph.settings.grouping, 0.0, max_limb_lengths(graph.skeleton).astype(np.float64)
+    pairs, responses, heights = graph.pairs, graph.responses, graph.heights
     shown = {}
-    for own, other, affinity, length in zip(
-        graph.pairs.own, graph.pairs.other, graph.pairs.affinity, graph.pairs.length, strict=True
-    ):
+    for own, other, affinity, length in zip(pairs.own, pairs.other, pairs.affinity, pairs.length, strict=True):
         shown[int(own), int(other)] = (affinity, length)
-    for person, row in enumerate(graph.slots):
+    for person, row in enumerate(graph.members):
         if (row >= 0).any():
-            total -= settings.person_cost
-        total += sum(graph.responses[candidate] for candidate in row if candidate >= 0)
+            total -= options.person_cost
+        total += sum(responses[candidate] for candidate in row if candidate >= 0)
         for a, b in graph.skeleton.limbs:
             if row[a] < 0 or row[b] < 0:
                 continue
             if (int(row[a]), int(row[b])) not in shown:
-                total -= settings.missing_limb_cost
+                total -= options.missing_limb_cost
                 continue
             affinity, length = shown[int(row[a]), int(row[b])]
-            longest = max(graph.scales[person] * graph.reach[a, b], 1.0)  # 1 if either is NaN ...
-            if np.isnan(graph.scales[person] * graph.reach[a, b]):  # ... and then nothing is too long
+            longest = max(heights[person] * reach[a, b], 1.0)  # 1 if either is NaN ...
+            if np.isnan(heights[person] * reach[a, b]):  # ... and then nothing is too long
                 longest = np.inf
             excess = max(length / longest - 1, 0)
-            prior = np.exp(-0.5 * (excess / settings.length_tolerance) ** 2)
-            possible = np.exp(-0.5 * (excess / (2 * settings.length_tolerance)) ** 2)
-            total += affinity * prior - settings.missing_limb_cost * (1 - possible)
+            prior = np.exp(-0.5 * (excess / options.length_tolerance) ** 2)
+            possible = np.exp(-0.5 * (excess / (2 * options.length_tolerance)) ** 2)
+            total += affinity * prior - options.missing_limb_cost * (1 - possible)
     return float(total)
 
 
 def deal(graph: PersonJointGraph, seed: int) -> None:
-    """Give the candidates to people at random, some to nobody, and measure the people."""
+    """Give people some of the candidates at random, and measure them."""
     rng = np.random.default_rng(seed)
     people = int(rng.integers(1, 5))
-    graph.slots = np.full((people, graph.skeleton.num_joints), -1)
+    members = np.full((people, graph.skeleton.num_joints), -1)
     for joint in range(graph.skeleton.num_joints):
         mine = rng.permutation(graph.candidates_of(joint))[: rng.integers(0, people + 1)]
-        graph.slots[rng.permutation(people)[: len(mine)], joint] = mine
-    person, joints = np.nonzero(graph.slots >= 0)
-    graph.owner[graph.slots[person, joints]] = person
-    graph.scales = np.zeros(people)
-    graph.compact()
-    graph.measure()
+        members[rng.permutation(people)[: len(mine)], joint] = mine
+    set_members(graph, members)
+
+
+def set_members(graph: PersonJointGraph, members: Any) -> None:
+    """Let the graph's people have these candidates (P, K), -1 for none; measure them, and drop those without any."""
+    table = np.asarray(members, np.int64).reshape(-1, graph.skeleton.num_joints)
+    graph.set_people([row[row >= 0] for row in table if (row >= 0).any()])
+
+
+def without_type(graph: PersonJointGraph, joint: int) -> PersonJointGraph:
+    """A copy in which no person has a candidate of a type, and people without others are gone."""
+    left, members = graph.copy(), graph.members
+    members[:, joint] = -1
+    left.set_state(np.where(graph.types == joint, -1, graph.person_of), members, graph.heights)
+    left.compact()
+    return left
 
 
 # A standing figure 100 cells high in CrowdPose's order.
@@ -161,8 +173,9 @@ def figures(*shifts: float) -> np.ndarray:
     return np.array([FIGURE + np.array([200 + shift, 50]) for shift in shifts])
 
 
-def assert_people(graph: PersonJointGraph, poses: np.ndarray) -> None:
+def assert_people(graph: PersonJointGraph | ReferenceGraph, poses: np.ndarray) -> None:
     check_consistent(graph)
-    held = np.where((graph.slots >= 0)[..., None], graph.xy[graph.slots], np.nan)
+    members = graph.members
+    held = np.where((members >= 0)[..., None], graph.xy[members], np.nan)
     held = held[np.argsort(np.nanmean(held[..., 0], axis=1))]
     np.testing.assert_allclose(held, poses[np.argsort(np.nanmean(poses[..., 0], axis=1))], atol=1e-3)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bottomup.settings import _GROUPING_NAMES, Settings
+from bottomup.settings import Settings
 
 
 def make_settings(start: Settings | None = None, **changes: Any) -> Settings:
-    """Settings in which options are changed, given as `doubt=0.5` or `limbs__coverage=0.8`."""
+    """Settings in which options are changed, given as `flip=True` or `limbs__coverage=0.8`."""
     settings = Settings() if start is None else start
     for name, value in changes.items():
-        part, _, inner = _GROUPING_NAMES.get(name, name.replace("__", ".")).partition(".")
+        part, _, inner = name.partition("__")
         if inner:
             value = replace(getattr(settings, part), **{inner: value})
         settings = replace(settings, **{part: value})

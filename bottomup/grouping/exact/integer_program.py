@@ -31,6 +31,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from bottomup.grouping.anthropometry import max_limb_lengths
 from bottomup.grouping.graph import PersonJointGraph
 from bottomup.grouping.skeleton_tree import sweep_order
 
@@ -41,7 +42,8 @@ TOLERANCE = 1e-6  # of HiGHS, in F
 
 def hanging_together(graph: PersonJointGraph, person: Ints) -> list[Ints]:
     """The parts of a person that scored pairs join, that of its root first."""
-    inside = np.isin(graph.pairs.own, person) & np.isin(graph.pairs.other, person)
+    pairs = graph.pairs
+    inside = np.isin(pairs.own, person) & np.isin(pairs.other, person)
     place = np.full(len(graph.types), -1)
     place[person] = np.arange(len(person))
     ends = place[graph.pairs.own[inside]], place[graph.pairs.other[inside]]
@@ -64,18 +66,20 @@ class Program:
     """The integer program of one group of candidates."""
 
     def __init__(self, graph: PersonJointGraph, members: Ints) -> None:
-        self.graph = graph
+        self.graph, self.options = graph, graph.settings.grouping
+        self.types, self.responses, self.pairs = graph.types, graph.responses, graph.pairs
         rank = np.empty(graph.skeleton.num_joints, np.int64)
         rank[list(sweep_order(graph.skeleton))] = np.arange(graph.skeleton.num_joints)
-        self.rank = rank[graph.types]
-        self.worth = graph.responses > graph.settings.person_cost
-        self.rows = np.flatnonzero(np.isin(graph.pairs.own, members))  # of the graph's pairs
+        self.rank = rank[self.types]
+        self.worth = self.responses > self.options.person_cost
+        self.rows = np.flatnonzero(np.isin(self.pairs.own, members))  # of the graph's pairs
         self.beside: dict[int, set[int]] = {int(c): set() for c in members}
-        for a, b in zip(graph.pairs.own[self.rows].tolist(), graph.pairs.other[self.rows].tolist(), strict=True):
+        for a, b in zip(self.pairs.own[self.rows].tolist(), self.pairs.other[self.rows].tolist(), strict=True):
             self.beside[a].add(b)
             self.beside[b].add(a)
+        ends = tuple(graph.skeleton.limb_array[self.pairs.limb].T)
         with np.errstate(invalid="ignore"):
-            self.heights = graph.pairs.length / graph.reach[tuple(graph.skeleton.limb_array[graph.pairs.limb].T)]
+            self.heights = self.pairs.length / max_limb_lengths(graph.skeleton).astype(np.float64)[ends]
         self.cost: list[float] = []
         self.whole: list[bool] = []
         self.entries: list[tuple[int, int, float]] = []  # row, column, coefficient of: sum <= limit
@@ -99,7 +103,7 @@ class Program:
         self.limits.append(limit)
 
     def _add_root(self, root: int) -> Root:
-        graph, settings = self.graph, self.graph.settings
+        graph = self.graph
         reached, fringe = {root}, [root]
         while fringe:
             for other in self.beside[fringe.pop()]:
@@ -107,19 +111,19 @@ class Program:
                     reached.add(other)
                     fringe.append(other)
         members = [root, *sorted(reached - {root})]
-        held = {c: self._variable(float(graph.responses[c]), whole=True) for c in members}
-        self.cost[held[root]] += settings.person_cost
+        held = {c: self._variable(float(self.responses[c]), whole=True) for c in members}
+        self.cost[held[root]] += self.options.person_cost
         inside = [
-            int(n) for n in self.rows if int(graph.pairs.own[n]) in reached and int(graph.pairs.other[n]) in reached
+            int(n) for n in self.rows if int(self.pairs.own[n]) in reached and int(self.pairs.other[n]) in reached
         ]
-        gains = graph.pairs.affinity + settings.missing_limb_cost
+        gains = self.pairs.affinity + self.options.missing_limb_cost
         variables = Root(held, {n: self._variable(float(gains[n])) for n in inside})
         for candidate in members[1:]:
             if root not in self.beside[candidate]:
                 self._hang(variables, [candidate])
         by_type: dict[int, list[int]] = {}
         for candidate in members:
-            by_type.setdefault(int(graph.types[candidate]), []).append(held[candidate])
+            by_type.setdefault(int(self.types[candidate]), []).append(held[candidate])
         for columns in by_type.values():
             if columns != [held[root]]:
                 self._row([(column, 1.0) for column in columns] + [(held[root], -1.0)], 0.0)
@@ -135,12 +139,12 @@ class Program:
 
     def _add_limb(self, variables: Root, limb: int, ends: list[int], root: int) -> None:
         """Both joints of a limb need it to be shown, and each end shows it once."""
-        expected = self._variable(-self.graph.settings.missing_limb_cost)
+        expected = self._variable(-self.options.missing_limb_cost)
         self._row([(column, 1.0) for column in ends] + [(expected, -1.0), (root, -1.0)], 0.0)
-        for side in (self.graph.pairs.own, self.graph.pairs.other):
+        for side in (self.pairs.own, self.pairs.other):
             shown: dict[int, list[int]] = {}
             for n, column in variables.pairs.items():
-                if self.graph.pairs.limb[n] == limb:
+                if self.pairs.limb[n] == limb:
                     shown.setdefault(int(side[n]), []).append(column)
             for candidate, columns in shown.items():
                 self._row([(column, 1.0) for column in columns] + [(variables.held[candidate], -1.0)], 0.0)
@@ -186,9 +190,10 @@ class Program:
     def _add_loss(self, person: int, root: int) -> None:
         """If one of a person's limbs is too long for it, let it lose as much with every person it could belong to."""
         graph = self.graph
-        mine = self.rows[(graph.owner[graph.pairs.own[self.rows]] == person)]
-        mine = mine[graph.owner[graph.pairs.other[mine]] == person]
-        links, height = graph.pairs.where(mine), graph.scales[person]
+        person_of, height = graph.person_of, float(graph.heights[person])
+        mine = self.rows[person_of[self.pairs.own[self.rows]] == person]
+        mine = mine[person_of[self.pairs.other[mine]] == person]
+        links = self.pairs.where(mine)
         lost = links.affinity - graph.limb_gain(links, np.full(len(mine), height))
         telling = np.sort(self.heights[mine][np.isfinite(self.heights[mine])])
         by_median = len(telling) >= 3 and telling[-2] > height
@@ -225,7 +230,7 @@ class Program:
         loss = variables.loss.setdefault(long, -1)
         if loss < 0:
             loss = variables.loss[long] = self._variable(-1.0)
-        links = self.graph.pairs.where(np.array([long]))
+        links = self.pairs.where(np.array([long]))
         return loss, float((links.affinity - self.graph.limb_gain(links, np.array([height])))[0])
 
     def _count_limbs(self, variables: Root) -> None:
@@ -234,7 +239,7 @@ class Program:
         variables.few = self._variable(0.0, whole=True)
         root = next(iter(variables.held.values()))
         for n, column in telling.items():  # a limb cannot be overlooked to make them fewer
-            ends = (self.graph.pairs.own[n], self.graph.pairs.other[n])
+            ends = (self.pairs.own[n], self.pairs.other[n])
             terms = [(variables.held[int(end)], 1.0) for end in ends if variables.held[int(end)] != root]
             # Both ends held: 1 + 1 - root = 1. One end is the root itself: then the other alone tells.
             self._row([*terms, (column, -1.0)] + ([(root, -1.0)] if len(terms) == 2 else []), 0.0)

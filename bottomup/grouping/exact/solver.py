@@ -8,7 +8,7 @@ The maximum is over all groupings in which every person
 * hangs together: from each of its joints scored pairs lead to each other one. Without this F would gain the cost of a
   person by calling any two fragments one, wherever they are in the picture;
 * has a joint that is worth a person by itself, a response above `person_cost`, as in the sweep. Otherwise any two
-  ripples of a noisy field with a faint limb between them would be somebody.
+  ripples of a noisy field with a faint limb between them would be a person.
 
 A candidate serves one person; that two people share a peak (`bottomup.grouping.reference.shared_peaks`) is decided
 afterwards, in a step of its own. Nothing is held fixed, neither heights nor the number of people. The integer program
@@ -28,7 +28,6 @@ from scipy.sparse.csgraph import connected_components
 
 from bottomup.grouping.exact.integer_program import TOLERANCE, Program, hanging_together
 from bottomup.grouping.graph import PersonJointGraph
-from bottomup.grouping.holding import held, hold
 
 Ints = npt.NDArray[np.int64]
 
@@ -65,7 +64,7 @@ def group_exactly(graph: PersonJointGraph, *, time_limit: float | None = None) -
     """
     if time_limit is not None and not time_limit > 0:
         raise ValueError(f"time_limit must be a positive number of seconds but is {time_limit}")
-    start = _allowed(graph, held(graph))
+    start = _allowed(graph, graph.people())
     people: list[Ints] = []
     bound = 0.0
     for members in _components(graph):
@@ -73,7 +72,7 @@ def group_exactly(graph: PersonJointGraph, *, time_limit: float | None = None) -
         found, limit = _solve(graph, members, inside, time_limit)
         people += found
         bound += limit
-    hold(graph, people)
+    graph.set_people(people)
     return Optimum(graph.objective(), bound)
 
 
@@ -84,8 +83,8 @@ def largest_group(graph: PersonJointGraph) -> int:
 
 def _components(graph: PersonJointGraph) -> list[Ints]:
     """The candidates in groups that no scored pair joins."""
-    size = len(graph.types)
-    links = coo_array((np.ones(len(graph.pairs.own)), (graph.pairs.own, graph.pairs.other)), shape=(size, size))
+    size, pairs = len(graph.types), graph.pairs
+    links = coo_array((np.ones(len(pairs.own)), (pairs.own, pairs.other)), shape=(size, size))
     label = connected_components(links, directed=False)[1]
     order = np.argsort(label, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(label[order])) + 1) if size else []
@@ -95,13 +94,13 @@ def _solve(
     graph: PersonJointGraph, members: Ints, start: list[Ints], time_limit: float | None
 ) -> tuple[list[Ints], float]:
     """The best people of one group of candidates, and a bound of their F."""
-    worth = graph.responses[members] > graph.settings.person_cost
+    worth = graph.responses[members] > graph.settings.grouping.person_cost
     if not worth.any():
         return [], 0.0
     if len(members) == 1:
-        return [members], float(graph.responses[members[0]] - graph.settings.person_cost)
+        return [members], float(graph.responses[members[0]] - graph.settings.grouping.person_cost)
     trial = graph.copy()
-    hold(trial, start)
+    trial.set_people(start)
     best, value, bound = start, trial.objective(), np.inf
     program = Program(trial, members)
     end = None if time_limit is None else time.monotonic() + time_limit
@@ -109,12 +108,12 @@ def _solve(
         people, limit = program.solve(None if end is None else max(end - time.monotonic(), 1e-3))
         bound = min(bound, limit)
         parts = _allowed(trial, people)
-        hold(trial, parts)
+        trial.set_people(parts)
         if trial.objective() > value:
             best, value = parts, trial.objective()
         if value >= bound - TOLERANCE:
             return best, value
-        hold(trial, people)
+        trial.set_people(people)
         if not program.refine(people):
             break  # the time was up while solving, or what is left is rounding
     return best, max(bound, value)
@@ -123,4 +122,4 @@ def _solve(
 def _allowed(graph: PersonJointGraph, people: Sequence[Ints]) -> list[Ints]:
     """The parts of people that hang together and have a joint that is worth a person by itself."""
     parts = [part for person in people for part in hanging_together(graph, person)]
-    return [part for part in parts if (graph.responses[part] > graph.settings.person_cost).any()]
+    return [part for part in parts if (graph.responses[part] > graph.settings.grouping.person_cost).any()]

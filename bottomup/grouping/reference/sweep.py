@@ -1,68 +1,37 @@
-"""The sweep: joint types from the torso outward, one assignment each, again while the objective grows."""
+"""The sweep: one assignment for each joint type, from the torso outward."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
+import numpy.typing as npt
 
-from bottomup.grouping.graph import MOST_SWEEPS, PersonJointGraph
-from bottomup.grouping.reference.exchange import exchange_touched
-from bottomup.grouping.reference.merge import attach_orphans, merge_touched
+from bottomup.grouping.reference.assignment import solve_assignment
+from bottomup.grouping.reference.edges import find_edges
+from bottomup.grouping.reference.state import ReferenceGraph
+from bottomup.grouping.skeleton_tree import sweep_order
 
-
-def group(graph: PersonJointGraph) -> None:
-    """Group the graph's candidates into people, in place."""
-    graph.group()
-
-
-def group_in_steps(graph: PersonJointGraph) -> None:
-    """`PersonJointGraph.group`, which is compiled, step by step."""
-    graph.settle()
-    attach_orphans(graph)
-    share_peaks(graph)
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
 
-def settle(graph: PersonJointGraph) -> None:
-    """Sweep over the joint types, merge fragments and exchange branches until F grows no more.
+def sweep(graph: ReferenceGraph) -> tuple[Ints, Bools]:
+    """Unassign, and assign anew, every joint type; heights are frozen meanwhile.
 
-    `PersonJointGraph.settle` is this loop, compiled; here it is step by step, for the plain twin of the graph.
-    Each step looks only at people who changed since it last came by, so what is settled costs nothing. Who is as before
-    the round has not: what led there and back would only do so again.
+    The compiled sweep leaves out what would be assigned the same again.
+
+    Returns, of the people that there are then, (P',) the number that they had, -1 for a new one, and (P',) whether they
+    have other candidates than before.
     """
-    best = -float("inf")
-    changed, pending = None, np.ones(graph.num_people, bool)  # for sweeping; for merging and exchanging
-    for _ in range(MOST_SWEEPS):
-        before = np.vstack([graph.slots, np.full((1, graph.slots.shape[1]), -1)])  # the last row for new ones
-        heights = np.append(graph.scales, np.nan)
-        kept, moved = graph.sweep(changed)
-        pending = np.append(pending, True)[kept] | moved  # the new ones, numbered -1, are
-        graph.measure(moved)
-        merged = merge_touched(graph, pending)
-        exchanged = exchange_touched(graph, pending | merged)
-        graph.measure(exchanged)
-        same = (graph.slots == before[kept]).all(axis=1)
-        same &= (graph.scales == heights[kept]) | np.isnan(graph.scales) & np.isnan(heights[kept])
-        changed = (moved | merged | exchanged) & ~same
-        pending = exchanged & changed
-        if not changed.any():
-            break
-        now = graph.objective()
-        if now <= best + 1e-9:
-            break
-        best = now
-    graph.compact()
+    # A person that has the same but lost the height fell apart in between and was put together anew.
+    before = {(*row, repr(height)): n for n, (row, height) in enumerate(_rows(graph))}
+    for joint in sweep_order(graph.skeleton):
+        graph.unassign(joint)
+        graph.assign(joint, *solve_assignment(find_edges(graph, joint)))
+    kept = np.array([before.get((*row, repr(height)), -1) for row, height in _rows(graph)], np.int64)
+    return kept, kept < 0
 
 
-def share_peaks(graph: PersonJointGraph) -> bool:
-    """Let people who lack a joint have it within a peak that somebody else holds (see `shared`).
-
-    Returns whether anybody does.
-    """
-    person, candidate = graph.share()
-    if not len(person):
-        return False
-    twin = len(graph.types) + np.arange(len(candidate))
-    graph.split(candidate)
-    graph.slots[person, graph.types[twin]] = twin
-    graph.owner[twin] = person
-    graph.measure(np.bincount(person, minlength=graph.num_people) > 0)
-    return True
+def _rows(graph: ReferenceGraph) -> Iterable[tuple[list[int], float]]:
+    return zip(graph.members.tolist(), graph.heights.tolist(), strict=True)

@@ -11,8 +11,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from bottomup.grouping import PersonJointGraph, group
+from bottomup.grouping.anthropometry import max_limb_lengths
 from bottomup.grouping.exact.solver import group_exactly
-from bottomup.grouping.reference.sweep import settle
 from bottomup.skeleton import Skeleton
 from tests.makers.graphs import (
     LOOSE,
@@ -46,7 +46,7 @@ def allowed(graph: PersonJointGraph, person: tuple[int, ...]) -> bool:
     """Whether a set of candidates may be a person: it hangs together, and one joint is worth a person by itself."""
     whole = nx.Graph(list(zip(graph.pairs.own.tolist(), graph.pairs.other.tolist(), strict=True)))
     whole.add_nodes_from(person)
-    worth = max(graph.responses[list(person)]) > graph.settings.person_cost
+    worth = max(graph.responses[list(person)]) > graph.settings.grouping.person_cost
     return bool(worth) and nx.is_connected(whole.subgraph(person))
 
 
@@ -67,19 +67,14 @@ def brute_force(graph: PersonJointGraph) -> float:
     best = 0.0
     trial = graph.copy()
     for people in groupings(graph):
-        trial.slots = np.full((len(people), graph.skeleton.num_joints), -1)
-        trial.owner = np.full(len(graph.types), -1)
-        for number, person in enumerate(people):
-            trial.slots[number, graph.types[list(person)]] = person
-            trial.owner[list(person)] = number
-        trial.measure()
+        trial.set_people([np.array(person) for person in people])
         if (value := trial.objective()) > best and all(allowed(graph, person) for person in people):
             best = value
     return best
 
 
 def people_of(graph: PersonJointGraph) -> list[tuple[int, ...]]:
-    return sorted(tuple(row[row >= 0].tolist()) for row in graph.slots)
+    return sorted(tuple(row[row >= 0].tolist()) for row in graph.members)
 
 
 @settings(max_examples=60)
@@ -127,12 +122,19 @@ def test_no_limb_is_overlooked_to_make_another_seem_short() -> None:
     """The limb to the hip is far too long beside the others; with one of those left out it would set the height."""
     points = [(0, 0, 30, 1), (1, 0, 0, 1), (2, 0, 1, 1)]
     affinities = {(0, 1, 0): 1.0, (1, 1, 2): 0.625, (3, 0, 2): 1.0}
-    graph = make_graph(BODY, points, affinities, typical_affinity=1.0, doubt=0.5, length_tolerance=0.15)
+    graph = make_graph(
+        BODY,
+        points,
+        affinities,
+        grouping__min_affinity_scale=1.0,
+        grouping__neutral_affinity=0.5,
+        grouping__length_tolerance=0.15,
+    )
     optimum = group_exactly(graph)
     assert graph.pairs.affinity == pytest.approx([1, 0.25, 1], abs=1e-6)
-    excess = 30 / (graph.scales[0] * graph.reach[1, 0]) - 1
-    possible = np.exp(-0.5 * (excess / (2 * graph.settings.length_tolerance)) ** 2)
-    costs = graph.settings.person_cost + graph.settings.missing_limb_cost * (1 - possible)
+    excess = 30 / (graph.heights[0] * max_limb_lengths(BODY)[1, 0]) - 1
+    possible = np.exp(-0.5 * (excess / (2 * graph.settings.grouping.length_tolerance)) ** 2)
+    costs = graph.settings.grouping.person_cost + graph.settings.grouping.missing_limb_cost * (1 - possible)
     assert optimum.value == pytest.approx(3 + 0.25 + 1 - costs, abs=1e-3)
     assert optimum.value == pytest.approx(brute_force(graph), abs=1e-5)
     assert optimum.bound == pytest.approx(optimum.value, abs=1e-5)
@@ -141,7 +143,7 @@ def test_no_limb_is_overlooked_to_make_another_seem_short() -> None:
 @given(random_graphs((SQUARE, BODY, POINT, LOOSE)))
 def test_the_sweep_is_never_better(graph: PersonJointGraph) -> None:
     swept = graph.copy()
-    settle(swept)
+    swept.optimize()
     assume(all(allowed(swept, person) for person in people_of(swept)))
     optimum = group_exactly(graph)
     assert swept.objective() <= optimum.value + 1e-5
@@ -168,17 +170,17 @@ def test_a_move_that_the_sweep_does_not_see() -> None:
     graph = make_graph(SQUARE, points, {(0, 0, 1): 1.0, (1, 2, 3): 1.0, (3, 4, 3): 1.0})
     optimum = group_exactly(graph)
     assert people_of(graph) == [(0, 1), (2, 3, 4)]
-    assert optimum.value == pytest.approx(5 + 3 - 2 * graph.settings.person_cost)
+    assert optimum.value == pytest.approx(5 + 3 - 2 * graph.settings.grouping.person_cost)
 
 
 def test_fragments_that_no_pair_joins_stay_apart_although_one_person_costs_less_than_two() -> None:
     """The first a and the first d touch the other person's c only, which is nobody by itself."""
     points = [(0, 0, 0, 1), (0, 20, 0, 1), (1, 20, 5, 1), (2, 20, 9, 0.2), (3, 0, 12, 1), (3, 20, 12, 1)]
     strong = {(0, 1, 2): 1.0, (1, 2, 3): 1.0, (2, 3, 1): 1.0, (3, 5, 3): 1.0}
-    graph = make_graph(SQUARE, points, {**strong, (2, 3, 0): 0.25, (3, 4, 3): 0.25}, faint_response=0.2)
+    graph = make_graph(SQUARE, points, {**strong, (2, 3, 0): 0.25, (3, 4, 3): 0.25}, grouping__full_response=0.2)
     optimum = group_exactly(graph)
     assert people_of(graph) == [(0,), (1, 2, 3, 5), (4,)]
-    assert optimum.value == pytest.approx(5.2 + 4 - 3 * graph.settings.person_cost)
+    assert optimum.value == pytest.approx(5.2 + 4 - 3 * graph.settings.grouping.person_cost)
     assert optimum.bound == pytest.approx(optimum.value, abs=1e-5)
 
 
@@ -207,5 +209,5 @@ def test_groups_that_no_pair_joins_are_solved_apart() -> None:
     graph = make_graph(SQUARE, points, affinities)
     swept = graph.copy()
     group(swept)
-    assert group_exactly(graph).value == pytest.approx(4 * (4 + 4 - graph.settings.person_cost))
+    assert group_exactly(graph).value == pytest.approx(4 * (4 + 4 - graph.settings.grouping.person_cost))
     assert people_of(graph) == people_of(swept)

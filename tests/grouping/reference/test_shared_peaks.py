@@ -1,15 +1,19 @@
-"""Two people's joints within one peak: who shares whose."""
+"""Joints of two people within one peak."""
 
 from __future__ import annotations
 
 import numpy as np
 from hypothesis import given
+from hypothesis import strategies as st
 
 from bottomup.grouping import PersonJointGraph, group
-from bottomup.grouping.reference.sweep import settle, share_peaks
+from bottomup.grouping.reference.optimize import share_peaks
+from bottomup.grouping.reference.shared_peaks import find_shared_peaks
 from bottomup.skeletons import CROWDPOSE_14
-from tests.makers.graphs import assert_people, check_consistent, figures, people_graph, random_graphs
-from tests.makers.settings import make_settings
+from tests.makers.crowds import crowd, dealt
+from tests.makers.graphs import assert_people, check_consistent, figures, people_graph
+
+SEEDS = st.integers(0, 2**32 - 1)
 
 
 def test_two_people_share_one_peak() -> None:
@@ -23,21 +27,21 @@ def test_two_people_share_one_peak() -> None:
     group(graph)
     poses[1, 13] = poses[0, 13]
     assert_people(graph, poses)
-    single = people_graph(CROWDPOSE_14, only, necks, shared_peak_cost=10.0)
+    single = people_graph(CROWDPOSE_14, only, necks, sharing__peak_cost=10.0)
     group(single)
-    assert (single.slots[:, 13] >= 0).sum() == 1
+    assert (single.members[:, 13] >= 0).sum() == 1
 
 
-def test_a_small_fragment_shares_nobodys_peak() -> None:
+def test_a_small_fragment_shares_no_peak() -> None:
     """A second guess at a head must not become a person by borrowing the neck of the first."""
     poses = figures(0, 6)
     poses[1, :12] = poses[1, 13] = np.nan  # of the second only the head is there
     graph = people_graph(CROWDPOSE_14, poses, {(0, 0, 1): 1.0})
     group(graph)
-    assert (graph.slots[:, 13] >= 0).sum() == 1
-    sharing = people_graph(CROWDPOSE_14, poses, {(0, 0, 1): 1.0}, sharing_joints=1)
+    assert (graph.members[:, 13] >= 0).sum() == 1
+    sharing = people_graph(CROWDPOSE_14, poses, {(0, 0, 1): 1.0}, sharing__min_joints=1)
     group(sharing)
-    assert (sharing.slots[:, 13] >= 0).sum() == 2
+    assert (sharing.members[:, 13] >= 0).sum() == 2
 
 
 def shared_arm(**settings: float) -> PersonJointGraph:
@@ -54,28 +58,28 @@ def shared_arm(**settings: float) -> PersonJointGraph:
 
 def test_one_shared_joint_leads_to_the_next() -> None:
     graph = shared_arm()
-    assert (graph.slots >= 0).all()
+    assert (graph.members >= 0).all()
     for joint in (0, 2, 4):
-        first, second = graph.slots[:, joint]
+        first, second = graph.members[:, joint]
         np.testing.assert_array_equal(graph.xy[first], graph.xy[second])
 
 
 def test_a_limb_that_the_other_person_has_counts_less() -> None:
-    graph = shared_arm(shared_limb=0.5, shared_peak_cost=0.8)
-    assert (graph.slots[:, 0] >= 0).all()  # to the shoulder lead the second one's own limbs
-    assert sorted((graph.slots[:, [2, 4]] >= 0).all(axis=1)) == [False, True]
+    graph = shared_arm(sharing__limb_factor=0.5, sharing__peak_cost=0.8)
+    assert (graph.members[:, 0] >= 0).all()  # to the shoulder lead the second one's own limbs
+    assert sorted((graph.members[:, [2, 4]] >= 0).all(axis=1)) == [False, True]
 
 
-def test_nobody_is_made_of_others_joints() -> None:
+def test_no_person_is_made_of_others_joints() -> None:
     """Of two joints in twelve another one makes more than a fifth, after which there is no way to the wrist."""
-    graph = shared_arm(sharing_limit=0.2)
-    assert (graph.slots[:, [0, 2]] >= 0).all()
-    assert (graph.slots[:, 4] >= 0).sum() == 1
+    graph = shared_arm(sharing__max_share=0.2)
+    assert (graph.members[:, [0, 2]] >= 0).all()
+    assert (graph.members[:, 4] >= 0).sum() == 1
 
 
 def test_a_shared_joint_scores_less_than_its_peak() -> None:
-    graph = shared_arm(shared_score=0.25)
-    assert sorted(graph.scores[graph.slots[:, 0]]) == [0.25, 1.0]
+    graph = shared_arm(sharing__score_factor=0.25)
+    assert sorted(graph.scores[graph.members[:, 0]]) == [0.25, 1.0]
 
 
 def test_a_third_person_does_not_share_a_peak() -> None:
@@ -85,22 +89,41 @@ def test_a_third_person_does_not_share_a_peak() -> None:
              for limb, (a, b) in enumerate(CROWDPOSE_14.limbs) if 13 in (a, b) for n in (1, 2)}  # fmt: skip
     graph = people_graph(CROWDPOSE_14, poses, necks)
     group(graph)
-    assert (graph.slots[:, 13] >= 0).sum() == 2
+    assert (graph.members[:, 13] >= 0).sum() == 2
 
 
-@given(random_graphs())
-def test_sharing_gives_only_what_somebody_else_holds_and_takes_nothing(graph: PersonJointGraph) -> None:
-    graph.settings = make_settings(graph.settings, sharing_joints=1, shared_peak_cost=0.3)
-    settle(graph)
+@given(SEEDS, st.integers(1, 4), st.sampled_from([0.2, 0.5, 1.0]), st.sampled_from([0.0, 0.7]))
+def test_compiled_and_reference_share_the_same(seed: int, joints: int, limit: float, same: float) -> None:
+    options = {
+        "sharing__min_joints": joints,
+        "sharing__max_share": limit,
+        "sharing__limb_factor": same,
+        "sharing__peak_cost": 0.3,
+    }
+    graph, reference = dealt(seed, **options)
+    graph.share_peaks()
+    person, candidate = find_shared_peaks(reference)
+    assert share_peaks(reference) == bool(len(person))
+    assert len(graph.types) == len(reference.types)
+    for name in ("types", "members", "person_of", "xy", "scores"):
+        np.testing.assert_array_equal(getattr(graph, name), getattr(reference, name))
+    np.testing.assert_allclose(graph.heights, reference.heights)
+    assert len(candidate) == len(set(candidate.tolist()))
+
+
+@given(SEEDS)
+def test_sharing_gives_only_what_another_person_has_and_takes_nothing(seed: int) -> None:
+    graph = crowd(seed, sharing__min_joints=1, sharing__peak_cost=0.3)
+    graph.optimize()
     before, number = graph.copy(), len(graph.types)
-    changed = share_peaks(graph)
-    assert changed == (len(graph.types) > number)
+    graph.share_peaks()
     check_consistent(graph)
-    np.testing.assert_array_equal(graph.slots[before.slots >= 0], before.slots[before.slots >= 0])
-    kept = graph.slots[graph.slots >= number]
+    members, had = graph.members, before.members
+    np.testing.assert_array_equal(members[had >= 0], had[had >= 0])
+    kept = members[members >= number]
     assert sorted(kept.tolist()) == list(range(number, len(graph.types)))
-    of_others = {(int(t), *xy) for t, xy in zip(before.types[before.owner >= 0], before.xy[before.owner >= 0].tolist(),
-                                                strict=True)}  # fmt: skip
+    taken = before.person_of >= 0
+    of_others = {(int(t), *xy) for t, xy in zip(before.types[taken], before.xy[taken].tolist(), strict=True)}
     assert {(int(t), *xy) for t, xy in zip(graph.types[number:], graph.xy[number:].tolist(), strict=True)} <= of_others
-    graph.scales = before.scales
-    assert graph.objective() >= before.objective()
+    graph.set_state(graph.person_of, members, before.heights)
+    assert graph.objective() >= before.objective() - 1e-9

@@ -1,0 +1,27 @@
+// From a grouped graph to the arrays of People.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "options.h"
+#include "state.h"
+
+namespace bottomup::grouping {
+
+// Which people and joints are reported; lengths in cells, `stride` in pixels a cell.
+struct Report {
+    double stride, longest, joint_threshold, person_threshold;
+    int64_t min_joints;
+};
+
+struct Results {
+    std::vector<float> keypoints, keypoint_scores, scores;  // (N, K, 2), (N, K), (N,)
+    bool right;  // all joints are finite and have a positive score
+};
+
+// The people that are sure enough, the best first. `sure` (P,): for which of them min_best_keypoint is waived, or null.
+Results read_people(const State& state, const double* xy, const double* scores, const bool* sure,
+                    const Report& report, const ResultOptions& options);
+
+}  // namespace bottomup::grouping
