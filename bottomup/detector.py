@@ -190,16 +190,35 @@ class Detector:
         found = ((results[index], picture) for index, picture in enumerate(image))
         return [one.with_picture(at, rgb=rgb) if isinstance(one, People) else one for one, at in found]
 
+    def look(self, image: Any, *, rgb: bool = False) -> Look:
+        """The network's half of a call: what it makes of one picture. `group` is the other half.
+
+        In threads of their own, the network looks at the next picture while the people of the last one are grouped.
+        """
+        if not is_single(image):
+            raise ValueError("image must be a single picture but is a list or a batch")
+        photo = self._prepare(self._read(image, rgb))
+        return Look(photo, self._run([photo])[0])
+
+    def group(self, look: Look, *, proposals: Any = None) -> People:
+        """The people in what `look` gave: `detector.group(detector.look(image))` is `detector(image)`.
+
+        proposals: boxes of people in the pixels of the picture, as a call takes them.
+        """
+        (boxes,) = check_proposal_lists([proposals], 1, True)
+        photo = look.photo
+        if boxes is not None:
+            photo = dataclasses.replace(photo, boxes=_to_network(boxes, photo.passes))
+        return self._decode(photo, look.outputs)
+
     def fields(self, image: Any, *, rgb: bool = False) -> Fields:
         """What the network sees in one picture: the fields that the people are decoded from, averaged over all passes.
 
         They are in network pixels; `detector.letterbox(height, width).to_image(xy)` takes those to the pixels of a
         picture of that size.
         """
-        if not is_single(image):
-            raise ValueError("image must be a single picture but is a list or a batch")
-        photo = self._prepare(self._read(image, rgb))
-        return self._average(photo, self._run([photo])[0])
+        look = self.look(image, rgb=rgb)
+        return self._average(look.photo, look.outputs)
 
     def letterbox(self, height: int, width: int) -> Letterbox:
         """How a picture of `height` x `width` pixels is laid into the input, and how network pixels map back to it."""
@@ -224,9 +243,7 @@ class Detector:
         """Picture -> letterbox, once for every pass; the boxes go along into the pixels of the first."""
         passes = self._plan(*picture.size)
         inputs = tuple(look.letterbox.apply(picture.pixels, mirrored=look.mirrored) for look in passes)
-        if boxes is not None:
-            boxes = passes[0].letterbox.to_network(boxes.reshape(-1, 2)).reshape(-1, 4)
-        return _Photo(index, passes, inputs, boxes)
+        return _Photo(index, passes, inputs, None if boxes is None else _to_network(boxes, passes))
 
     def _run(self, photos: Sequence[_Photo]) -> list[list[Output]]:
         """Letterboxes -> network -> what it made of each pass, for each photo."""
@@ -336,6 +353,22 @@ class _Photo:
     passes: tuple[Pass, ...]
     inputs: tuple[BgrImage, ...]
     boxes: Boxes | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a network made of one picture, for `Detector.group`.
+
+    photo: the picture's size and how it was shown. outputs: heatmaps and pafs of each pass.
+    """
+
+    photo: _Photo
+    outputs: list[Output]
+
+
+def _to_network(boxes: Boxes, passes: tuple[Pass, ...]) -> Boxes:
+    """(N, 4) boxes in the pixels of the first pass."""
+    return np.asarray(passes[0].letterbox.to_network(boxes.reshape(-1, 2)).reshape(-1, 4), np.float64)
 
 
 def _batches(photos: Iterable[_Photo]) -> Iterator[list[_Photo]]:

@@ -229,6 +229,19 @@ def test_fields_map_back_through_the_letterbox() -> None:
         detector.fields([image])
 
 
+def test_the_two_halves_of_a_call() -> None:
+    image, _ = TWO
+    detector = Detector(backend=SeesColours(), settings=Settings(flip=True))
+    look = detector.look(image)
+    assert detector.group(look) == detector(image)
+    boxes = detector(image).boxes
+    assert detector.group(look, proposals=boxes) == detector(image, proposals=boxes)
+    with pytest.raises(ValueError, match="image must be a single picture but is a list or a batch"):
+        detector.look([image])
+    with pytest.raises(ValueError, match="proposals"):
+        detector.group(look, proposals=[[1, 2, 3]])
+
+
 def test_joints_stay_within_the_picture() -> None:
     """A figure cut by the edges: its last joints are seen in cells that reach beyond the picture."""
     for alignment in (8, 128):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, suppress
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from bottomup.detector import Detector
-from bottomup.image import decode_image
+from bottomup.detector import Detector, Look
 from bottomup.people import People
 from bottomup.tracking import Tracker
 from bottomup.tracking.smoothing import FillGaps, Smoother, SmoothOptions
@@ -96,30 +95,31 @@ class TrackedVideo:
     def _count_drop(self) -> None:
         self.stats.dropped += 1
 
-    def _look(self, frame: Frame) -> tuple[Frame, Any]:
+    def _look(self, frame: Frame) -> tuple[Frame, Look | People]:
         """What the network makes of a frame; with other detectors than `Detector`, the people."""
-        if not isinstance(self._detector, Detector):
-            return frame, self._detector(frame.image)
-        photo = self._detector._prepare(decode_image(frame.image))
-        return frame, (photo, self._detector._run([photo])[0])
+        if isinstance(self._detector, Detector):
+            return frame, self._detector.look(frame.image)
+        people = self._detector(frame.image)
+        if not isinstance(people, People):
+            raise TypeError(f"detector must give People but gave a {type(people).__name__}")
+        return frame, people
 
-    def _track(self, seen: tuple[Frame, Any]) -> tuple[Frame, People]:
-        frame, looked = seen
+    def _track(self, seen: tuple[Frame, Look | People]) -> tuple[Frame, People]:
+        frame, look = seen
         boxes = self.tracker.proposals(frame.time, frame.image)
-        people = looked if isinstance(looked, People) else self._group(looked, boxes if self._proposals else None)
+        people = look if isinstance(look, People) else self._group(frame, look, boxes)
         tracked = self.tracker.update(people, frame.time, frame.image)
         return frame, tracked if self._smoother is None else self._smoother(tracked, frame.time)
 
-    def _group(self, looked: Any, boxes: Any) -> People:
+    def _group(self, frame: Frame, look: Look, boxes: npt.NDArray[np.float64] | None) -> People:
+        """The people in what the network saw, with the boxes in the picture where the tracker expects them."""
         assert isinstance(self._detector, Detector)
-        photo, outputs = looked
-        if boxes is not None:
-            height, width = photo.passes[0].letterbox.image_size
-            inside = np.clip(boxes, 0, [width, height, width, height])
-            inside = inside[((inside[:, 2:] - inside[:, :2]) >= 1).all(axis=1)]
-            boxes = photo.passes[0].letterbox.to_network(inside.reshape(-1, 2)).reshape(-1, 4)
-            photo = dataclasses.replace(photo, boxes=boxes if len(boxes) else None)
-        return self._detector._decode(photo, outputs)
+        if boxes is None or not self._proposals:
+            return self._detector.group(look)
+        height, width = frame.image.shape[:2]
+        boxes = np.clip(boxes, 0, [width, height, width, height])
+        inside = ((boxes[:, 2:] - boxes[:, :2]) >= 1).all(axis=1)
+        return self._detector.group(look, proposals=boxes[inside] if inside.any() else None)
 
 
 def track_video(

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bottomup.detector import Detector
 from bottomup.people import People
 from bottomup.skeletons import COCO_17
 from bottomup.tracking import Tracker
 from bottomup.video import FrameOptions, VideoError, track_video
 from bottomup.video.queues import Ahead
 from tests.makers.clips import pictures, write_clip
+from tests.makers.scenes import TWO, SeesColours
 from tests.makers.walkers import standing
 
 
@@ -69,6 +71,18 @@ def test_an_error_of_the_detector_arrives(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="the network is gone"):
         list(track_video(write_clip(tmp_path / "a.mp4", pictures(5)), detector=fail))
     assert threads() == 0
+
+
+def test_a_detector_of_ones_own_gives_people() -> None:
+    with pytest.raises(TypeError, match="detector must give People but gave a list"):
+        list(track_video(pictures(2), detector=lambda image: []))
+
+
+def test_the_network_and_the_grouping_in_threads_give_what_a_call_gives() -> None:
+    image, _ = TWO
+    detector = Detector(backend=SeesColours())
+    (_, people), *_ = track_video([image] * 3, detector=detector, proposals=False)
+    assert people.with_ids(None) == detector(image)
 
 
 def test_a_live_source_drops_what_nothing_was_ready_for() -> None:
