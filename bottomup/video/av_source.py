@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +17,7 @@ from bottomup.video.frames import Clock, Frame, FrameOptions, SourceInfo, Source
 
 _STREAMS = ("rtsp://", "rtsps://", "rtmp://", "rtp://", "udp://", "srt://", "tcp://", "http://", "https://")
 _MOST_BAD_PACKETS = 5_000  # in a row; a file of nothing but these is no video
+_PAUSES = 0.0, 0.5, 1.0, 2.0, 4.0  # seconds before each try to open a lost stream again; the last holds for more
 _EARLY = 0.9  # share of the announced duration below which the end of a file came too early
 
 
@@ -32,6 +35,8 @@ class AvSource:
     def __init__(self, address: str, options: FrameOptions) -> None:
         self._av = import_av()
         self.address, self.options, self.stats = address, options, SourceStats()
+        self.name = without_password(address)
+        self._closed = threading.Event()
         self._container: Any = None
         self._stream: Any = None
         container, stream = self._open()
@@ -41,7 +46,7 @@ class AvSource:
             duration = container.duration / self._av.time_base
         live = options.live if options.live is not None else is_address(address) and not duration
         self.info = SourceInfo(
-            address, stream.codec_context.width, stream.codec_context.height, rate, None if live else duration, live,
+            self.name, stream.codec_context.width, stream.codec_context.height, rate, None if live else duration, live,
             bool(container.streams.audio) and not live,
         )  # fmt: skip
         self.base = _seconds(stream.start_time, stream.time_base)
@@ -57,16 +62,16 @@ class AvSource:
         try:
             self._container = self._av.open(self.address, options=options, timeout=timeout)
         except self._av.error.FileNotFoundError as error:
-            raise FileNotFoundError(f"source must be a video but {self.address!r} does not exist") from error
+            raise FileNotFoundError(f"source must be a video but {self.name!r} does not exist") from error
         except (self._av.error.FFmpegError, ValueError, UnicodeError) as error:
-            reason = _reason(error)
+            whole = "" if is_address(self.address) else "complete "
             raise VideoError(
-                f"source must be a complete video but {self.address!r} cannot be opened: {reason}"
-            ) from error
+                f"source must be a {whole}video but {self.name!r} cannot be opened: {self._reason(error)}"
+            ) from None
         pictures = [one for one in self._container.streams.video if not _is_cover(one)]
         if not pictures:
-            self.close()
-            raise VideoError(f"source must hold a video stream but {self.address!r} has none")
+            self._release()
+            raise VideoError(f"source must hold a video stream but {self.name!r} has none")
         self._stream = pictures[0]
         self._stream.thread_type = "SLICE"  # threads by frames lose count of broken frames, and whole ones with them
         return self._container, self._stream
@@ -92,7 +97,7 @@ class AvSource:
             yield Frame(self.stats.decoded, time, image)
             self.stats.decoded += 1
         if not self.stats.decoded:
-            raise VideoError(f"source must hold frames but none of {self.address!r} can be decoded")
+            raise VideoError(f"source must hold frames but none of {self.name!r} can be decoded")
         duration = self.info.duration
         if duration and clock.last < _EARLY * duration - 2 / self.info.rate:
             self.stats.notes.append(f"the video ends at {clock.last:.1f} s of the {duration:.1f} s that it announces")
@@ -100,30 +105,31 @@ class AvSource:
     def _decoded(self) -> Iterator[Any]:
         """Frames of FFmpeg's, deinterlaced; a stream that is lost is opened again as often as the options say."""
         deinterlacer = _Deinterlacer(self._av)
-        tries = self.options.reconnect
+        tried = 0
         while True:
             lost: str | None = None
             try:
                 for frame in self._packets():
-                    tries = self.options.reconnect
+                    tried = 0
                     yield from deinterlacer.push(frame)
             except self._av.error.FFmpegError as error:
-                lost = _reason(error)
+                lost = self._reason(error)
             if lost is None and not (self.info.live and is_address(self.address)):
                 yield from deinterlacer.flush()
                 return
             lost = lost or "the stream ended"
-            if tries < 1:
+            if tried >= self.options.reconnect or self._closed.is_set():
                 yield from deinterlacer.flush()
                 if not self.stats.decoded or self.info.live:
-                    raise VideoError(f"{self.address!r} was lost after {self.stats.decoded} frames: {lost}")
+                    raise VideoError(f"{self.name!r} was lost after {self.stats.decoded} frames: {lost}")
                 self.stats.notes.append(f"the video cannot be read beyond its frame {self.stats.decoded}: {lost}")
                 return
-            tries -= 1
-            self.stats.reconnected += 1
-            self.close()
+            self._release()
+            self._closed.wait(_PAUSES[min(tried, len(_PAUSES) - 1)])
+            tried += 1
             with contextlib.suppress(VideoError, FileNotFoundError):
                 self._open()
+                self.stats.reconnected += 1
                 deinterlacer = _Deinterlacer(self._av)
 
     def _packets(self) -> Iterator[Any]:
@@ -149,9 +155,20 @@ class AvSource:
 
     def close(self) -> None:
         """Let go of the file or connection."""
+        self._closed.set()
+        self._release()
+
+    def _release(self) -> None:
         if self._container is not None:
             self._container.close()
             self._container = None
+
+    def _reason(self, error: BaseException) -> str:
+        """What FFmpeg says, without its error number and the address."""
+        if isinstance(error, self._av.error.ExitError):
+            return f"nothing came for {self.options.timeout:g} s"
+        text = str(error).split("] ")[-1].removesuffix(f": {self.address!r}")
+        return text.replace(self.address, self.name) or type(error).__name__
 
 
 class _Deinterlacer:
@@ -232,6 +249,6 @@ def _seconds(count: int | None, base: Any) -> float | None:
     return None if count is None or base is None else float(count * base)
 
 
-def _reason(error: BaseException) -> str:
-    text = str(error)
-    return text.split("] ")[-1] if "] " in text else text or type(error).__name__
+def without_password(address: str) -> str:
+    """An address that may be shown: user and password, as many cameras need them, are left out."""
+    return re.sub(r"(?<=://)[^/@]*@", "", address)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bottomup.people import People
-from bottomup.video.av_source import AvSource
+from bottomup.video.av_source import AvSource, without_password
 from bottomup.video.drawing import Painter
 from bottomup.video.frames import Frame
 from bottomup.video.queues import Ahead
@@ -39,7 +39,7 @@ class Outcome:
 
 def output_stem(source: object, out: Path) -> Path:
     """The folder and the beginning of the names of all files of a source."""
-    text = str(source)
+    text = without_password(str(source))
     name = f"camera{text}" if text.isdecimal() else Path(text.split("?")[0].rstrip("/")).stem
     return out / (name or "video")
 

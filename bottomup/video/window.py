@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from functools import lru_cache
 from types import TracebackType
 
 import cv2
 
 from bottomup.image import BgrImage
 
+_PROBE = "import cv2; cv2.namedWindow('probe', cv2.WINDOW_GUI_NORMAL); cv2.destroyAllWindows()"
+
 
 def check_display() -> None:
-    """RuntimeError if there is no display to show a window on."""
-    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    """RuntimeError if there is no display to show a window on, or this OpenCV was built without windows."""
+    if not sys.platform.startswith("linux"):
+        return
+    displays = [os.environ.get(name, "") for name in ("WAYLAND_DISPLAY", "DISPLAY")]
+    if not any(displays):
         raise RuntimeError("--show needs a display but there is none (DISPLAY is not set)")
+    if reason := _probe(*displays):
+        raise RuntimeError(reason)
+
+
+@lru_cache(maxsize=1)
+def _probe(wayland: str, display: str) -> str:
+    """Why no window can be shown there; empty if one can. In another process, since Qt aborts the one that it is in."""
+    try:
+        tried = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True, timeout=60)
+    except subprocess.TimeoutExpired:
+        return f"--show needs a display but {display or wayland} does not answer"
+    if tried.returncode == 0:
+        return ""
+    if "not implemented" in tried.stderr:
+        return "--show needs an OpenCV with windows: pip install opencv-python in place of opencv-python-headless"
+    return f"--show needs a display but {display or wayland} cannot be reached"
 
 
 class Window:
@@ -26,12 +49,7 @@ class Window:
     def __init__(self, title: str) -> None:
         check_display()
         self.title = title
-        try:
-            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
-        except cv2.error as error:
-            raise RuntimeError(
-                "--show needs an OpenCV with windows: pip install opencv-python in place of opencv-python-headless"
-            ) from error
+        cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         self._sized = False
 
     def __enter__(self) -> Window:
