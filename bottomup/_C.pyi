@@ -36,6 +36,18 @@ class TraceOptions:
     clearance: float
     merge_radius: float
 
+class TagOptions:
+    tolerance_factor: float
+    min_tolerance: float
+    max_tolerance: float
+    clear_response: float
+    min_agreement: float
+    distance_weight: float
+    max_limb_length: float
+    min_response: float
+    search_tolerance: float
+    search_reach: float
+
 # A field is float32, float16 or, as uint16, the bits of bfloat16. Candidates are `Candidates`, pairs `LimbPairs`.
 def find_peaks(heatmaps: npt.NDArray[Any], threshold: float, upsample: int, threads: int) -> _Peaks: ...
 def score_limbs(
@@ -57,6 +69,37 @@ def trace_limbs(
     options: TraceOptions,
     threads: int,
 ) -> tuple[_Found | None, _Place]: ...
+
+_Floats32 = npt.NDArray[np.float32]
+_Ints32 = npt.NDArray[np.int32]
+
+class TagSearch:
+    def __init__(
+        self,
+        images: _Ints32,
+        xy: _Floats32,
+        scores: _Floats32,
+        values: _Floats32,
+        tolerances: _Floats32,
+        limbs: _Ints32,
+        lengths: _Floats32,
+    ) -> None: ...
+
+def read_tags(
+    tags: npt.NDArray[Any], depth: int, images: _Ints32, joints: _Ints32, xy: _Floats32
+) -> tuple[_Floats32, _Place]: ...
+def score_tags(
+    tags: _Floats32,
+    candidates: object,
+    limbs: _Ints32,
+    skeleton_limbs: int,
+    images: int,
+    longer_side: float,
+    options: TagOptions,
+) -> tuple[npt.NDArray[np.int64], _Ints32, _Ints32, _Floats32, _Floats32]: ...
+def search_windows(
+    heatmaps: npt.NDArray[Any], tags: npt.NDArray[Any], depth: int, search: TagSearch, options: TagOptions, threads: int
+) -> tuple[_Ints32, _Ints32, _Floats32, _Floats32]: ...
 
 # Present only where the extension was built with a CUDA toolkit. A field is (address, dtype, shape, strides in bytes).
 _GpuField = tuple[int, str, tuple[int, ...], tuple[int, ...]]
@@ -96,6 +139,12 @@ def trace_limbs_cuda(
     options: TraceOptions,
     stream: int,
 ) -> tuple[_Found | None, _Place]: ...
+def read_tags_cuda(
+    tags: _GpuField, depth: int, images: _Ints32, joints: _Ints32, xy: _Floats32, stream: int
+) -> tuple[_Floats32, _Place]: ...
+def search_windows_cuda(
+    heatmaps: _GpuField, tags: _GpuField, depth: int, search: TagSearch, options: TagOptions, stream: int
+) -> tuple[_Ints32, _Ints32, _Floats32, _Floats32]: ...
 def release_cuda_memory() -> None: ...
 def take_dlpack(
     capsule: object,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bottomup.people import People
     from bottomup.settings import Settings
     from bottomup.skeleton import Skeleton
+    from bottomup.tag_decoder import decode_tags
     from bottomup.tracking import Tracker
     from bottomup.video import track_video
 
@@ -32,6 +33,7 @@ __all__ = [
     "Tracker",
     "__version__",
     "decode_fields",
+    "decode_tags",
     "detect_people",
     "track_video",
 ]
@@ -45,6 +47,7 @@ _HOMES = {
     "Skeleton": "skeleton",
     "Tracker": "tracking",
     "decode_fields": "decoder",
+    "decode_tags": "tag_decoder",
     "detect_people": "detector",
     "track_video": "video",
 }

@@ -76,7 +76,9 @@ def decode_fields(
         as in heatmaps that were not scaled to 0..1.
     """
     settings = default_settings() if settings is None else settings
-    _check_options(skeleton, stride, settings)
+    check_options(skeleton, stride, settings)
+    if settings.assignment == "tags":
+        raise ValueError('assignment must not be "tags" for part affinity fields: see decode_tags')
     first = as_field("heatmaps", heatmaps, skeleton.num_joints)
     second = as_field("pafs", pafs, 2 * skeleton.num_limbs)
     _check_fields(first, second, settings)
@@ -178,11 +180,16 @@ def group_images(
     def one(image: int) -> PersonJointGraph:
         return group_image(candidates, pairs, image, skeleton, settings)
 
-    workers = min(settings.threads, candidates.batch)
+    return for_each_image(one, candidates.batch, settings.threads)
+
+
+def for_each_image(group_one: Callable[[int], PersonJointGraph], images: int, threads: int) -> list[PersonJointGraph]:
+    """The graphs of a batch, on so many threads."""
+    workers = min(threads, images)
     if workers <= 1:
-        return [one(image) for image in range(candidates.batch)]
+        return [group_one(image) for image in range(images)]
     with ThreadPoolExecutor(workers) as pool:  # nearly all of it is compiled and leaves Python to the others
-        return list(pool.map(one, range(candidates.batch)))
+        return list(pool.map(group_one, range(images)))
 
 
 def group_image(
@@ -194,7 +201,8 @@ def group_image(
     return graph
 
 
-def _check_options(skeleton: Skeleton, stride: float, settings: Settings) -> None:
+def check_options(skeleton: Skeleton, stride: float, settings: Settings) -> None:
+    """TypeError or ValueError if one of them is none."""
     if not isinstance(skeleton, Skeleton):
         by_name = ": get_skeleton finds a built-in one by its name" if isinstance(skeleton, str) else ""
         raise TypeError(f"skeleton must be a Skeleton but is a {type(skeleton).__name__}{by_name}")

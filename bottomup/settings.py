@@ -6,8 +6,14 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
-from bottomup.grouping.options import FragmentOptions, GroupingOptions, ResultOptions, SharingOptions
-from bottomup.kernels.options import LIMB_THRESHOLD, PEAK_THRESHOLD, LimbOptions, PeakOptions, TraceOptions
+from bottomup.grouping.options import (
+    FragmentOptions,
+    GroupingOptions,
+    ResultOptions,
+    SharingOptions,
+    TagMatchOptions,
+)
+from bottomup.kernels.options import LIMB_THRESHOLD, PEAK_THRESHOLD, LimbOptions, PeakOptions, TagOptions, TraceOptions
 from bottomup.pose_nms import PoseNmsOptions
 from bottomup.validation import Options, option
 
@@ -51,8 +57,8 @@ class Settings(Options):
     trace: bool = option(True, "find joints that the network missed where limbs end")
     assignment: str = option(
         "sweep",
-        'the grouping; others to compare with: "single", "limb", "greedy", "exact"',
-        choices=("sweep", "single", "limb", "greedy", "exact"),
+        'the grouping; others to compare with: "single", "limb", "greedy", "exact"; "tags" for tags',
+        choices=("sweep", "single", "limb", "greedy", "exact", "tags"),
     )
     nms: bool = option(False, "leave out people whom a better one makes redundant")
     threads: int = option(1, "CPU threads of the kernels; of the grouping one for each image of a batch", low=1)
@@ -61,10 +67,12 @@ class Settings(Options):
     peaks: PeakOptions = option(PeakOptions(), "PeakOptions: joint candidates")
     limbs: LimbOptions = option(LimbOptions(), "LimbOptions: scored candidate pairs")
     traces: TraceOptions = option(TraceOptions(), "TraceOptions: limbs that lead to no candidate")
+    tags: TagOptions = option(TagOptions(), "TagOptions: pairs and missing joints by associative embeddings")
     grouping: GroupingOptions = option(GroupingOptions(), "GroupingOptions: the objective of the grouping")
     fragments: FragmentOptions = option(FragmentOptions(), "FragmentOptions: parts of people that no limb joins")
     sharing: SharingOptions = option(SharingOptions(), "SharingOptions: joints of two people within one peak")
     results: ResultOptions = option(ResultOptions(), "ResultOptions: scores of people, and who is reported")
+    matching: TagMatchOptions = option(TagMatchOptions(), "TagMatchOptions: the published grouping of tags")
     pose_nms: PoseNmsOptions = option(PoseNmsOptions(), "PoseNmsOptions: when a person is redundant")
 
     def __post_init__(self) -> None:

@@ -47,6 +47,7 @@ std::vector<std::string> cuda_device_faults() {
 PYBIND11_MODULE(_C, m) {
     m.doc() = "Kernels and grouping of bottomup; bottomup/kernels and bottomup/grouping say what each does.";
     bind_kernels(m);
+    bind_tags(m);
     bind_grouping(m);
 #if defined(BOTTOMUP_CUDA)
     bind_cuda(m);

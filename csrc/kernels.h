@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "limbs.h"
+#include "tags.h"
 #include "traces.h"
 
 namespace bottomup {
@@ -84,7 +85,49 @@ struct Found {
 
 Found insert_ends(const CandidateView& candidates, const PairView& pairs, int64_t images, const LimbEnds& ends);
 
+// Joints whose tags are wanted, of any images of a batch; `xy` in cells.
+struct TagPlaces {
+    const int32_t *images, *joints;
+    const float* xy;  // 2 each
+    int64_t count;
+};
+
+// The tags at places, `depth` each.
+struct TagValues {
+    std::vector<float> values;
+    NonFinite non_finite;
+};
+
+// Candidate pairs whose tags agree, and of each image the distance of tags by which that is told.
+struct TagPairs {
+    Pairs pairs;
+    std::vector<float> tolerances;
+};
+
+// Pairs of candidates whose tags (`depth` each) are given. The first `skeleton_limbs` limbs are the skeleton's own, which
+// tell the tolerance. Runs on the host, wherever the tags come from.
+TagPairs score_tags(const CandidateView& candidates, const float* tags, int64_t depth, int64_t images, const int32_t* limbs,
+                    int64_t limb_count, int64_t skeleton_limbs, double longer_side, const TagOptions& options);
+
+// People of a batch, for whose missing joints windows are planned: (P, K, 2) cells, (P, K) scores that are 0 for missing
+// joints, (P, K, depth) tags, (P,) images and tolerances.
+struct TagPeople {
+    const int32_t* images;
+    const float *xy, *scores, *tags, *tolerances;
+    int64_t count, joints, depth;
+};
+
+// Windows of the missing joints that may be within the field, their tags one after the other in `tags`; `lengths` are (K, K)
+// greatest distances of two joints as shares of the body's height, NaN where unknown.
+std::vector<TagWindow> plan_windows(const TagPeople& people, const int32_t* limbs, int64_t limb_count, const float* lengths,
+                                    int64_t height, int64_t width, const TagOptions& options, std::vector<float>& tags);
+
 namespace cpu {
+TagValues read_tags(const FieldView& tags, int64_t depth, const TagPlaces& places);
+// The best cell of each window.
+std::vector<TagCell> search_windows(const FieldView& heatmaps, const FieldView& tags, int64_t depth,
+                                    const std::vector<TagWindow>& windows, const std::vector<float>& wanted, float min_response,
+                                    int threads);
 Peaks find_peaks(const FieldView& heatmaps, const PeakCriteria& criteria, int threads);
 // The same where the heatmaps are upsampled; positions and extents are in cells of the heatmaps.
 Peaks find_upsampled_peaks(const FieldView& heatmaps, const PeakCriteria& criteria, int threads);

@@ -16,4 +16,11 @@ struct TraceOptions {
     float min_response, max_pair_affinity, min_sample, min_support, min_length, clearance, merge_radius;
 };
 
+struct TagOptions {
+    float tolerance_factor, min_tolerance, max_tolerance;
+    float clear_response, min_agreement, distance_weight;
+    double max_limb_length;  // share of the field's longer side
+    float min_response, search_tolerance, search_reach;
+};
+
 }  // namespace bottomup

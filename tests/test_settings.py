@@ -22,7 +22,9 @@ STAGES = [one.name for one in fields(Settings) if str(one.type).endswith("Option
 def test_every_setting_is_of_a_kind_that_is_checked() -> None:
     others = {one.name for one in fields(Settings)} - {*NUMBERS, *FLAGS, *STAGES}
     assert others == {"scales", "assignment", "merge"}
-    assert STAGES == ["peaks", "limbs", "traces", "grouping", "fragments", "sharing", "results", "pose_nms"]
+    assert STAGES == [
+        "peaks", "limbs", "traces", "tags", "grouping", "fragments", "sharing", "results", "matching", "pose_nms",
+    ]  # fmt: skip
 
 
 def test_help_fits_a_screen_and_explains_every_setting() -> None:

@@ -167,3 +167,21 @@ class ResultOptions(Options):
         "With 0 a speck of faint joints ranks with a whole person; the people of COCO rank best with 0.2, those of "
         "CrowdPose with 0, and 0.15 loses little of either.",
     )
+
+
+@dataclass(frozen=True)
+class TagMatchOptions(Options):
+    """The published `match_by_tag`, to compare with; the values are as published."""
+
+    max_people: int = option(
+        30, "How many candidates of a type are looked at, the highest, and how many people may be joined.", low=1
+    )
+    detection_threshold: float = option(0.1, "A candidate must be higher than this.")
+    tag_threshold: float = option(1.0, "A candidate joins a person if its tag is nearer to the person's mean.")
+    nms_kernel: int = option(5, "Side in cells, odd, of the square in which a candidate is the highest cell.", low=1)
+    refine: bool = option(True, "Give each person all joints that it lacks, wherever in the picture one fits best.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.nms_kernel % 2 == 0:
+            raise ValueError(f"nms_kernel must be odd but is {self.nms_kernel}")

@@ -1,4 +1,5 @@
-"""The compiled kernels: joint candidates from heatmaps, scored candidate pairs from part affinity fields.
+"""The compiled kernels: joint candidates from heatmaps, scored candidate pairs from part affinity
+fields or associative embeddings.
 
 Each module has one public function that checks its input and picks the device. What runs is in the files of the same
 name in csrc/cpu and csrc/cuda; `bottomup.kernels.reference` says the same slowly in plain NumPy, and is what the tests
@@ -14,18 +15,23 @@ if TYPE_CHECKING:
     from bottomup.kernels.fused import find_peaks_and_limbs
     from bottomup.kernels.limb_tracing import trace_limbs
     from bottomup.kernels.limbs import LimbPairs, score_limbs
-    from bottomup.kernels.options import LimbOptions, PeakOptions, TraceOptions
+    from bottomup.kernels.options import LimbOptions, PeakOptions, TagOptions, TraceOptions
     from bottomup.kernels.peaks import Candidates, find_peaks
+    from bottomup.kernels.tags import find_missing_joints, read_tags, score_tags
 
 __all__ = [
     "Candidates",
     "LimbOptions",
     "LimbPairs",
     "PeakOptions",
+    "TagOptions",
     "TraceOptions",
+    "find_missing_joints",
     "find_peaks",
     "find_peaks_and_limbs",
+    "read_tags",
     "score_limbs",
+    "score_tags",
     "trace_limbs",
 ]
 
@@ -34,10 +40,14 @@ _HOMES = {
     "LimbOptions": "options",
     "LimbPairs": "limbs",
     "PeakOptions": "options",
+    "TagOptions": "options",
     "TraceOptions": "options",
+    "find_missing_joints": "tags",
     "find_peaks": "peaks",
     "find_peaks_and_limbs": "fused",
+    "read_tags": "tags",
     "score_limbs": "limbs",
+    "score_tags": "tags",
     "trace_limbs": "limb_tracing",
 }
 

@@ -112,3 +112,56 @@ class TraceOptions(Options):
     merge_radius: float = option(
         5.0, "Ends this close to each other are one joint; where a limb ends is less sharp than a peak."
     )
+
+
+@dataclass(frozen=True)
+class TagOptions(Options):
+    """When the tags (associative embeddings) of two joints agree, and where joints that no peak shows are sought.
+
+    Chosen on crowds drawn from CrowdPose's validation set with noise on their tags, see `bottomup bench crowd`.
+    """
+
+    tolerance_factor: float = option(
+        5.0,
+        "Tags agree by half at about 1.2 times the tolerance, which is so many times the median distance between the "
+        "tags of joints that are each other's nearest: four standard deviations. Below that joints of one person fall "
+        "apart, while other people's tags are mostly much farther away.",
+    )
+    min_tolerance: float = option(
+        0.1,
+        "Least tolerance, where the tags of a picture show no spread. Training keeps people about 1 apart.",
+        low=1e-6,
+    )
+    max_tolerance: float = option(
+        0.7,
+        "Greatest tolerance, for tags that tell nobody apart; published decoders join tags up to 1 apart.",
+        low=1e-6,
+    )
+    clear_response: float = option(
+        0.3,
+        "A joint of this heatmap value is clear. Clear joints tell the tolerance, and one end of each pair must be "
+        "clear: tags under ripples are arbitrary. Where all are faint, half of the highest value will do.",
+    )
+    min_agreement: float = option(
+        0.25, "A pair whose tags agree less, exp(-(distance / tolerance)^2 / 2), is none.", low=1e-6, high=1
+    )
+    distance_weight: float = option(
+        0.15,
+        "By how much of itself an agreement falls for each e-fold by which another partner is nearer: where the tags "
+        "of two people collide, the nearer joints belong together.",
+    )
+    max_limb_length: float = option(0.75, "Longest pair, as a share of the field's longer side; see `LimbOptions`.")
+    min_response: float = option(
+        0.03,
+        "Lowest heatmap value of a missing joint that is found by its tag. Lower than a peak's, as tag and place speak "
+        "for it; above what an empty heatmap holds.",
+        low=1e-6,
+    )
+    search_tolerance: float = option(
+        1.0, "How far, in tolerances, the tag of a missing joint may be from the mean of its person's."
+    )
+    search_reach: float = option(
+        1.3,
+        "A missing joint is sought within this many times the greatest distance that the skeleton allows to each joint "
+        "that the person has.",
+    )

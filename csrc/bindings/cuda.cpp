@@ -6,6 +6,7 @@
 
 #include "../cuda/kernels.h"
 #include "kernels.h"
+#include "tags.h"
 
 namespace bottomup {
 namespace {
@@ -94,6 +95,33 @@ py::tuple trace_limbs(const GpuField& pafs, const py::object& candidates, const 
     return to_python(joints.view(), links.view(limbs.shape(0)), view.batch, ends);
 }
 
+py::tuple read_tags(const GpuField& tags, int64_t depth, const LimbArray& images, const LimbArray& joints,
+                    const FloatArray& xy, uintptr_t stream) {
+    const FieldView view = view_of(tags);
+    const TagPlaces places = tag_places(view, depth, images, joints, xy);
+    TagValues found;
+    {
+        const py::gil_scoped_release release;
+        found = cuda::read_tags(view, depth, places, stream_of(stream));
+    }
+    return to_python(std::move(found));
+}
+
+py::tuple search_windows(const GpuField& heatmaps, const GpuField& tags, int64_t depth, const TagSearch& search,
+                         const TagOptions& options, uintptr_t stream) {
+    const FieldView heat = view_of(heatmaps), view = view_of(tags);
+    search.check(heat, view, depth);
+    std::vector<TagWindow> windows;
+    std::vector<TagCell> cells;
+    {
+        const py::gil_scoped_release release;
+        std::vector<float> wanted;
+        windows = search.plan(heat, depth, options, wanted);
+        cells = cuda::search_windows(heat, view, depth, windows, wanted, options.min_response, stream_of(stream));
+    }
+    return to_python(windows, cells, heat.width);
+}
+
 }  // namespace
 
 void bind_cuda(py::module_& m) {
@@ -108,6 +136,10 @@ void bind_cuda(py::module_& m) {
           py::arg("pafs_stream"), timings);
     m.def("trace_limbs_cuda", &trace_limbs, py::arg("pafs"), py::arg("candidates"), py::arg("pairs"), limbs,
           py::arg("typical").noconvert(), py::arg("score"), py::arg("limb_options"), options, stream);
+    m.def("read_tags_cuda", &read_tags, py::arg("tags"), py::arg("depth"), py::arg("images").noconvert(),
+          py::arg("joints").noconvert(), py::arg("xy").noconvert(), stream);
+    m.def("search_windows_cuda", &search_windows, py::arg("heatmaps"), py::arg("tags"), py::arg("depth"), py::arg("search"),
+          options, stream);
     m.def("release_cuda_memory", &cuda::release_memory, py::call_guard<py::gil_scoped_release>());
 }
 

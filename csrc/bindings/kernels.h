@@ -12,6 +12,7 @@ TraceCriteria trace_criteria(const FieldView& pafs, const FloatArray& typical, f
 py::tuple to_python(const CandidateView& candidates, const PairView& pairs, int64_t images, const LimbEnds& ends);
 
 void bind_kernels(py::module_& m);
+void bind_tags(py::module_& m);
 void bind_cuda(py::module_& m);  // only where the extension is built with CUDA
 void bind_grouping(py::module_& m);
 

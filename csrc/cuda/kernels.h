@@ -34,6 +34,12 @@ std::pair<Peaks, Pairs> find_peaks_and_limbs(const FieldView& heatmaps, const Fi
 LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs,
                      const int32_t* limbs, const TraceCriteria& criteria, void* stream);
 
+TagValues read_tags(const FieldView& tags, int64_t depth, const TagPlaces& places, void* stream);
+// The tags' values must be there already.
+std::vector<TagCell> search_windows(const FieldView& heatmaps, const FieldView& tags, int64_t depth,
+                                    const std::vector<TagWindow>& windows, const std::vector<float>& wanted, float min_response,
+                                    void* stream);
+
 int device_count();
 // For each GPU what keeps the kernels from running there; empty if nothing does.
 std::vector<std::string> device_faults();

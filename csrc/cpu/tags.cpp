@@ -1,0 +1,289 @@
+// Associative embeddings: tags of joints, pairs of candidates whose tags agree, and joints that only tags show.
+#include "../tags.h"
+
+#include <algorithm>
+#include <iterator>
+#include <limits>
+#include <numeric>
+
+#include "../kernels.h"
+#include "parallel.h"
+
+namespace bottomup {
+namespace {
+
+// Peaks are too wide to tell shorter distances, in cells.
+constexpr float kNearest = 2.0f;
+constexpr float kLeastWeight = 0.3f;  // of a pair whose other end has far nearer partners
+
+float distance_of(const float* a, const float* b, int64_t depth) {
+    return std::sqrt(squared_tag_distance([a](int64_t d) { return a[d]; }, b, depth));
+}
+
+// Tags of candidates of one image, and what they are paired by.
+class ImageTags {
+   public:
+    ImageTags(const CandidateView& candidates, const float* tags, int64_t depth, int64_t image, const TagOptions& options)
+        : candidates_(candidates), offsets_(candidates.offsets + image * candidates.joints), tags_(tags), depth_(depth),
+          options_(options) {
+        float highest = 0;
+        for (int64_t n = offsets_[0]; n < offsets_[candidates.joints]; ++n) highest = std::max(highest, candidates.scores[n]);
+        clear_response_ = std::min(options.clear_response, highest / 2);
+        all_.resize(size_t(candidates.joints)), clear_.resize(size_t(candidates.joints));
+        for (size_t joint = 0; joint < all_.size(); ++joint) {
+            all_[joint].resize(size_t(offsets_[joint + 1] - offsets_[joint]));
+            std::iota(all_[joint].begin(), all_[joint].end(), int32_t(offsets_[joint]));
+            std::sort(all_[joint].begin(), all_[joint].end(),
+                      [&](int32_t a, int32_t b) { return tag(a) != tag(b) ? tag(a) < tag(b) : a < b; });
+            std::copy_if(all_[joint].begin(), all_[joint].end(), std::back_inserter(clear_[joint]),
+                         [&](int32_t n) { return is_clear(n); });
+        }
+    }
+
+    // The tolerance: a multiple of the median distance between tags of clear joints that are each other's nearest.
+    float tolerance(const int32_t* limbs, int64_t limb_count) const {
+        std::vector<float> distances;
+        for (int64_t limb = 0; limb < limb_count; ++limb) {
+            const int32_t a = limbs[2 * limb], b = limbs[2 * limb + 1];
+            for (int64_t i = offsets_[a]; i < offsets_[a + 1]; ++i) {
+                const int32_t there = nearest(int32_t(i), b);
+                if (there >= 0 && nearest(there, a) == i) distances.push_back(distance(int32_t(i), there));
+            }
+        }
+        float median = 0;
+        if (!distances.empty()) {
+            const auto middle = distances.begin() + std::ptrdiff_t(distances.size() - 1) / 2;
+            std::nth_element(distances.begin(), middle, distances.end());
+            median = *middle;
+        }
+        return std::max(std::min(options_.tolerance_factor * median, options_.max_tolerance), options_.min_tolerance);
+    }
+
+    // Adds the pairs of one limb, sorted by both ends.
+    void add_pairs(int32_t a, int32_t b, float tolerance, double longest, Pairs& pairs) {
+        found_.clear();
+        // Beyond it the agreement is below the least: exp(-q^2 / 2) = min_agreement.
+        const float widest = tolerance * std::sqrt(-2 * std::log(std::max(options_.min_agreement, 1e-30f)));
+        for (int64_t i = offsets_[a]; i < offsets_[a + 1]; ++i) {
+            const float own = tag(int32_t(i));
+            const std::vector<int32_t>& others = is_clear(int32_t(i)) ? all_[size_t(b)] : clear_[size_t(b)];
+            auto other = std::lower_bound(others.begin(), others.end(), own - widest,
+                                          [&](int32_t j, float value) { return tag(j) < value; });
+            for (; other != others.end() && tag(*other) <= own + widest; ++other)
+                try_pair(int32_t(i), *other, tolerance, longest);
+        }
+        weigh(a, b);
+        std::sort(found_.begin(), found_.end(), [](const Found& x, const Found& y) {
+            return x.first != y.first ? x.first < y.first : x.second < y.second;
+        });
+        for (const Found& pair : found_)
+            pairs.first.push_back(pair.first), pairs.second.push_back(pair.second), pairs.score.push_back(pair.score);
+    }
+
+   private:
+    struct Found {
+        int32_t first, second;
+        float score, length;
+    };
+
+    float tag(int32_t candidate) const { return tags_[candidate * depth_]; }  // the first value, by which they are sorted
+    bool is_clear(int32_t candidate) const { return candidates_.scores[candidate] >= clear_response_; }
+    float distance(int32_t a, int32_t b) const { return distance_of(tags_ + a * depth_, tags_ + b * depth_, depth_); }
+
+    // The clear candidate of a type whose tag is nearest to that of a clear candidate, ties by index; -1 if there is none.
+    int32_t nearest(int32_t candidate, int32_t joint) const {
+        if (!is_clear(candidate)) return -1;
+        const auto from = clear_[size_t(joint)].begin(), to = clear_[size_t(joint)].end();
+        const float own = tag(candidate);
+        const auto middle = std::lower_bound(from, to, own, [&](int32_t j, float value) { return tag(j) < value; });
+        int32_t best = -1;
+        float least = std::numeric_limits<float>::infinity();
+        const auto consider = [&](int32_t other) {
+            const float apart = distance(candidate, other);
+            if (apart < least || (apart == least && other < best)) least = apart, best = other;
+        };
+        for (auto up = middle; up != to && tag(*up) - own <= least; ++up) consider(*up);
+        for (auto down = middle; down != from && own - tag(*(down - 1)) <= least; --down) consider(*(down - 1));
+        return best;
+    }
+
+    void try_pair(int32_t i, int32_t j, float tolerance, double longest) {
+        const float share = distance(i, j) / tolerance, agreement = std::exp(-0.5f * share * share);
+        if (!(agreement >= options_.min_agreement)) return;
+        const float dx = candidates_.xy[2 * i] - candidates_.xy[2 * j];
+        const float dy = candidates_.xy[2 * i + 1] - candidates_.xy[2 * j + 1];
+        const float length = std::sqrt(dx * dx + dy * dy);
+        if (!(double(length) <= longest)) return;
+        found_.push_back({i, j, agreement, std::max(length, kNearest)});
+    }
+
+    // Where tags of several people agree the nearer partner is the likelier one.
+    void weigh(int32_t a, int32_t b) {
+        const float none = std::numeric_limits<float>::infinity();
+        nearest_first_.assign(size_t(offsets_[a + 1] - offsets_[a]), none);
+        nearest_second_.assign(size_t(offsets_[b + 1] - offsets_[b]), none);
+        for (const Found& pair : found_) {
+            float &one = nearest_first_[size_t(pair.first - offsets_[a])], &two = nearest_second_[size_t(pair.second - offsets_[b])];
+            one = std::min(one, pair.length), two = std::min(two, pair.length);
+        }
+        for (Found& pair : found_) {
+            const float least = std::min(nearest_first_[size_t(pair.first - offsets_[a])],
+                                         nearest_second_[size_t(pair.second - offsets_[b])]);
+            if (pair.length > least)
+                pair.score *= std::max(1.0f - options_.distance_weight * std::log(pair.length / least), kLeastWeight);
+        }
+    }
+
+    const CandidateView& candidates_;
+    const int64_t* offsets_;
+    const float* tags_;
+    int64_t depth_;
+    const TagOptions& options_;
+    float clear_response_;
+    std::vector<std::vector<int32_t>> all_, clear_;  // candidates of each type, and the clear ones, by their tags
+    std::vector<Found> found_;
+    std::vector<float> nearest_first_, nearest_second_;
+};
+
+// One person whose missing joints are sought.
+struct SearchedPerson {
+    const float *xy, *scores, *lengths;
+    int64_t joints;
+
+    bool has(int64_t joint) const { return scores[joint] > 0; }
+    float apart(int64_t a, int64_t b) const { return std::hypot(xy[2 * a] - xy[2 * b], xy[2 * a + 1] - xy[2 * b + 1]); }
+
+    float diameter() const {
+        float most = 0;
+        for (int64_t a = 0; a < joints; ++a)
+            for (int64_t b = 0; has(a) && b < a; ++b)
+                if (has(b)) most = std::max(most, apart(a, b));
+        return most;
+    }
+
+    // As limbs tell it: the longest for its kind, of three or more the second longest; 0 if none of known length is there.
+    float height(const int32_t* limbs, int64_t limb_count) const {
+        std::vector<float> heights;
+        for (int64_t limb = 0; limb < limb_count; ++limb) {
+            const int64_t a = limbs[2 * limb], b = limbs[2 * limb + 1];
+            const float share = lengths[a * joints + b];
+            if (has(a) && has(b) && share > 0) heights.push_back(apart(a, b) / share);
+        }
+        std::sort(heights.begin(), heights.end());
+        return heights.empty() ? 0 : heights[heights.size() - (heights.size() > 2 ? 2 : 1)];
+    }
+};
+
+}  // namespace
+
+TagPairs score_tags(const CandidateView& candidates, const float* tags, int64_t depth, int64_t images, const int32_t* limbs,
+                    int64_t limb_count, int64_t skeleton_limbs, double longer_side, const TagOptions& options) {
+    TagPairs result;
+    Pairs& pairs = result.pairs;
+    for (int64_t image = 0; image < images; ++image) {
+        ImageTags joints(candidates, tags, depth, image, options);
+        const float tolerance = joints.tolerance(limbs, skeleton_limbs);
+        result.tolerances.push_back(tolerance);
+        for (int64_t limb = 0; limb < limb_count; ++limb) {
+            pairs.offsets.push_back(int64_t(pairs.first.size()));
+            joints.add_pairs(limbs[2 * limb], limbs[2 * limb + 1], tolerance, options.max_limb_length * longer_side, pairs);
+        }
+    }
+    pairs.offsets.push_back(int64_t(pairs.first.size()));
+    return result;
+}
+
+std::vector<TagWindow> plan_windows(const TagPeople& people, const int32_t* limbs, int64_t limb_count, const float* lengths,
+                                    int64_t height, int64_t width, const TagOptions& options, std::vector<float>& tags) {
+    std::vector<TagWindow> windows;
+    const int64_t joints = people.joints, depth = people.depth;
+    for (int64_t n = 0; n < people.count; ++n) {
+        const SearchedPerson person{people.xy + 2 * n * joints, people.scores + n * joints, lengths, joints};
+        const auto begin = int64_t(tags.size());
+        std::vector<double> sums(size_t(depth), 0.0);
+        double weight = 0;
+        for (int64_t joint = 0; joint < joints; ++joint) {
+            if (!person.has(joint)) continue;
+            weight += person.scores[joint];
+            for (int64_t d = 0; d < depth; ++d)
+                sums[size_t(d)] += double(person.scores[joint]) * people.tags[(n * joints + joint) * depth + d];
+        }
+        if (weight == 0) continue;
+        for (const double sum : sums) tags.push_back(float(sum / weight));
+        const float tall = person.height(limbs, limb_count), wide = person.diameter();
+        for (int64_t joint = 0; joint < joints; ++joint) {
+            if (person.has(joint)) continue;
+            float left = 0, top = 0, right = float(width - 1), bottom = float(height - 1);
+            for (int64_t other = 0; other < joints; ++other) {
+                if (!person.has(other)) continue;
+                const float share = lengths[other * joints + joint];
+                const float reach = options.search_reach * (share > 0 && tall > 0 ? share * tall : wide);
+                const float x = person.xy[2 * other], y = person.xy[2 * other + 1];
+                left = std::max(left, x - reach), right = std::min(right, x + reach);
+                top = std::max(top, y - reach), bottom = std::min(bottom, y + reach);
+            }
+            const TagWindow window{people.images[n], joint, n, int64_t(std::ceil(left)), int64_t(std::ceil(top)),
+                                   int64_t(std::floor(right)), int64_t(std::floor(bottom)), begin,
+                                   options.search_tolerance * people.tolerances[n]};
+            if (wide > 0 && window.left <= window.right && window.top <= window.bottom) windows.push_back(window);
+        }
+    }
+    return windows;
+}
+
+namespace cpu {
+namespace {
+
+// Calls `body` with a value of the field's type.
+template <class Body>
+void with_type(DType dtype, Body body) {
+    if (dtype == DType::float32) body(float{});
+    if (dtype == DType::float16) body(Half{});
+    if (dtype == DType::bfloat16) body(BFloat16{});
+}
+
+}  // namespace
+
+TagValues read_tags(const FieldView& tags, int64_t depth, const TagPlaces& places) {
+    TagValues found;
+    found.values.resize(size_t(places.count * depth));
+    with_type(tags.dtype, [&](auto zero) {
+        for (int64_t n = 0; n < places.count; ++n) {
+            const int64_t row = cell_at(places.xy[2 * n + 1], tags.height), column = cell_at(places.xy[2 * n], tags.width);
+            for (int64_t d = 0; d < depth; ++d) {
+                const int64_t channel = places.joints[n] * depth + d;
+                const float value = Plane<decltype(zero)>(tags, places.images[n], channel)(row, column);
+                if (!std::isfinite(value) && found.non_finite.batch < 0)
+                    found.non_finite = {places.images[n], channel, row, column};
+                found.values[size_t(n * depth + d)] = value;
+            }
+        }
+    });
+    return found;
+}
+
+std::vector<TagCell> search_windows(const FieldView& heatmaps, const FieldView& tags, int64_t depth,
+                                    const std::vector<TagWindow>& windows, const std::vector<float>& wanted, float min_response,
+                                    int threads) {
+    std::vector<TagCell> cells(windows.size(), TagCell{0.0f, 0});
+    with_type(heatmaps.dtype, [&](auto heat) {
+        with_type(tags.dtype, [&](auto tag) {
+            parallel_for(int64_t(windows.size()), threads, [&](int, int64_t n) {
+                const TagWindow& window = windows[size_t(n)];
+                TagCell best{0.0f, 0};
+                for (int64_t row = window.top; row <= window.bottom; ++row)
+                    for (int64_t column = window.left; column <= window.right; ++column) {
+                        const TagCell cell = look_at<decltype(heat), decltype(tag)>(
+                            heatmaps, tags, depth, window, &wanted[size_t(window.tags)], std::max(min_response, best.score), row,
+                            column);
+                        if (cell.score > 0 && (best.score == 0 || is_better(cell, best))) best = cell;
+                    }
+                cells[size_t(n)] = best;
+            });
+        });
+    });
+    return cells;
+}
+
+}  // namespace cpu
+}  // namespace bottomup
