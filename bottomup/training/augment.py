@@ -18,15 +18,18 @@ Matrix = npt.NDArray[np.float64]
 _TEACHER_FLOOR = 0.03
 
 
-def crop_matrix(centre: npt.ArrayLike, scale: float, degrees: float, mirror: bool, size: int) -> Matrix:
-    """The map that brings photo pixel `centre` to the middle of a `size` x `size` crop."""
+def crop_matrix(
+    centre: npt.ArrayLike, scale: float, degrees: float, mirror: bool, size: int | tuple[int, int]
+) -> Matrix:
+    """The map that brings photo pixel `centre` to the middle of a crop, `size` x `size` or of that height and width."""
+    height, width = (size, size) if isinstance(size, int) else size
     angle = np.deg2rad(degrees)
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     if mirror:
         turn[:, 0] *= -1
     matrix = np.eye(3)
     matrix[:2, :2] = turn
-    matrix[:2, 2] = (size - 1) / 2 - turn @ np.asarray(centre, np.float64)
+    matrix[:2, 2] = (np.array([width, height]) - 1) / 2 - turn @ np.asarray(centre, np.float64)
     return matrix
 
 
@@ -44,11 +47,12 @@ def is_mirror(matrix: Matrix) -> bool:
     return bool(np.linalg.det(matrix[:2, :2]) < 0)
 
 
-def warp_photo(photo: npt.NDArray[np.uint8], matrix: Matrix, size: int) -> npt.NDArray[np.uint8]:
-    """The crop (size, size, 3); grey beyond the photo's edge."""
+def warp_photo(photo: npt.NDArray[np.uint8], matrix: Matrix, size: int | tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """The crop (size, size, 3), or of that height and width; grey beyond the photo's edge."""
     grey = (128, 128, 128)
+    height, width = (size, size) if isinstance(size, int) else size
     return np.asarray(
-        cv2.warpAffine(photo, matrix[:2], (size, size), flags=cv2.INTER_LINEAR, borderValue=grey), np.uint8
+        cv2.warpAffine(photo, matrix[:2], (width, height), flags=cv2.INTER_LINEAR, borderValue=grey), np.uint8
     )
 
 

@@ -48,6 +48,8 @@ class TrainConfig:
     pretrained_rate: learning rate of the pretrained weights, as a share of that of the others.
     crop_sizes: (progress, pixels) pairs; from that part of the schedule on, crops have that size. Small crops
         first: they teach what a joint looks like at half the cost.
+    crop_aspect: of `crops`, width of a crop over its height, which is what `crop_sizes` gives then: 0.75 for people who
+        stand (256 x 192).
     batch: crops in a step; 0: 16 on a CPU, 64 on a GPU.
     learning_rate, weight_decay, warmup, clip, ema: the usual; `warmup` in steps, `clip` of the gradient's norm.
     foreground: how much more a cell counts where the target is 1 than where it is 0.
@@ -96,6 +98,7 @@ class TrainConfig:
     frozen_parts: int = 0
     pretrained_rate: float = 0.25
     crop_sizes: tuple[tuple[float, int], ...] = ((0.0, 256),)
+    crop_aspect: float = 1.0
     batch: int = 32
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
@@ -175,6 +178,8 @@ class TrainConfig:
             require(not self.teacher, "teacher", "empty with mode 'crops'", repr(self.teacher))
             for name in ("crowd", "cutmix"):
                 require(getattr(self, name) == 0, name, "0 with mode 'crops'", getattr(self, name))
+        require(0.25 <= self.crop_aspect <= 4, "crop_aspect", "from 0.25 to 4", self.crop_aspect)
+        require(self.mode == "crops" or self.crop_aspect == 1, "crop_aspect", "1 with mode 'fields'", self.crop_aspect)
         require.check()
         self._fit_network()
 
@@ -188,6 +193,10 @@ class TrainConfig:
     def crop_size(self, progress: float) -> int:
         """Pixels of a crop's side at this part (0..1) of the schedule."""
         return [size for start, size in self.crop_sizes if start <= progress or start == 0][-1]
+
+    def crop_shape(self, height: int) -> tuple[int, int]:
+        """Height and width of a crop of that height; both are multiples of 32."""
+        return height, max(round(height * self.crop_aspect / 32), 1) * 32
 
     @classmethod
     def load(cls, path: str | Path, **changes: Any) -> TrainConfig:

@@ -26,7 +26,7 @@ _HALF_MARGIN = 1.5  # of a crop around half a body
 class PersonCropMaker(BatchMaker):
     """Makes crops around one person each.
 
-    A batch is images (B, 3, S, S) uint8 RGB; heatmaps (B, K, h, w) of the person's joints and, at `interference` times
+    A batch is images (B, 3, H, W) uint8 RGB; heatmaps (B, K, h, w) of the person's joints and, at `interference` times
     their height, of others'; cells (B, K, 2) x and y of the person's joints; (B, K) 1 where such a joint is labelled
     and in the crop; (B, K) 1 where it is labelled, also outside of the crop, where its heatmap is empty: what is not
     labelled is not learnt. All but the images are float32.
@@ -54,41 +54,48 @@ class PersonCropMaker(BatchMaker):
         rng = np.random.default_rng([self._config.seed, number])
         people = self._sets[rng.choice(len(self._sets), p=self._shares)]
         example, person = people[int(rng.integers(len(people)))]
-        matrix = self._random_matrix(example, person, size, rng)
-        image = augment.warp_photo(example.image, matrix, size)
-        return finish(image, self._config, rng), *self.target(example, person, matrix, size)
+        shape = self._config.crop_shape(size)
+        matrix = self._random_matrix(example, person, shape, rng)
+        image = augment.warp_photo(example.image, matrix, shape)
+        return finish(image, self._config, rng), *self.target(example, person, matrix, shape)
 
-    def _random_matrix(self, example: Example, person: int, size: int, rng: np.random.Generator) -> augment.Matrix:
-        config = self._config
+    def _random_matrix(
+        self, example: Example, person: int, shape: tuple[int, int], rng: np.random.Generator
+    ) -> augment.Matrix:
+        config, (height, width) = self._config, shape
         x0, y0, x1, y1 = example.photo.boxes[person].astype(np.float64)
-        centre, side = np.array([x0 + x1, y0 + y1]) / 2, max(x1 - x0, y1 - y0, 1.0)
+        # The height of the smallest box of the crop's shape around it.
+        centre, side = np.array([x0 + x1, y0 + y1]) / 2, max((x1 - x0) * height / width, y1 - y0, 1.0)
         if config.half_body and rng.random() < config.half_body:
             half = half_body(example.photo, self._skeleton, rng, [person])
             if half is not None:
                 centre, side = half[0], max(half[1], 1.0) * _HALF_MARGIN / CROP_MARGIN
-        scale = size / (CROP_MARGIN * side)
+        scale = height / (CROP_MARGIN * side)
         if config.crop_jitter:
             scale /= float(np.clip(rng.normal(1, _SPREAD), 1 - _SPREAD, 1 + _SPREAD))
             centre = centre + rng.uniform(-_SHIFT, _SHIFT, 2) * side
         degrees = augment.random_degrees(config.rotation, config.rotation_kind, rng)
-        return augment.crop_matrix(centre, scale, degrees, bool(rng.random() < config.flip), size)
+        return augment.crop_matrix(centre, scale, degrees, bool(rng.random() < config.flip), shape)
 
     def target(
-        self, example: Example, person: int, matrix: augment.Matrix, size: int
+        self, example: Example, person: int, matrix: augment.Matrix, size: int | tuple[int, int]
     ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Heatmaps, cells, which of them are labelled and in the crop, and which are labelled, as in a batch.
+
+        `size` is height and width of the crop, or the side of a square one.
 
         The heatmaps are the joint-candidate target of Li et al., CVPR 2019, eq. 1: T + mu C, with the person's own
         joints in T and the interference joints, those of others in the crop, in C. Where both are, the own one counts.
         """
         stride = self._config.network.stride
         points = augment.warp_keypoints(example.photo.keypoints, matrix, self._skeleton)
-        inside = np.asarray(((points > -0.5) & (points < size - 0.5)).all(axis=2))
-        centres = cell_centres(size // stride, stride)
+        height, width = (size, size) if isinstance(size, int) else size
+        inside = np.asarray(((points > -0.5) & (points < np.array([width, height]) - 0.5)).all(axis=2))
+        xs, ys = cell_centres(width // stride, stride), cell_centres(height // stride, stride)
         others = np.arange(len(points)) != person
-        heat = draw_heatmaps(points[[person]], inside[[person]], centres, centres, SIGMA)
+        heat = draw_heatmaps(points[[person]], inside[[person]], xs, ys, SIGMA)
         if self._config.interference and others.any():
-            theirs = draw_heatmaps(points[others], inside[others], centres, centres, SIGMA)
+            theirs = draw_heatmaps(points[others], inside[others], xs, ys, SIGMA)
             heat = np.maximum(heat, self._config.interference * theirs)
         seen = inside[person]
         cells = np.where(seen[:, None], (points[person] + 0.5) / stride - 0.5, 0.0)

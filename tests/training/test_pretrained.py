@@ -14,7 +14,7 @@ import torch
 from bottomup.networks.backbones.efficientnet_lite import EfficientNetLite, _published_name
 from bottomup.networks.field_network import FieldNetwork, NetworkConfig, load_network, save_network
 from bottomup.skeleton import Skeleton
-from bottomup.skeletons import get_skeleton
+from bottomup.skeletons import COCO_17, get_skeleton
 from bottomup.training import TrainConfig
 from bottomup.training.crop_dataset import CropMaker
 from bottomup.training.loop import load_sets
@@ -141,6 +141,34 @@ def test_a_run_can_start_from_a_whole_network(config: TrainConfig, tmp_path: Pat
         TrainState(dataclasses.replace(config, initial_weights=str(tmp_path / "other.safetensors")))
     with pytest.raises(ValueError, match=r"frozen_parts must be 0 for backbone 'pyramid' but is 1"):
         TrainState(dataclasses.replace(config, initial_weights=str(tmp_path / "given.safetensors"), frozen_parts=1))
+
+
+def test_a_network_for_crops_can_start_from_the_beginning_of_one_for_pictures(
+    config: TrainConfig, tmp_path: Path
+) -> None:
+    shape = NetworkConfig(backbone="efficientnet_lite0", channels=16, widths=(16,), depths=(1, 1))
+    whole = FieldNetwork(shape)
+    save_network(whole, tmp_path / "whole.safetensors")
+    recipe = dataclasses.replace(
+        config, mode="crops", initial_weights=str(tmp_path / "whole.safetensors"), frozen_parts=2,
+        network=dataclasses.replace(shape, backbone="efficientnet_lite0_stride16", skeleton=COCO_17),
+    )  # fmt: skip
+    network = TrainState(recipe).network
+    given, own = whole.state_dict(), network.state_dict()
+    assert not [name for name in own if name.startswith(("backbone.up16", "backbone.stages.5"))]
+    torch.testing.assert_close(
+        own["backbone.stages.4.2.project.weight"], given["backbone.stages.4.2.project.weight"], rtol=1e-3, atol=1e-3
+    )
+    nose, there = COCO_17.index("nose"), whole.skeleton.index("nose")
+    for name in ("stages.0.predict", "stages.1.predict"):
+        assert own[f"{name}.weight"].shape[0] == 17
+        torch.testing.assert_close(own[f"{name}.weight"][nose], given[f"{name}.weight"][there], rtol=1e-3, atol=1e-3)
+    with pytest.raises(ValueError, match="initial_weights must be of the network"):
+        TrainState(
+            dataclasses.replace(
+                recipe, network=dataclasses.replace(recipe.network, backbone="efficientnet_lite1"), frozen_parts=0
+            )
+        )
 
 
 def test_joints_and_limbs_in_common_keep_their_part_of_the_heads(tmp_path: Path) -> None:

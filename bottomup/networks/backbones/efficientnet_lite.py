@@ -82,6 +82,8 @@ class EfficientNetLite(nn.Module):
     """EfficientNet-lite down to stride 32 and a top-down path back up to stride 8 (Lin et al., arXiv:1612.03144).
 
     depth: how much deeper than the smallest EfficientNet (1.0 is lite0, 1.1 lite1).
+    stages: of EfficientNet's; 6, or 5 for a network that ends at stride 16: half the weights, enough for crops around
+        one person.
     stride: of the output; 8, since the features of stride 4 know little yet.
     channels: of the output.
     widths: (channels at stride 16,) of the top-down path.
@@ -94,22 +96,30 @@ class EfficientNetLite(nn.Module):
     mean, std = EFFICIENTNET_MEAN, EFFICIENTNET_STD
 
     def __init__(
-        self, depth: float, stride: int, channels: int, widths: tuple[int, ...], depths: tuple[int, ...]
+        self,
+        depth: float,
+        stride: int,
+        channels: int,
+        widths: tuple[int, ...],
+        depths: tuple[int, ...],
+        *,
+        stages: int = len(EFFICIENTNET_STAGES),
     ) -> None:
         super().__init__()
         check_shape("efficientnet_lite", stride, widths, depths)
         self.stride, self.channels = stride, channels
         self.stem = FixedNormConv(3, 32, 3, stride=2)
-        stages, inputs = [], 32
-        for number, (kernel, step, expansion, outputs, blocks) in enumerate(EFFICIENTNET_STAGES):
+        parts, inputs = [], 32
+        for number, (kernel, step, expansion, outputs, blocks) in enumerate(EFFICIENTNET_STAGES[:stages]):
             count = blocks if number == 0 else math.ceil(depth * blocks)
             shapes = [(inputs, step)] + [(outputs, 1)] * (count - 1)
-            stages.append(nn.Sequential(*(InvertedResidual(c, outputs, kernel, s, expansion) for c, s in shapes)))
+            parts.append(nn.Sequential(*(InvertedResidual(c, outputs, kernel, s, expansion) for c, s in shapes)))
             inputs = outputs
-        self.stages = nn.ModuleList(stages)
+        self.stages = nn.ModuleList(parts)
         (c16,), (n16, n8) = widths, depths
         c8, c16_in, c32 = EFFICIENTNET_STAGES[2][3], EFFICIENTNET_STAGES[4][3], EFFICIENTNET_STAGES[5][3]
-        self.up16, self.side16 = conv_bn(c32, c16, 1), conv_bn(c16_in, c16, 1)
+        self.up16 = conv_bn(c32, c16, 1) if stages > 5 else None
+        self.side16 = conv_bn(c16_in, c16, 1)
         self.smooth16 = nn.Sequential(*(ResidualBlock(c16, 1 + n % 2) for n in range(n16)))
         self.up8, self.side8 = conv_bn(c16, channels, 1), conv_bn(c8, channels, 1)
         self.smooth8 = nn.Sequential(*(ConvBlock(channels, channels) for _ in range(n8)))
@@ -120,8 +130,10 @@ class EfficientNetLite(nn.Module):
         for stage in self.stages:
             x = stage(x)
             seen.append(x)
-        _, _, x8, _, x16, x32 = seen
-        x16 = self.smooth16(functional.relu(self.side16(x16) + double(self.up16(x32))))
+        x8, x16 = seen[2], self.side16(seen[4])
+        if self.up16 is not None:
+            x16 = x16 + double(self.up16(seen[5]))
+        x16 = self.smooth16(functional.relu(x16))
         return self.smooth8(functional.relu(self.side8(x8) + double(self.up8(x16))))  # type: ignore[no-any-return]
 
     def pretrained_parts(self) -> list[nn.Module]:

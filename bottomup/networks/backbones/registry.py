@@ -83,5 +83,6 @@ BACKBONES: Mapping[str, Any] = MappingProxyType(
         "resnet": ResNet,
         "efficientnet_lite0": partial(EfficientNetLite, 1.0),
         "efficientnet_lite1": partial(EfficientNetLite, 1.1),
+        "efficientnet_lite0_stride16": partial(EfficientNetLite, 1.0, stages=5),
     }
 )

@@ -85,26 +85,29 @@ def _basic_block(graph: GraphBuilder, x: int, name: str, inputs: int, outputs: i
     return graph.add("relu", graph.add("add", beside, graph.conv_bn(first, f"{name}.second", outputs, outputs)))
 
 
-def efficientnet_lite(depth: float, graph: GraphBuilder, config: NetworkConfig) -> int:
+def efficientnet_lite(
+    depth: float, graph: GraphBuilder, config: NetworkConfig, *, stages: int = len(EFFICIENTNET_STAGES)
+) -> int:
     """`bottomup.networks.backbones.efficientnet_lite.EfficientNetLite`."""
     check_shape("efficientnet_lite", config.stride, config.widths, config.depths)
     x = graph.normalise(EFFICIENTNET_MEAN, EFFICIENTNET_STD)
     x = _clip(graph, _fixed_norm(graph, x, "backbone.stem", 3, 32, 3, 2))
     seen, inputs = [], 32
-    for stage, (kernel, step, expansion, outputs, blocks) in enumerate(EFFICIENTNET_STAGES):
+    for stage, (kernel, step, expansion, outputs, blocks) in enumerate(EFFICIENTNET_STAGES[:stages]):
         for block in range(blocks if stage == 0 else math.ceil(depth * blocks)):
             name, stride = f"backbone.stages.{stage}.{block}", step if block == 0 else 1
             x = _inverted_residual(graph, x, name, inputs, outputs, kernel, stride, expansion)
             inputs = outputs
         seen.append(x)
-    _, _, x8, _, x16, x32 = seen
     (c16,), (n16, n8), channels = config.widths, config.depths, config.channels
     c8, c16_in, c32 = (EFFICIENTNET_STAGES[stage][3] for stage in (2, 4, 5))
-    side = graph.conv_bn(x16, "backbone.side16", c16_in, c16, kernel=1)
-    x = graph.add("relu", graph.add("add", side, _up(graph, x32, "backbone.up16", c32, c16)))
+    x = graph.conv_bn(seen[4], "backbone.side16", c16_in, c16, kernel=1)
+    if stages > 5:
+        x = graph.add("add", x, _up(graph, seen[5], "backbone.up16", c32, c16))
+    x = graph.add("relu", x)
     for number in range(n16):
         x = graph.residual(x, f"backbone.smooth16.{number}", c16, 1 + number % 2)
-    side = graph.conv_bn(x8, "backbone.side8", c8, channels, kernel=1)
+    side = graph.conv_bn(seen[2], "backbone.side8", c8, channels, kernel=1)
     x = graph.add("relu", graph.add("add", side, _up(graph, x, "backbone.up8", c16, channels)))
     for number in range(n8):
         x = graph.conv_block(x, f"backbone.smooth8.{number}", channels, channels)
@@ -149,5 +152,6 @@ BACKBONES: Mapping[str, Lowering] = MappingProxyType(
         "resnet": resnet,
         "efficientnet_lite0": partial(efficientnet_lite, 1.0),
         "efficientnet_lite1": partial(efficientnet_lite, 1.1),
+        "efficientnet_lite0_stride16": partial(efficientnet_lite, 1.0, stages=5),
     }
 )

@@ -13,6 +13,7 @@ SHAPES = {
     "resnet": ((8, 8, 16, 16), (1, 2, 1, 1)),
     "efficientnet_lite0": ((16,), (1, 1)),
     "efficientnet_lite1": ((16,), (0, 1)),
+    "efficientnet_lite0_stride16": ((16,), (1, 1)),
 }
 
 
