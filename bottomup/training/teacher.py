@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup._files import replacing
+from bottomup.networks.backends.openvino import shared_core
 from bottomup.skeleton import Skeleton
 
 GROUP = 4  # OpenCV warps at most four channels at once, so maps are stored in groups of four
@@ -80,7 +81,7 @@ class Teacher:
             raise ImportError('the teacher needs OpenVINO: pip install "bottomup[train]"') from error
         if not Path(xml).is_file():
             raise FileNotFoundError(f"xml must be an OpenVINO network but there is no file {xml}")
-        core = ov.Core()
+        core = shared_core()
         model = core.read_model(str(xml))
         sizes = {output.get_partial_shape()[1].get_length(): number for number, output in enumerate(model.outputs)}
         if set(sizes) != {skeleton.num_joints + 1, 2 * skeleton.num_limbs}:

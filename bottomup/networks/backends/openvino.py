@@ -31,6 +31,21 @@ _Y_OFFSETS = {"human-pose-estimation-0001": 0.6}
 _PROBE = 256  # pixels; any size that common strides divide will do to learn the stride
 
 
+def _make_core() -> Any:
+    import openvino
+
+    return openvino.Core()
+
+
+shared_core = PerProcess(_make_core, lazy=True)
+"""OpenVINO's core; one for the whole process, which is never ended.
+
+A core gives the thread that makes it a stack for signal handlers, and puts back the one before when it ends. When two
+cores end in the order in which they were made, that is the first one's, which is no more: the next signal (Ctrl-C, a
+child that ends) kills the process.
+"""
+
+
 class OpenVinoBackend(NetworkBackend):
     """An OpenVINO IR (`.xml` and `.bin`) with OpenPose's 19 heatmaps and 38 part affinity channels.
 
@@ -50,14 +65,14 @@ class OpenVinoBackend(NetworkBackend):
     library = "OpenVINO"
 
     def __init__(self, path: Path, *, device: str | None = None) -> None:
-        openvino = _import_openvino(path, device)
+        _check_openvino(path, device)
         self._path, self.device = path.absolute(), "cpu"
         if not path.with_suffix(".bin").is_file():
             raise FileNotFoundError(f"model must have its weights beside it but {path.with_suffix('.bin')} is no file")
-        self._runner = PerProcess(lambda: self._make(openvino))
+        self._runner = PerProcess(self._make)
 
-    def _make(self, openvino: Any) -> _Runner:
-        core = openvino.Core()
+    def _make(self) -> _Runner:
+        core = shared_core()
         try:
             model = core.read_model(self._path)
         except RuntimeError as error:
@@ -97,7 +112,7 @@ class OpenVinoFieldBackend(NetworkBackend):
     library = "OpenVINO"
 
     def __init__(self, path: Path, *, device: str | None = None, exact: bool = False) -> None:
-        openvino = _import_openvino(path, device)
+        _check_openvino(path, device)
         network = read_network(path)
         check_weights(network, path)
         self._path, self._exact, self.device = path.absolute(), exact, "cpu"
@@ -106,7 +121,7 @@ class OpenVinoFieldBackend(NetworkBackend):
         pafs = "pafs" if self.info.task == "fields" else None
 
         def make() -> _Runner:
-            compiled = _compile(openvino.Core(), openvino_model(lower(network)), options)
+            compiled = _compile(shared_core(), openvino_model(lower(network)), options)
             return _Runner(compiled, "heatmaps", pafs)
 
         self._runner = PerProcess(make)
@@ -133,16 +148,15 @@ class _Runner:
         return heatmaps, pafs[0] if pafs else no_pafs(heatmaps)
 
 
-def _import_openvino(path: Path, device: str | None) -> Any:
+def _check_openvino(path: Path, device: str | None) -> None:
     if device not in (None, "cpu"):
         raise ValueError(f"device must be 'cpu' for an OpenVINO network but is {device!r}")
     try:
-        import openvino
+        import openvino  # noqa: F401
     except ImportError as error:
         raise ImportError(
             f'model {str(path)!r} needs the package openvino: pip install "bottomup[openvino]"'
         ) from error
-    return openvino
 
 
 def _inspect(model: Any, path: Path) -> tuple[int, int, int]:

@@ -13,7 +13,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -24,11 +24,13 @@ class PerProcess(Generic[T]):
     """A value that is made once in each process that asks for it; may be called from several threads.
 
     make: makes the value. It is called at once, so that its errors arise here, and again in a forked process.
+    lazy: it is called by the first who asks for the value.
     """
 
-    def __init__(self, make: Callable[[], T]) -> None:
-        self._make, self._lock, self._process = make, threading.Lock(), os.getpid()
-        self._value = make()
+    def __init__(self, make: Callable[[], T], *, lazy: bool = False) -> None:
+        self._make, self._lock = make, threading.Lock()
+        self._process = 0 if lazy else os.getpid()
+        self._value: T | None = None if lazy else make()
         _all.add(self)
 
     def __call__(self) -> T:
@@ -37,7 +39,7 @@ class PerProcess(Generic[T]):
             with self._lock:
                 if self._process != os.getpid():
                     self._value, self._process = self._make(), os.getpid()
-        return self._value
+        return cast(T, self._value)
 
     def leave_behind(self) -> None:
         """In a forked process: never end the parent's value, and let no lock of its threads be in the way."""

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import builtins
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -173,7 +175,7 @@ def test_device_backend_and_ending(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"backend must be one of \['openvino', .* but is 'tensorrt'"):
         load_backend(path, backend="tensorrt")
     with pytest.raises(
-        ValueError, match=r"model must be a file that ends in \.xml or \.safetensors or \.onnx but is '.*toy\.bin'"
+        ValueError, match=r"model must be a file that ends in \.xml or \.safetensors or \.onnx .* but is '.*toy\.bin'"
     ):
         load_backend(path.with_suffix(".bin"))
 
@@ -200,3 +202,27 @@ def test_human_pose_estimation_0001(openvino_network: Path) -> None:
     assert heatmaps.shape == (2, 18, 8, 12)
     assert pafs.shape == (2, 38, 8, 12)
     assert heatmaps.max() < 0.5  # nobody there; the background channel, which would be near 1, is gone
+
+
+SIGNALLED = """
+import gc, os, signal, sys
+import numpy as np
+from bottomup.networks.backends.factory import load_backend
+
+seen = []
+signal.signal(signal.SIGUSR1, lambda *_: seen.append(1))
+backends = [load_backend(path, backend="openvino") for path in sys.argv[1:] * 2]
+while backends:
+    backends.pop(0).run(np.zeros((1, 64, 64, 3), np.uint8))
+    gc.collect()
+    os.kill(os.getpid(), signal.SIGUSR1)
+print(len(seen))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal on this system")
+def test_a_signal_is_survived_after_networks_that_are_no_more(tmp_path: Path) -> None:
+    save_toy(tmp_path / "toy.xml")
+    command = [sys.executable, "-c", SIGNALLED, str(tmp_path / "toy.xml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
