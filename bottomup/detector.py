@@ -282,8 +282,8 @@ class Detector:
         # The last cell of a field may reach beyond the picture, and a joint in it with it.
         keypoints = np.clip(letterbox.to_image(people.keypoints), 0, (width - 1, height - 1)).astype(np.float32)
         people = People(people.skeleton, keypoints, people.keypoint_scores, people.scores).convert(self.skeleton)
-        somebody = np.flatnonzero(people.keypoint_scores.any(axis=1))  # a lone neck is nobody in COCO-17
-        return people[somebody]
+        present = np.flatnonzero(people.keypoint_scores.any(axis=1))  # a lone neck is no person in COCO-17
+        return people[present]
 
 
 @overload

@@ -185,7 +185,7 @@ def iterate_bgr(images: Any, *, rgb: bool = False) -> Iterator[BgrImage]:
 
 
 def _is_tensor(image: object) -> bool:
-    """Without importing torch: there is no tensor where nobody has."""
+    """Without importing torch: there is no tensor where it is not loaded."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(image, torch.Tensor)
 

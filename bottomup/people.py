@@ -86,7 +86,7 @@ class People:
 
     @classmethod
     def empty(cls, skeleton: Skeleton) -> People:
-        """Nobody."""
+        """No people."""
         _check_skeleton(skeleton)
         joints = skeleton.num_joints
         keypoints, scores = np.zeros((0, joints, 2), np.float32), np.zeros((0, joints), np.float32)
@@ -175,8 +175,8 @@ class People:
     def convert(self, skeleton: Skeleton | str) -> People:
         """The same people in another skeleton, or that of a built-in one's name; see `Skeleton.convert`.
 
-        Nobody is left out, even without a joint. ValueError lists the names there are, or says that the skeletons have
-        no joint in common; TypeError says what it got.
+        No person is left out, even without a joint. ValueError lists the names there are, or says that the skeletons
+        have no joint in common; TypeError says what it got.
         """
         if isinstance(skeleton, str):
             skeleton = get_skeleton(skeleton)

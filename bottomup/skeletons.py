@@ -2,7 +2,7 @@
 
 Sigmas. COCO's 17 are published with its evaluation (cocoapi, `Params.setKpParams`), CrowdPose's 14 with
 CrowdPose's (Li et al., CVPR 2019), AI Challenger's 14 with its baseline evaluation, and those of BODY_25's feet
-with COCO-WholeBody (Jin et al., ECCV 2020). Nobody published any for MPII or for OpenPose's neck and mid-hip;
+with COCO-WholeBody (Jin et al., ECCV 2020). None are published for MPII or for OpenPose's neck and mid-hip;
 theirs are derived: a joint has the sigma of the same joint in COCO or CrowdPose, a midpoint that of its two ends.
 """
 

@@ -30,7 +30,7 @@ class Accuracy:
         person instead: within an OKS of 0.5 of that one but not of their own.
     mixed_limbs: of the found limbs both ends of which lie on labelled joints, how many join two people.
     missed, invented: shares of the labelled people who were not found (matched by an OKS of at least 0.5, best
-        score first), and of the found people who are nobody.
+        score first), and of the found people that match no label.
     """
 
     images: int

@@ -80,7 +80,7 @@ def crowd_index(keypoints: npt.ArrayLike, visible: npt.ArrayLike, boxes: npt.Arr
     boxes:
         (N, 4) xyxy, image pixels, edges included.
 
-    Returns 0 for nobody.
+    Returns 0 without people.
     """
     points, seen, edges = np.asarray(keypoints, float), np.asarray(visible) > 0, np.asarray(boxes, float)
     owner = np.nonzero(seen)[0]

@@ -118,7 +118,7 @@ def _with_false_peaks(
     share: float,
     rng: np.random.Generator,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Rows of joints that belong to nobody, so many that each joint type gets its share of false peaks."""
+    """Rows of joints that belong to no person, so many that each joint type gets its share of false peaks."""
     counts = rng.poisson(share * crowd.visible.sum(axis=0)) if share else np.zeros(seen.shape[1], int)
     extra = int(counts.max(initial=0))
     places = rng.uniform(0, [crowd.width - 1, crowd.height - 1], (extra, seen.shape[1], 2))

@@ -74,12 +74,12 @@ def file_scenes(
     settings:
         Of the decoder.
     """
-    for image_id, everybody in labels.photos.items():
-        if everybody.size is None:
+    for image_id, photo in labels.photos.items():
+        if photo.size is None:
             raise ValueError(f"labels must tell width and height of each photo but those of photo {image_id} do not")
-        width, height = everybody.size
+        width, height = photo.size
         scale = long_side / max(height, width)
-        people = _scaled(everybody.scored(), scale)
+        people = _scaled(photo.scored(), scale)
         size = max(1, round(height * scale)), max(1, round(width * scale))
         keypoints, boxes = np.asarray(people.keypoints, np.float64), np.asarray(people.boxes, np.float64)
         crowd = Crowd(labels.skeleton, *size, keypoints, people.visible, boxes)

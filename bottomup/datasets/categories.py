@@ -29,7 +29,7 @@ class Category:
 
     ids: the ids of the categories with these joints, as in the file.
     skeleton: its joints.
-    default_sigmas: joints that have `DEFAULT_SIGMA`, since nobody said or published theirs.
+    default_sigmas: joints that have `DEFAULT_SIGMA`, since none are given or published.
     notes: what a reader should know.
     """
 

@@ -121,10 +121,10 @@ def _photo(number: int, path: Path, image: _Image, joints: list[str], label: str
     boxes = np.array([corners for name, corners in image.boxes if name == label], np.float64).reshape(-1, 4)
     boxes = boxes[[not _is_of(box, keypoints) for box in boxes]] if len(boxes) else boxes
     nothing = np.full((len(boxes), len(joints), 2), np.nan)
-    everybody = np.concatenate([keypoints, nothing])
+    all_joints = np.concatenate([keypoints, nothing])
     sides = [int(image.attributes.get(side, 0)) for side in ("width", "height")]
     return PhotoLabels(
-        number, path, everybody, np.concatenate([joint_boxes(keypoints), boxes]), np.zeros((0, 4)),
+        number, path, all_joints, np.concatenate([joint_boxes(keypoints), boxes]), np.zeros((0, 4)),
         np.ones(len(joints), bool), size=(sides[0], sides[1]) if min(sides) > 0 else None,
         split=image.attributes.get("subset", ""),
     )  # fmt: skip

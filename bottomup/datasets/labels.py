@@ -21,7 +21,7 @@ class Labels:
     aliases: ids of the file that are no numbers, and the numbers that stand for them.
     folder: where the photos are looked for.
     estimated_areas: how many people have their area from their box or their joints.
-    default_sigmas: joints whose sigma nobody published or gave: 0.05.
+    default_sigmas: joints whose sigma is neither given nor published: 0.05.
     notes: what else a reader should know.
     """
 

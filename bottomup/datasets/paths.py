@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-# Where labels are if nobody says, in the order in which they are looked for: COCO's form, Roboflow's name of it, Leeds
+# Where labels are looked for, in this order, unless it is said: COCO's form, Roboflow's name of it, Leeds
 # Sports Pose, MPII, FLIC, PoseTrack 2017's and CVAT's.
 LABEL_FILES = (
     "annotations.json", "_annotations.coco.json", "joints.mat", "mpii_human_pose_v1_u12_1.mat", "examples.mat",

@@ -131,7 +131,7 @@ def evaluate_results(
 def _summarise(figures: Mapping[str, Any], thresholds: Any) -> list[float]:
     """What `COCOeval.summarize` makes of the accumulated figures; its own takes 20 people a photo for granted."""
     half, three_quarters = (int(np.abs(np.asarray(thresholds) - value).argmin()) for value in (0.5, 0.75))
-    everybody, medium, large = range(3)
+    all_sizes, medium, large = range(3)
 
     def mean(table: Any) -> float:
         return float(table[table > -1].mean()) if (table > -1).any() else -1.0
@@ -141,8 +141,8 @@ def _summarise(figures: Mapping[str, Any], thresholds: Any) -> list[float]:
         mean(figures[name][rows, ..., area, 0])
         for name in ("precision", "recall")
         for rows, area in (
-            (slice(None), everybody), (slice(half, half + 1), everybody),
-            (slice(three_quarters, three_quarters + 1), everybody), (slice(None), medium), (slice(None), large),
+            (slice(None), all_sizes), (slice(half, half + 1), all_sizes),
+            (slice(three_quarters, three_quarters + 1), all_sizes), (slice(None), medium), (slice(None), large),
         )
     ]  # fmt: skip
 

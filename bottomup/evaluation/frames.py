@@ -128,7 +128,7 @@ class TrackPair:
 
 
 def pair_frame(truth: FramePeople, found: FramePeople, sigmas: FloatArray, threshold: float) -> TrackPair:
-    """Take out of a frame who does not count: ignored people, and found ones who are they and nobody else.
+    """Take out of a frame who does not count: ignored people, and found ones who resemble these alone.
 
     A found person belongs to an ignored one if it is not matched with anybody who counts (one to one, largest sum of
     OKS, each at least `threshold`) and resembles the ignored one as much.
@@ -139,10 +139,10 @@ def pair_frame(truth: FramePeople, found: FramePeople, sigmas: FloatArray, thres
     labels = truth.complete(joints).outside(truth.regions)
     people = found.complete(joints).outside(truth.regions)
     people = people.select(people.visible.any(axis=1))
-    everybody = _oks(people, labels, sigmas)
-    similarity, counts = everybody[:, ~labels.ignored], np.ones(len(people.ids), bool)
+    similarities = _oks(people, labels, sigmas)
+    similarity, counts = similarities[:, ~labels.ignored], np.ones(len(people.ids), bool)
     if labels.ignored.any():
-        counts = ~np.any(everybody[:, labels.ignored] >= threshold, axis=1)
+        counts = ~np.any(similarities[:, labels.ignored] >= threshold, axis=1)
         rows, columns = linear_sum_assignment(np.where(similarity >= threshold, similarity, 0), maximize=True)
         counts[rows[similarity[rows, columns] >= threshold]] = True
     return TrackPair(labels.select(~labels.ignored), people.select(counts), similarity[counts])

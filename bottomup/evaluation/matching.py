@@ -26,7 +26,7 @@ class Match:
     """What came of one photo.
 
     holder: (N,) for each labelled person the found one, or -1.
-    invented: (P,) whether a found person stands for nobody: neither for a labelled person nor for one that is ignored.
+    invented: (P,) whether a found person stands neither for a labelled person nor for one that is ignored.
     """
 
     holder: IntArray
@@ -45,8 +45,8 @@ def joint_similarity(found: FoundPeople, labels: PhotoLabels, sigmas: FloatArray
 def oks(found: FoundPeople, labels: PhotoLabels, sigmas: FloatArray) -> FloatArray:
     """(P, N) similarity of each found person to each label: the mean over the label's visible joints.
 
-    A missing joint counts as infinitely far. A label without joints (a crowd, say) is resembled by whoever has
-    his joints in its box or near it: distances are those to the box at three times its size, as COCO takes them.
+    A missing joint counts as infinitely far. A label without joints (a crowd, say) is resembled by found people with
+    joints in its box or near it: distances are those to the box at three times its size, as COCO takes them.
     """
     visible = labels.visible
     mean = joint_similarity(found, labels, sigmas).sum(axis=-1) / np.maximum(visible.sum(axis=-1), 1)
@@ -67,14 +67,14 @@ def _similarity(distance2: FloatArray, labels: PhotoLabels, sigmas: FloatArray) 
 
 
 def match(similarity: FloatArray, scores: FloatArray, ignored: npt.NDArray[np.bool_], threshold: float = 0.5) -> Match:
-    """COCO's matching: best score first, everybody takes the most similar labelled person that is still free.
+    """COCO's matching: best score first, each found person takes the most similar labelled one that is still free.
 
     Parameters
     ----------
     similarity:
         (P, N) of P found people to N labels.
     scores, ignored:
-        (P,) and (N,). Whoever has nobody to take but resembles an ignored label is not invented.
+        (P,) and (N,). A found person with none to take that resembles an ignored label is not invented.
     threshold:
         Least similarity of a match.
     """

@@ -221,7 +221,7 @@ def crowd_groups(labels: Labels, bounds: tuple[float, float] = CROWD_BOUNDS) -> 
 
 
 def _paired(found: FoundPeople, labels: PhotoLabels, skeleton: Skeleton) -> tuple[FloatArray, PhotoLabels]:
-    """For each labelled person the joints of the found one that stands for it, NaN for nobody's."""
+    """For each labelled person the joints of the found one that stands for it, NaN if there is none."""
     holder = pair(oks(found, labels, np.array(skeleton.sigmas)))
     keypoints = np.full((len(holder), skeleton.num_joints, 2), np.nan)
     keypoints[holder >= 0] = found.keypoints[holder[holder >= 0]]

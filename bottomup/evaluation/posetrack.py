@@ -131,7 +131,7 @@ def _measured(frame: TrackPair, skeleton: Skeleton) -> tuple[_Frame, int]:
     known = np.isfinite(lengths)
     similarity = frame.similarity
     kept = np.ones(len(frame.found.ids), bool)
-    if not known.all():  # whoever is most like somebody whose head is unknown is left out with them
+    if not known.all():  # found people most like one whose head is unknown are left out too
         kept = similarity.max(axis=1, initial=0) < NEAR
         kept |= np.where(known, similarity, 0).max(axis=1, initial=0) >= similarity.max(axis=1, initial=0)
     truth, found = frame.truth.select(known), frame.found.select(kept)

@@ -16,7 +16,7 @@ Bools = npt.NDArray[np.bool_]
 _APART = 1.2
 # A part within this many times the reach of a person's joints is that person's; see `max_limb_lengths`.
 _REACH = 2.0
-# Parts of no more joints are no people where somebody else has their tag.
+# Parts of no more joints are no people where another person has their tag.
 _SMALL = 2
 
 

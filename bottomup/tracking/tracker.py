@@ -66,7 +66,7 @@ class Tracker:
         return f"Tracker({self.options!r}, {self.num_ids} ids)"
 
     def reset(self) -> None:
-        """Forget everybody, as before another video; ids count from 0 again."""
+        """Forget all people, as before another video; ids count from 0 again."""
         self.num_ids = 0
         self._skeleton: Skeleton | None = None
         self._tracks: Tracks | None = None

@@ -33,7 +33,7 @@ class Donor:
 
 
 def find_donors(sets: Sequence[tuple[Source, Sequence[Example]]]) -> list[Donor]:
-    """Everybody with enough labelled joints."""
+    """The people with enough labelled joints."""
     return [
         Donor(source, example, int(person))
         for source, examples in sets

@@ -42,7 +42,7 @@ class CropMaker(BatchMaker):
     """Makes crops of photos with everybody in them.
 
     A batch is images (B, 3, S, S) uint8 RGB; heatmaps (B, K, h, w); pafs (B, 2L, h, w); weights (B, 1, h, w), 0 where
-    nobody knows; (B, K + 2L) 0 for channels of which nobody knows anything. All but the images are float32.
+    nothing is known; (B, K + 2L) 0 for channels of which nothing is known. All but the images are float32.
     """
 
     def __init__(
@@ -170,7 +170,7 @@ def finish(image: npt.NDArray[np.uint8], config: TrainConfig, rng: np.random.Gen
 
 
 def _mark_unknown(weight: FloatArray, photo: PhotoLabels, matrix: augment.Matrix, stride: int) -> None:
-    """Set the (h, w) weight to 0 where people are, or may be, whose joints nobody labelled."""
+    """Set the (h, w) weight to 0 where people are, or may be, whose joints are not labelled."""
 
     def fill(boxes: FloatArray, value: float) -> None:
         for quadrangle in (augment.warp_boxes(boxes, matrix) + 0.5) / stride - 0.5:

@@ -32,7 +32,7 @@ def computes_in_bfloat16(device: torch.device) -> bool:
 class Replicas:
     """Copies of a network that share its weights, but not their gradients, one for each thread.
 
-    Batch normalisation sees the parts of a batch one by one. With more than one thread the parts fall to whoever is
+    Batch normalisation sees the parts of a batch one by one. With more than one thread a part falls to the one that is
     free, so sums are rounded in another order each time; with one thread a run repeats bit for bit.
     """
 

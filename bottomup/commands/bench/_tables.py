@@ -39,7 +39,7 @@ _PUBLISHED_NOTE = (
 _ACCURACY = ("images", "AP", "swapped", "mixed limbs", "missed", "invented", "ms", "p95")
 _ACCURACY_NOTE = (
     "\nSwapped: labelled joints put on another person's; mixed limbs: those that join two people. Missed: labelled "
-    "people not found; invented: found people who are nobody. Milliseconds of one decode."
+    "people not found; invented: found people that match no label. Milliseconds of one decode."
 )
 
 

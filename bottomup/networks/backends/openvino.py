@@ -23,7 +23,7 @@ from bottomup.networks.info import NetworkInfo
 from bottomup.networks.stored import read_network
 from bottomup.skeletons import OPENPOSE_COCO_18
 
-_HEATMAPS = OPENPOSE_COCO_18.num_joints + 1  # the last is the background, which nobody here needs
+_HEATMAPS = OPENPOSE_COCO_18.num_joints + 1  # the last is the background, which is not needed here
 _PAFS = 2 * OPENPOSE_COCO_18.num_limbs
 # By how many network pixels the networks of these names see everything too high. Found on 692 photos of COCO train2017,
 # where 0.5 to 0.75 give the best AP; 0.4 sideways, to either side, is worse than 0.
