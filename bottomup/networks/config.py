@@ -11,7 +11,14 @@ from bottomup.skeleton import Skeleton
 from bottomup.skeletons import OPENPOSE_COCO_18, read_skeleton, write_skeleton
 
 TASKS = ("fields", "crops", "places")
-BACKBONE_NAMES = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite0_stride16", "pyramid", "resnet")
+BACKBONE_NAMES = (
+    "efficientnet_lite0",
+    "efficientnet_lite1",
+    "efficientnet_lite0_stride16",
+    "hrnet",
+    "pyramid",
+    "resnet",
+)
 ALIGNMENT = 32
 """The sides of every input are multiples of it: all backbones go down to a stride of 32."""
 

@@ -39,7 +39,8 @@ class TrainConfig:
     interference: mu of the joint-candidate loss: how high the joints of others in a crop are in the target.
     crop_jitter: whether crops are larger, smaller and beside the labelled box, as a detector's boxes are.
     initial_weights: a name in `bottomup.training.pretrained.PRETRAINED`: the backbone starts from that network;
-        `default` or a .safetensors file: all starts from that field network; empty: from random weights.
+        `default` or a .safetensors file: all starts from that field network; a .pth file: the backbone starts from a
+        published network, see `bottomup.networks.backbones.hrnet`; empty: from random weights.
     inherit: the network is that of `initial_weights`, a whole field network; `network` only says what is different.
     keep_start: share of the initial weights, those of a whole field network, in the weights that are written. The mean
         of where a run began and where it ended often does better than either (Wortsman et al., CVPR 2022).
@@ -64,6 +65,8 @@ class TrainConfig:
     crowd: share of crops in which a person of another photo stands in front.
     cutmix: share of crops in which another photo shows beyond the first one's edge and in a rectangle: so that photos
         are not learnt by heart.
+    keep_photos: all photos stay in memory, decoded (1 GB for 1,100 of 640 x 480); otherwise a photo is read anew for
+        each crop, as it must be where there are more of them than memory.
     tensorboard: also write curves for TensorBoard, to `tensorboard/`.
     device: `cpu`, `cuda` or `cuda:N`; empty takes a GPU if there is one.
     bfloat16: compute in bfloat16 where it is safe.
@@ -118,6 +121,7 @@ class TrainConfig:
     half_body: float = 0.0
     crowd: float = 0.0
     cutmix: float = 0.0
+    keep_photos: bool = True
     tensorboard: bool = False
     device: str = ""
     bfloat16: bool = True

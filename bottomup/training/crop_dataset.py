@@ -72,7 +72,7 @@ class CropMaker(BatchMaker):
         view = augment.warp_photo(example.image, matrix, size), self.target(source, example, matrix, size)
         if behind is None:
             return view
-        cover = augment.warp_extent(example.image.shape[:2], matrix, size)
+        cover = augment.warp_extent(example.size, matrix, size)
         cover[augment.random_rectangle(size, rng)] = 0
         return overlay(behind, view, cover)
 
@@ -100,9 +100,9 @@ class CropMaker(BatchMaker):
             chosen = int(rng.integers(len(people)))
             centre = example.photo.keypoints[people[chosen], joints[chosen]] + rng.normal(0, 0.12 * size / scale, 2)
         else:
-            centre = rng.uniform(0, 1, 2) * example.image.shape[1::-1]
+            centre = rng.uniform(0, 1, 2) * example.size[::-1]
         # Nothing is learnt beyond the photo's edge, so most of the crop lies within it.
-        sides, inner = np.array(example.image.shape[1::-1]), 0.38 * size / scale
+        sides, inner = np.array(example.size[::-1]), 0.38 * size / scale
         within = np.clip(centre, inner, np.maximum(sides - inner, inner))
         return np.where(sides > 2 * inner, within, sides / 2), scale
 

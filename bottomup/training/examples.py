@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from bottomup.datasets import PhotoLabels, read_folder, validation_ids
-from bottomup.image import read_image
+from bottomup.image import BgrImage, read_image
 from bottomup.skeleton import Skeleton
 from bottomup.training.source import Source
 from bottomup.training.teacher import KeptMaps, Teacher, TeacherMaps
@@ -24,12 +23,22 @@ _LONGEST = 640
 
 @dataclass(frozen=True)
 class Example:
-    """A photo in memory: (H, W, 3) uint8 BGR, its labels, its teacher's maps, the scale that counts as 1."""
+    """A photo to make crops of, with its labels.
 
-    image: npt.NDArray[np.uint8]
+    photo: its labels.  maps: its teacher's.  unit: the scale that counts as 1.  size: height and width in pixels.
+    kept: the photo (H, W, 3) uint8 BGR if it stays in memory.
+    """
+
     photo: PhotoLabels
     maps: Sequence[TeacherMaps]
     unit: float
+    size: tuple[int, int]
+    kept: BgrImage | None = None
+
+    @property
+    def image(self) -> BgrImage:
+        """(H, W, 3) uint8 BGR: the one in memory, or read anew. ValueError if the file cannot be read any more."""
+        return read_image(self.photo.path) if self.kept is None else self.kept
 
 
 def read_source(source: Source, root: Path, skeleton: Skeleton) -> tuple[list[PhotoLabels], list[PhotoLabels]]:
@@ -48,9 +57,17 @@ def read_source(source: Source, root: Path, skeleton: Skeleton) -> tuple[list[Ph
 
 
 def load_examples(
-    source: Source, photos: Sequence[PhotoLabels], teacher: Teacher | KeptMaps | None, cache: Path
+    source: Source,
+    photos: Sequence[PhotoLabels],
+    teacher: Teacher | KeptMaps | None,
+    cache: Path,
+    *,
+    keep: bool = True,
 ) -> list[Example]:
-    """Read a source's photos into memory and let the teacher look at those it has not seen yet."""
+    """Read a source's photos into memory and let the teacher look at those it has not seen yet.
+
+    keep: where it is False, photos whose size the labels tell are read when a crop of them is made, each time.
+    """
     examples = []
     for photo in photos:
         if not photo.path.is_file():
@@ -58,16 +75,21 @@ def load_examples(
                 f"source {source.folder} must hold the photos of its labels but there is no {photo.path} (`images` is "
                 "their folder)"
             )
+        if not keep and teacher is None and photo.size is not None:
+            size = photo.size[1], photo.size[0]
+            examples.append(Example(photo, [], _unit(photo, size, source.person_size), size))
+            continue
         try:
             image = read_image(photo.path)
         except ValueError as error:
             raise ValueError(f"source {source.folder} must hold readable photos: {error}") from error
-        unit = _unit(photo, image.shape[:2], source.person_size)
+        size = image.shape[0], image.shape[1]
+        unit = _unit(photo, size, source.person_size)
         maps: list[TeacherMaps] = []
         if teacher is not None and source.teacher_scales:
             kept = cache / re.sub(r"\W+", "-", source.folder).strip("-") / f"{photo.id}.npz"
             maps = teacher.maps(image, [unit * scale for scale in source.teacher_scales], kept)
-        examples.append(Example(image, photo, maps, unit))
+        examples.append(Example(photo, maps, unit, size, image if keep else None))
     return examples
 
 

@@ -112,18 +112,22 @@ def load_teacher(config: TrainConfig) -> tuple[Teacher | KeptMaps | None, Path]:
 
 
 def load_sets(config: TrainConfig, say: Say) -> Sets:
-    """Every source's photos in memory, with the teacher's maps."""
+    """The photos of every source that does not hold all of them out, with the teacher's maps."""
     root, skeleton = Path(config.data), config.network.skeleton
     teacher, cache = load_teacher(config)
     sets: Sets = []
     for source in config.sources:
         photos, held = read_source(source, root, skeleton)
-        if not photos:
-            raise ValueError(f"sources must hold photos to train on but {source.folder} has none")
+        if not photos and not held:
+            raise ValueError(f"sources must hold photos but {source.folder} has none")
         say(f"{source.folder}: {len(photos)} photos, {len(held)} held out")
+        if not photos:
+            continue
         if photos[0].unused:
             say(f"{source.folder}: not learnt, since {skeleton.name} has no such joints: {', '.join(photos[0].unused)}")
-        sets.append((source, load_examples(source, photos, teacher, cache)))
+        sets.append((source, load_examples(source, photos, teacher, cache, keep=config.keep_photos)))
+    if not sets:
+        raise ValueError("sources must hold photos to train on but all of theirs are held out")
     return sets
 
 

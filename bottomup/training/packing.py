@@ -112,7 +112,7 @@ def _pack_source(
         for photo in some:
             (example,) = load_examples(source, [photo], None if split else teacher, cache)
             shrunk = example.image if split else _shrink(example.image, long_side)
-            scale = np.array(shrunk.shape[1::-1]) / example.image.shape[1::-1]
+            scale = np.array(shrunk.shape[1::-1]) / example.size[::-1]
             file = f"{photo.id}.webp"
             writer.add(f"{name}/images/{file}", _encode(shrunk))
             if maps := [example.maps[n] for n in chosen if example.maps]:

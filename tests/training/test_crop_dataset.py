@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from bottomup.fields import draw_fields
 from bottomup.skeletons import OPENPOSE_COCO_18
@@ -14,6 +15,7 @@ from bottomup.training import Source, TrainConfig
 from bottomup.training.augment import crop_matrix
 from bottomup.training.crop_dataset import BatchNumbers, CropMaker
 from bottomup.training.examples import Example, load_examples, read_source
+from bottomup.training.loop import load_sets
 from bottomup.training.teacher import TeacherMaps, pack
 
 
@@ -132,10 +134,18 @@ def test_an_unreadable_photo_is_named(config: TrainConfig, tmp_path: Path) -> No
     photos, _ = read_source(config.sources[0], Path(config.data), OPENPOSE_COCO_18)
     (tmp_path / "broken.png").write_bytes(b"no photo")
     broken = dataclasses.replace(photos[0], path=tmp_path / "broken.png")
-    with pytest.raises(ValueError, match=r"people must hold readable photos but .*broken\.png"):
+    with pytest.raises(ValueError, match=r"people must hold readable photos: image must .*broken\.png"):
         load_examples(config.sources[0], [broken], None, tmp_path)
 
 
 def test_batches_are_numbered_on_and_sized_by_step() -> None:
     numbers = iter(BatchNumbers(3, 8, lambda step: 64 if step < 5 else 96))
     assert [next(numbers) for _ in range(3)] == [(24, 8, 64), (32, 8, 64), (40, 8, 96)]
+
+
+def test_photos_that_do_not_stay_in_memory_give_the_same_crops(config: TrainConfig) -> None:
+    kept = CropMaker(config, OPENPOSE_COCO_18, load_sets(config, lambda _: None))
+    read = load_sets(dataclasses.replace(config, keep_photos=False), lambda _: None)
+    assert {example.kept is None for _, examples in read for example in examples} == {True}
+    for one, other in zip(kept[0, 4, 64], CropMaker(config, OPENPOSE_COCO_18, read)[0, 4, 64], strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)

@@ -13,9 +13,10 @@ import torch
 
 from bottomup.networks.backbones.efficientnet_lite import EfficientNetLite, _published_name
 from bottomup.networks.field_network import FieldNetwork, NetworkConfig, load_network, save_network
+from bottomup.networks.published.hrnet import HRNet as PublishedHRNet
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, get_skeleton
-from bottomup.training import TrainConfig
+from bottomup.training import TrainConfig, find_recipe
 from bottomup.training.crop_dataset import CropMaker
 from bottomup.training.loop import load_sets
 from bottomup.training.pretrained import PRETRAINED, imagenet_weights, load_initial
@@ -23,6 +24,9 @@ from bottomup.training.replicas import Replicas
 from bottomup.training.state import TrainState
 
 LITE = NetworkConfig(backbone="efficientnet_lite0", channels=8, widths=(8,), depths=(0, 1))
+
+# The first part of HRNet in a field network.
+STEM = tuple(f"backbone.trunk.{name}." for name in ("conv1", "bn1", "conv2", "bn2", "layer1"))
 
 
 def published(network: EfficientNetLite) -> dict[str, torch.Tensor]:
@@ -169,6 +173,37 @@ def test_a_network_for_crops_can_start_from_the_beginning_of_one_for_pictures(
                 recipe, network=dataclasses.replace(recipe.network, backbone="efficientnet_lite1"), frozen_parts=0
             )
         )
+
+
+def test_hrnet_starts_from_a_published_checkpoint(config: TrainConfig, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    published = PublishedHRNet(8)
+    names = {f"module.{name}": tensor for name, tensor in published.state_dict().items()}
+    torch.save({"state_dict": names | {"module.classifier.weight": torch.zeros(3)}}, tmp_path / "hrnet.pth")
+    shape = NetworkConfig(stride=4, backbone="hrnet", channels=16, widths=(8,), depths=())
+    recipe = dataclasses.replace(
+        config, network=shape, initial_weights=str(tmp_path / "hrnet.pth"), frozen_parts=1, crop_sizes=((0.0, 64),)
+    )
+    state = TrainState(recipe)
+    own = state.network.backbone.trunk.state_dict()  # type: ignore[union-attr]
+    for name, tensor in published.state_dict().items():
+        if not name.startswith("final_layer"):
+            torch.testing.assert_close(own[name], tensor, rtol=0, atol=0)
+    frozen = {name for name, one in state.network.named_parameters() if not one.requires_grad}
+    assert frozen == {name for name in dict(state.network.named_parameters()) if name.startswith(STEM)}
+
+    torch.save({name: tensor for name, tensor in names.items() if "stage3" not in name}, tmp_path / "hrnet.pth")
+    with pytest.raises(ValueError, match=r"weights must be those of an HRNet of width 8 but lack, .*stage3"):
+        TrainState(recipe)
+    with pytest.raises(ValueError, match="initial_weights must be a field network's for backbone 'pyramid'"):
+        TrainState(dataclasses.replace(recipe, network=config.network, frozen_parts=0))
+
+
+def test_the_large_recipe_is_one_of_hrnet(tmp_path: Path) -> None:
+    recipe = TrainConfig.load(find_recipe("large"))
+    network = FieldNetwork(recipe.network)
+    assert (recipe.network.backbone, recipe.network.widths, recipe.keep_photos) == ("hrnet", (32,), False)
+    assert 25e6 < sum(parameter.numel() for parameter in network.parameters()) < 40e6
 
 
 def test_joints_and_limbs_in_common_keep_their_part_of_the_heads(tmp_path: Path) -> None:

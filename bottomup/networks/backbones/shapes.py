@@ -29,5 +29,7 @@ def check_shape(backbone: str, stride: int, widths: tuple[int, ...], depths: tup
         raise ValueError(f"widths must hold 1 number and depths 2 but are {widths} and {depths}")
     if backbone == "pyramid" and (len(widths) != 4 or len(depths) != 3):
         raise ValueError(f"widths must hold 4 numbers and depths 3 but are {widths} and {depths}")
+    if backbone == "hrnet" and (len(widths) != 1 or depths):
+        raise ValueError(f"widths must hold 1 number and depths none but are {widths} and {depths}")
     if backbone == "resnet" and (len(widths) != 4 or len(depths) != 4 or min(depths) < 1):
         raise ValueError(f"widths must hold 4 numbers and depths 4 from 1 on but are {widths} and {depths}")

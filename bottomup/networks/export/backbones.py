@@ -19,6 +19,7 @@ from bottomup.networks.backbones.shapes import (
     check_shape,
 )
 from bottomup.networks.config import NetworkConfig
+from bottomup.networks.export.hrnet import hrnet
 from bottomup.networks.export.lowering import FloatArray, GraphBuilder
 
 Lowering = Callable[[GraphBuilder, NetworkConfig], int]
@@ -150,6 +151,7 @@ BACKBONES: Mapping[str, Lowering] = MappingProxyType(
     {
         "pyramid": pyramid,
         "resnet": resnet,
+        "hrnet": hrnet,
         "efficientnet_lite0": partial(efficientnet_lite, 1.0),
         "efficientnet_lite1": partial(efficientnet_lite, 1.1),
         "efficientnet_lite0_stride16": partial(efficientnet_lite, 1.0, stages=5),

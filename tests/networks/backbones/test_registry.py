@@ -11,6 +11,7 @@ from bottomup.networks.field_network import FieldNetwork, NetworkConfig
 SHAPES = {
     "pyramid": ((8, 8, 16, 16), (1, 1, 1)),
     "resnet": ((8, 8, 16, 16), (1, 2, 1, 1)),
+    "hrnet": ((4,), ()),
     "efficientnet_lite0": ((16,), (1, 1)),
     "efficientnet_lite1": ((16,), (0, 1)),
     "efficientnet_lite0_stride16": ((16,), (1, 1)),

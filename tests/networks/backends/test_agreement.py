@@ -35,6 +35,9 @@ CONFIGS = {
         backbone="efficientnet_lite0", channels=8, widths=(16,), depths=(1, 1), person_threshold=0.25
     ),
     "resnet": NetworkConfig(backbone="resnet", channels=8, widths=(8, 8, 16, 16), depths=(1, 2, 1, 1)),
+    "lite16": NetworkConfig(backbone="efficientnet_lite0_stride16", channels=8, widths=(16,), depths=(1, 1)),
+    "hrnet": NetworkConfig("coco17", 4, "hrnet", channels=8, widths=(4,), depths=()),
+    "hrnet8": NetworkConfig("coco17", 8, "hrnet", channels=8, widths=(4,), depths=(), stages=1),
     "resnet4": NetworkConfig("coco17", 4, "resnet", channels=8, widths=(8, 8, 16, 16), depths=(1, 1, 1, 1), stages=1),
 }
 
@@ -94,7 +97,7 @@ def test_all_backends_agree_on_any_size(weights: Path, tmp_path: Path) -> None:
             assert backend.device == "cpu"
             for result, wanted in zip(backend.run(images), expected, strict=True):
                 assert result.dtype == np.float32
-                np.testing.assert_allclose(result, wanted, atol=2e-4)
+                np.testing.assert_allclose(result, wanted, rtol=1e-5, atol=2e-4)
 
 
 def test_openvino_may_round_to_bfloat16_and_no_further(weights: Path) -> None:
