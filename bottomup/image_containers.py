@@ -21,6 +21,8 @@ _STARTS_OF_FRAME = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 # libtiff's own (predictor, sample formats, YCbCr).
 _TIFF_TAGS = frozenset({254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323})
 _TIFF_TAGS |= frozenset({324, 325, 332, 336, 338, 339, 347, 512, 513, 514, 515, 519, 520, 521, 529, 530, 531, 532})
+_TIFF_SINGLE = frozenset({254, 255, 256, 257, 259, 262, 266, 277, 278, 284, 317, 322, 323, 512, 513, 514, 515, 531})
+_TIFF_SIZES = (1, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8)  # bytes of a value by its type; 0 stands for none
 _MAX_ENTRIES = 4096  # of one directory of a TIFF or of EXIF
 _SUSPICIOUS_ZEROS = 64  # bytes: compressed data hardly ever end in so many; a copy that broke off does
 
@@ -245,6 +247,14 @@ def _tiff(data: bytes) -> Container:
         (count,) = struct.unpack_from(order + "H", data, start)
         entries = [data[start + 2 + 12 * n : start + 14 + 12 * n] for n in range(min(count, _MAX_ENTRIES))]
         needed = [entry for entry in entries if struct.unpack_from(order + "H", entry)[0] in _TIFF_TAGS]
+        if not {256, 257} <= {struct.unpack_from(order + "H", entry)[0] for entry in needed}:
+            raise ValueError("it is damaged: its directory tells no size")
+        for tag, kind, values, place in (struct.unpack(order + "HHII", entry) for entry in needed):
+            size = _TIFF_SIZES[kind] * values if kind < len(_TIFF_SIZES) else 0
+            if size > 4 and place + size > len(data):
+                raise ValueError(f"it is damaged: its tag {tag} lies beyond its end")
+            if tag in _TIFF_SINGLE and values != 1:
+                raise ValueError(f"it is damaged: its tag {tag} has {values} values")
     except struct.error:
         raise ValueError("it is damaged: its directory is not there") from None
     padding = b"\x00" * (len(data) % 2)

@@ -7,6 +7,8 @@ Metadata never cost a picture: they are taken out before the decoder sees it (`i
 from __future__ import annotations
 
 import io
+import threading
+import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
@@ -212,7 +215,13 @@ def _by_pillow(
 
 def _opened(data: bytes, kind: str) -> Any:
     """Pillow's reader of this format alone, which opens nothing but these bytes."""
-    return _PLUGINS[kind](io.BytesIO(data))
+    if kind not in ("AVIF", "TIFF"):
+        return _PLUGINS[kind](io.BytesIO(data))
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # on EXIF and tags, which are read at once; what is wrong with pixels is an error
+        return _PLUGINS[kind](io.BytesIO(data))
 
 
 def _reduce(picture: Any, least: Callable[[int, int], int]) -> None:
@@ -225,20 +234,50 @@ def _reduce(picture: Any, least: Callable[[int, int], int]) -> None:
 
 def _webp(data: bytes) -> BgrImage:
     """By OpenCV, which gives the very pixels that Pillow gives, in half the memory."""
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    pixels = _by_opencv(data, cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise ValueError("it is damaged or truncated")
     return np.ascontiguousarray(on_white(pixels) if pixels.shape[2] == 4 else pixels, np.uint8)
 
 
 def _avif_without_metadata(data: bytes, error: Exception) -> tuple[BgrImage, tuple[int, int]]:
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error:
-        pixels = None
+    pixels = _by_opencv(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
         raise ValueError(_reason(error)) from error
     return np.asarray(pixels, np.uint8), (pixels.shape[0], pixels.shape[1])
+
+
+def _by_opencv(data: bytes, flags: int) -> npt.NDArray[Any] | None:
+    """The pixels, None if they cannot be had; OpenCV writes nothing about it to stderr."""
+    with _quiet:
+        try:
+            return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        except cv2.error:
+            return None
+
+
+class _QuietOpenCV:
+    """OpenCV's log is off while any thread is inside, and then as it was."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._level = threading.Lock(), 0, 0
+
+    def __enter__(self) -> None:
+        logging = cv2.utils.logging
+        with self._lock:
+            if self._inside == 0:
+                self._level = logging.getLogLevel()
+                logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                cv2.utils.logging.setLogLevel(self._level)
+
+
+_quiet = _QuietOpenCV()
 
 
 def _reason(error: Exception) -> str:

@@ -19,6 +19,7 @@ from PIL import Image
 from bottomup import image_files
 from bottomup.image import decode_image, image_size, read_image, to_bgr
 from bottomup.image_files import FORMATS, MAX_PIXELS, decode_bytes, picture_size
+from tests import fuzz_images
 
 PIXELS = np.arange(80 * 60 * 3, dtype=np.uint8).reshape(60, 80, 3)
 SMOOTH = cv2.resize(np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8), (80, 60))
@@ -267,6 +268,36 @@ def test_sizes_are_those_of_the_pixels(kind: str, orientation: int, tmp_path: Pa
 def test_sizes_are_told_whatever_the_metadata(name: str) -> None:
     _, height, width = picture_size(STRANGE[name])
     assert decode_bytes(STRANGE[name]).pixels.shape == (height, width, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is the system's")
+def test_mutated_pictures_are_read_or_refused() -> None:
+    counts, found = fuzz_images.fuzz(seed=0, count=150)
+    assert not found
+    assert counts["read"] > 50
+    assert counts["refused"] > 10
+
+
+@pytest.mark.parametrize(
+    ("tag", "entry"), [(259, struct.pack("<HHII", 259, 3, 900, 2**31)), (257, struct.pack("<HHII", 257, 3, 2, 60))]
+)
+def test_a_tiff_whose_directory_is_damaged_is_refused_without_a_warning(tag: int, entry: bytes) -> None:
+    data = content("TIFF")
+    (at,) = struct.unpack_from("<I", data, 4)
+    while struct.unpack_from("<H", data, at + 2) != (tag,):
+        at += 12
+    with pytest.raises(ValueError, match=f"it is damaged: its tag {tag} "):
+        decode_bytes(data[: at + 2] + entry + data[at + 14 :])
+
+
+def test_a_damaged_webp_writes_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    data = content("WEBP", save_all=True, append_images=[Image.fromarray(SMOOTH[::-1])])
+    level = cv2.utils.logging.getLogLevel()
+    with pytest.raises(ValueError, match="it is damaged or truncated"):
+        decode_bytes(data[:40] + b"\xff" * 30 + data[70:])
+    assert capfd.readouterr() == ("", "")
+    assert cv2.utils.logging.getLogLevel() == level
 
 
 # ------------------------------------------------------------------------------------------------------ reduced sizes
