@@ -218,9 +218,7 @@ def _opened(data: bytes, kind: str) -> Any:
     if kind not in ("AVIF", "TIFF"):
         return _PLUGINS[kind](io.BytesIO(data))
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # on EXIF and tags, which are read at once; what is wrong with pixels is an error
+        warnings.simplefilter("ignore")  # on EXIF and tags, read at once; wrong pixels are an error
         return _PLUGINS[kind](io.BytesIO(data))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bottomup.image import to_bgr
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeletons import COCO_17
@@ -31,7 +33,8 @@ class BrightnessDetector:
     def __call__(self, image: Any) -> Any:
         return [self.look(one) for one in image] if isinstance(image, list) else self.look(image)
 
-    def look(self, image: npt.NDArray[np.uint8]) -> People:
+    def look(self, image: npt.NDArray[np.uint8] | Path) -> People:
+        image = to_bgr(image)
         number = int(image[0, 0, 0])
         if number == 99:
             raise RuntimeError("the network fell over")
