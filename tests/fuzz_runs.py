@@ -118,13 +118,8 @@ def _judge(case: Case, fault: str, code: int, output: str, errors: str) -> str:
         return f"exit code 0 with {len(found)} of {PICTURES} pictures"
     if fault in ("full", "closed") and found != everything:
         return f"{len(found)} of {PICTURES} pictures, though only the output failed"
-    # One that comes when all is written has nothing to tell.
-    if (
-        fault == "interrupt"
-        and code == 130
-        and found != everything
-        and f"after {max(len(found), kept)} of {PICTURES}" not in errors
-    ):
+    told = f"after {max(len(found), kept)} of {PICTURES}" in errors or found == everything  # nothing to tell at the end
+    if fault == "interrupt" and code == 130 and not told:
         return f"{len(found)} pictures in the results, {kept} in the log, but told: {errors[-300:]}"
     if fault == "pictures":
         return _judge_pictures(case, code, found, errors)

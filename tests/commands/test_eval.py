@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from bottomup._files import JsonLog
+from bottomup._files import FolderLock, JsonLog
 from bottomup.cli import app
 from bottomup.people import People
 from bottomup.skeletons import COCO_17, CROWDPOSE_14, MPII_16
@@ -251,6 +251,54 @@ def test_wrong_usage(data: Path, detector: type[StandIn], arguments: list[str], 
     assert detector.seen == []
 
 
+def test_a_folder_without_any_of_the_photos_is_told_with_what_names_it(
+    data: Path, tmp_path: Path, detector: type[StandIn]
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (data / "images").rename(tmp_path / "photos")
+    (data / "images").mkdir()
+    for arguments in ([], ["--images", str(tmp_path / "elsewhere")]):
+        result = run(app, ["eval", "coco", str(data), *arguments])
+        assert result.exit_code == 2
+        assert "--images must name the folder of the photos but" in result.stderr
+        assert "has none of the 4, not '1.png' either" in result.stderr
+    assert scores("coco", data, "--images", tmp_path / "photos")["people"]["labelled"] == 4
+
+
+def test_results_for_photos_of_other_sizes_are_told(data: Path, tmp_path: Path) -> None:
+    for key in (2, 3):
+        cv2.imwrite(str(data / "images" / f"{key}.png"), np.zeros((240, 320, 3), np.uint8))
+    results = tmp_path / "results.json"
+    results.write_text(json.dumps([entry(key, pose()) for key in range(1, 5)]))
+    result = run(app, ["eval", "coco", str(data), "--results", str(results)])
+    assert result.exit_code == 0
+    told = (
+        r"Results of these photos cannot fit the labels: .*2\.png is 320 x 240 pixels but its labels are for 640 x 480"
+    )
+    assert re.search(told + r".*, and so are 1 others\.", result.stderr)
+
+
+def test_sigmas_that_nothing_publishes_are_told_and_can_be_given(tmp_path: Path) -> None:
+    names = [f"point_{number}" for number in range(17)]
+    labels, results = write_labels(tmp_path / "labels.json", {1: [pose()]}), tmp_path / "results.json"
+    content = json.loads(labels.read_text())
+    content["categories"][0]["keypoints"] = names
+    labels.write_text(json.dumps(content))
+    results.write_text(json.dumps([entry(1, pose(x=12))]))
+    command = ["eval", "oks", str(labels), "--results", str(results)]
+    result = run(app, command)
+    assert result.exit_code == 0, result.output
+    told = f"Sigma 0.05, since none is published: {', '.join(names)} (--sigmas gives others)."
+    assert told in " ".join(result.stderr.split())
+    assert "Sigma 0.05" not in run(app, [*command, "--sigmas", "0.05"]).stderr
+    strict = scores("oks", labels, "--results", results, "--sigmas", "0.02")["scores"]["AP"]
+    loose = scores("oks", labels, "--results", results, "--sigmas", ",".join(["0.3"] * 17))["scores"]["AP"]
+    assert strict < 0.3 < loose == 1
+    result = run(app, [*command, "--sigmas", "0.1,0.2"])
+    assert result.exit_code == 2
+    assert "one for each of the 17 joints" in result.stderr
+
+
 def test_names_are_shown_escaped_everywhere(data: Path, tmp_path: Path, detector: type[StandIn]) -> None:
     name = "\u202egpj.png"
     (data / "images" / name).write_bytes(b"no picture")
@@ -314,6 +362,19 @@ def test_a_full_disk_keeps_what_was_found(
     detector.seen.clear()
     assert scores("coco", data, "--out", tmp_path / "out")["people"]["missed"] == 1
     assert detector.seen == ["3", "4"]
+
+
+def test_two_runs_cannot_have_one_folder(data: Path, tmp_path: Path, detector: type[StandIn]) -> None:
+    out = tmp_path / "out"
+    assert run(app, ["eval", "coco", str(data), "--out", str(out)]).exit_code == 0
+    other = FolderLock(out)
+    detector.seen.clear()
+    result = run(app, ["eval", "coco", str(data), "--out", str(out)])
+    assert result.exit_code == 2
+    assert "must be a folder of one run but another program is at work in" in result.stderr
+    assert detector.seen == []
+    other.release()
+    assert run(app, ["eval", "coco", str(data), "--out", str(out)]).exit_code == 0
 
 
 def test_scores_that_cannot_be_written_are_shown(

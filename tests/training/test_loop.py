@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import json
+import shutil
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -132,6 +134,23 @@ def test_a_pause_is_not_training_time() -> None:
     assert paused < 20
     # Slow steps that come again and again do count in the end.
     assert [stopwatch.counted(600.0) for _ in range(60)][-1] == 600
+
+
+def test_joints_that_are_not_learnt_are_named(config: TrainConfig, drawn_data: Path, tmp_path: Path) -> None:
+    shutil.copytree(drawn_data, tmp_path / "data")
+    file = tmp_path / "data" / "people" / "annotations.json"
+    content = json.loads(file.read_text())
+    content["categories"][0]["keypoints"].append("tail")
+    for annotation in content["annotations"]:
+        if "keypoints" in annotation:
+            annotation["keypoints"] += [10, 10, 2]
+    file.write_text(json.dumps(content))
+    lines: list[str] = []
+    load_sets(dataclasses.replace(config, data=str(tmp_path / "data")), lines.append)
+    assert f"people: not learnt, since {config.network.skeleton.name} has no such joints: tail" in lines
+    lines.clear()
+    load_sets(config, lines.append)
+    assert not any("not learnt" in line for line in lines)
 
 
 def test_photos_without_people_are_held_out_by_path(config: TrainConfig, drawn_data: Path) -> None:

@@ -84,6 +84,29 @@ def test_any_size_and_batch_runs_and_results_stay(tmp_path: Path) -> None:
         np.testing.assert_allclose(pafs, wanted_pafs, atol=2e-2)
 
 
+MEMORY = """
+import sys
+from pathlib import Path
+import numpy as np
+from bottomup.networks.backends.openvino import OpenVinoFieldBackend
+from bottomup.weights import get_weights
+backend = OpenVinoFieldBackend(get_weights("default"))
+sizes = [(height, width) for width in range(416, 32, -32) for height in (256, 224, 192, 160)]
+for count, (height, width) in enumerate(sizes, start=1):
+    backend.run(np.zeros((1, height, width, 3), np.uint8))
+    if count in (24, 48):
+        print(int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system does not tell a process's memory so")
+def test_many_sizes_take_no_more_memory_than_some() -> None:
+    done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
+    some, many = map(float, done.stdout.split())
+    assert many < some + 60  # 5 MB a size would be 120 more
+
+
 def test_colours_are_blue_green_red_and_memory_order_does_not_matter(tmp_path: Path) -> None:
     save_toy(tmp_path / "toy.xml")
     backend = load_backend(tmp_path / "toy.xml")
