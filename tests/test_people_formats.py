@@ -10,6 +10,7 @@ import pytest
 
 from bottomup.people import People
 from bottomup.skeletons import BODY_25, COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18
+from tests.makers.walkers import RATE, street
 
 
 def make_people(number: int = 3, *, ids: bool = False, skeleton: Any = COCO_17) -> People:
@@ -149,6 +150,23 @@ def test_annotators_of_supervision_draw_them() -> None:
             assert score == 0 or drawn[round(float(y)), round(float(x))].any()
     assert not drawn[0, 0].any()
     assert len(People.empty(COCO_17).to_supervision()) == 0
+
+
+def test_trackers_of_others_take_them() -> None:
+    trackers = pytest.importorskip("trackers")
+    tracker = trackers.ByteTrackTracker(frame_rate=RATE, minimum_consecutive_frames=1)
+    names: dict[int, int] = {}
+    seen = 0
+    for moment, people in street(5, 40, seed=3):
+        detections = people.to_supervision().as_detections()
+        tracked = tracker.update(detections)
+        for box, name in zip(tracked.xyxy, tracked.tracker_id, strict=True):
+            if name >= 0:
+                who = int(moment.ids[np.abs(people.boxes - box).sum(axis=1).argmin()])
+                assert names.setdefault(who, int(name)) == name
+                seen += 1
+    assert seen > 100
+    assert len(set(names.values())) == len(names) >= 5
 
 
 def test_equal_people_of_the_same_coco_entries_keep_joint_scores() -> None:

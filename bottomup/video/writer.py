@@ -60,9 +60,10 @@ class VideoWriter:
         self._ratio = sample_aspect_ratio
         flags = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
         try:
-            self._container = self._av.open(str(path), "w", format="mp4", options=flags)
-        except (self._av.error.FFmpegError, OSError) as error:
+            self._file = _File(path)
+        except OSError as error:
             raise VideoError(f"{str(path)!r} cannot be written: {error}") from error
+        self._container = self._av.open(self._file, "w", format="mp4", options=flags)
         self._stream: Any = None
         self._last = -1
         self._sound = (
@@ -90,6 +91,7 @@ class VideoWriter:
         self._mux(self._stream.encode(frame))
         if self._sound is not None:
             self._sound.write_until(time - self._start)
+        self._file.check()
 
     def close(self) -> None:
         """Write what is left and finish the file."""
@@ -106,6 +108,8 @@ class VideoWriter:
         finally:
             with contextlib.suppress(self._av.error.ArgumentError):  # nothing was written at all
                 container.close()
+            self._file.close()
+        self._file.check()
 
     def _mux(self, packets: Any) -> None:
         for packet in packets:
@@ -125,6 +129,33 @@ class VideoWriter:
                 stream.codec_context.sample_aspect_ratio = self._ratio
             return stream
         raise VideoError("this build of FFmpeg has no encoder for video")
+
+
+class _File:
+    """The file that FFmpeg writes to. What cannot be written is kept from FFmpeg, which would crash, until `check`."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb", buffering=0)
+        self._failure: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        """Write all of it, or remember why not; after that everything is dropped."""
+        left = memoryview(data)
+        try:
+            while left and self._failure is None:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            self._failure = error
+        return len(data)
+
+    def check(self) -> None:
+        """Raise the OSError that kept something from being written, if there was one."""
+        if self._failure is not None:
+            raise self._failure
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 class _Sound:

@@ -103,6 +103,31 @@ def test_a_live_source_drops_what_nothing_was_ready_for() -> None:
     assert f"{source.stats.dropped} frames dropped to keep up" in source.stats.sentences()
 
 
+@pytest.mark.parametrize("hangs", [False, True])
+def test_a_camera_that_is_unplugged(monkeypatch: pytest.MonkeyPatch, hangs: bool) -> None:
+    gone, frames = threading.Event(), iter(pictures(3))
+
+    class Camera:
+        def get(self, which: int) -> float:
+            return 0.0
+
+        def read(self) -> tuple[bool, np.ndarray | None]:
+            image = next(frames, None)
+            if image is None and hangs:
+                gone.wait(30)
+            return image is not None, image
+
+        def release(self) -> None:
+            gone.set()
+
+    monkeypatch.setattr("bottomup.video.other_sources._open_camera", lambda number: Camera())
+    video = track_video(0, detector=find, options=FrameOptions(timeout=0.2))
+    assert video.info.live
+    with pytest.raises(VideoError, match=r"camera 0 gave no more frames after 3: unplugged\?"):
+        list(video)
+    assert threads() == 0
+
+
 def test_gaps_are_filled_where_they_are_short() -> None:
     figure = standing((10, 10), size=100)
     lone = People.empty(COCO_17)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from bottomup.cli import app
+from bottomup.video import open_source
 from bottomup.weights import find_weights
 from tests.makers.clips import pictures, write_clip
 
@@ -89,3 +94,22 @@ def test_without_a_display(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     code, said = run(clip, "--show")
     assert code == 2
     assert "--show needs a display but there is none" in said
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("network")
+def test_ctrl_c_ends_it_with_whole_files(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4", pictures(2000, 96, 128))
+    command = [sys.executable, "-m", "bottomup", "video", str(clip), "--out", str(tmp_path), "--input-height", "64"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    drawn = tmp_path / "a_people.mp4"
+    while process.poll() is None and not (drawn.exists() and drawn.stat().st_size > 5_000):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    frames = int(" ".join(said.split()).split("interrupted after ")[1].split()[0])
+    assert 0 < frames < 2000
+    assert len(list(open_source(drawn))) == frames
+    assert all(json.loads(line)["frame"] < frames for line in (tmp_path / "a.jsonl").read_text().splitlines())

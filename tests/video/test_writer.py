@@ -143,13 +143,26 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")  # noqa: PTH110
-def test_a_full_disk_is_said(tmp_path: Path) -> None:
-    (tmp_path / "clip.jsonl").symlink_to("/dev/full")
-    clip = write_clip(tmp_path / "in.mp4", pictures(5))
+@pytest.mark.parametrize("full", ["clip.jsonl", "clip_people.mp4"])
+def test_a_full_disk_is_said(tmp_path: Path, full: str) -> None:
+    (tmp_path / full).symlink_to("/dev/full")
+    clip = write_clip(tmp_path / "in.mp4", pictures(120))
     with pytest.raises(OSError, match="No space left"):
         convert_video(track_video(clip, detector=find), tmp_path / "clip")
-    times, _ = read(tmp_path / "clip_people.mp4") if (tmp_path / "clip_people.mp4").exists() else ([], 0)
-    assert len(times) <= 5
+    if full.endswith("mp4"):
+        lines = (tmp_path / "clip.jsonl").read_text().splitlines()
+        assert [json.loads(line)["frame"] for line in lines] == list(range(len(lines)))
+    elif (tmp_path / "clip_people.mp4").exists():
+        assert len(read(tmp_path / "clip_people.mp4")[0]) <= 5
+
+
+def test_a_thousand_frames_a_second(tmp_path: Path) -> None:
+    times = [number / 1000 for number in range(30)]
+    clip = write_clip(tmp_path / "in.mp4", pictures(30), times)
+    convert_video(track_video(clip, detector=find), tmp_path / "clip")
+    assert read(tmp_path / "clip_people.mp4")[0] == times
+    lines = (tmp_path / "clip.jsonl").read_text().splitlines()
+    assert [json.loads(line)["time"] for line in lines] == times
 
 
 def test_ctrl_c_leaves_files_that_are_whole(tmp_path: Path) -> None:
