@@ -105,6 +105,25 @@ def test_what_cannot_be_read_of_the_orientation_is_told() -> None:
         assert decode_bytes(STRANGE[name]).warning == "its EXIF data cannot be read, so it is not turned upright"
 
 
+@pytest.mark.parametrize(
+    "strange",
+    [
+        chunk(b"iTXt", b"prompt\0\1\0\0\0" + zlib.compress(b"a" * 2_000_000)),
+        chunk(b"iCCP", b"p\0\0" + zlib.compress(b"a" * 2_000_000)),
+        chunk(b"gAMA", b"\0"),
+        chunk(b"sRGB", b""),
+        chunk(b"tEXt", b"a\0b")[:-4] + b"\0\0\0\0",
+    ],
+)
+def test_a_png_that_pillow_opens_only_from_behind_is_read(strange: bytes) -> None:
+    """Before the pixels, `Image.open` itself fails, which its caller sees: then the path or the bytes are read."""
+    with pytest.raises((ValueError, OSError)), Image.open(io.BytesIO(in_png(strange))):
+        pass
+    np.testing.assert_array_equal(to_bgr(in_png(strange))[:, :, ::-1], SMOOTH)
+    with Image.open(io.BytesIO(PNG[:-12] + strange + PNG[-12:])) as opened:
+        np.testing.assert_array_equal(to_bgr(opened)[:, :, ::-1], SMOOTH)
+
+
 def test_an_opened_picture_survives_its_metadata() -> None:
     for data in (in_jpeg(0xE1, exif(TURN, TEXT_FOR_RATIO)), STRANGE["PNG with garbage for EXIF"], JPEG[:-2]):
         with Image.open(io.BytesIO(data)) as picture:

@@ -7,28 +7,23 @@ people. In PoseTrack's form, and that of the Bonn multi-person annotations, peop
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bottomup.datasets.categories import Category, Sigmas, choose_category
+from bottomup.datasets.coco_annotation import Annotation, canonical_id, read_annotation
+from bottomup.datasets.coco_table import PeopleTable
 from bottomup.datasets.halpe import halpe_joints
 from bottomup.datasets.json_files import stream_json
 from bottomup.datasets.labels import Labels
 from bottomup.datasets.paths import PhotoNames, annotation_file, photo_folder
-from bottomup.datasets.photo import AREA_OF_BOX, FloatArray, PhotoLabels, joint_boxes
+from bottomup.datasets.photo import PhotoLabels
 from bottomup.datasets.sizes import check_sizes
 from bottomup.skeleton import Skeleton
 
 _LISTS = ("images", "annotations", "categories", "videos")
-# AI Challenger's v for a joint that is not labelled; COCO's own are 0, 1 and 2.
-_NOT_LABELLED = 3
-# Square pixels: nothing that small has joints, so such an area was never measured.
-_LEAST_AREA = 1.0
 
 
 def read_coco(
@@ -111,28 +106,12 @@ def parse_coco(content: Mapping[str, Any], *, joints: Skeleton) -> Labels:
     return parsed.labels(Path("annotations"), joints=joints)
 
 
-@dataclass(slots=True)
-class _Person:
-    """What is kept of an annotation. `where` names it in errors."""
-
-    where: str
-    image: int | str
-    category: Any
-    keypoints: FloatArray | None
-    counted: int | None
-    box: FloatArray | None
-    area: float
-    crowd: bool
-    head: FloatArray | None
-    track: int | None
-
-
 @dataclass
 class _Content:
     """A file in COCO form as it is read, a few hundred bytes a person."""
 
     images: dict[int | str, dict[str, Any]] = field(default_factory=dict)
-    people: list[_Person] = field(default_factory=list)
+    people: list[Annotation] = field(default_factory=list)
     categories: list[Mapping[str, Any]] = field(default_factory=list)
     videos: dict[Any, str] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
@@ -151,7 +130,7 @@ class _Content:
         if key == "images":
             self._add_image(value)
         elif key == "annotations":
-            self.people.append(_person(len(self.people), value))
+            self.people.append(read_annotation(len(self.people), value))
         elif key == "categories":
             self.categories.append(value)
         else:
@@ -194,7 +173,7 @@ class _Content:
                 path = where.path(names[number])
             except ValueError as error:
                 raise ValueError(f"image {raw!r}: {error}") from error
-            table = _Table(people.pop(number, []), kind.skeleton.num_joints, area_from_box)
+            table = PeopleTable(people.pop(number, []), kind.skeleton.num_joints, area_from_box)
             estimated, nowhere = estimated + table.estimated, nowhere + table.nowhere
             photos[number] = table.photo(number, path, image, self.videos)
         notes = kind.notes
@@ -211,11 +190,11 @@ class _Content:
         if len(self.categories) == len(counts) == 1 and not self.categories[0].get("keypoints"):
             self.categories = [{**self.categories[0], "keypoints": halpe_joints(counts.pop())}]
 
-    def _by_photo(self, kind: Category, numbers: Mapping[int | str, int]) -> dict[int, list[_Person]]:
+    def _by_photo(self, kind: Category, numbers: Mapping[int | str, int]) -> dict[int, list[Annotation]]:
         """The people of each photo; the annotations are handed over."""
         listed = {_comparable(one.get("id", 1)) for one in self.categories}
         wanted = {_comparable(one) for one in kind.ids}
-        table: dict[int, list[_Person]] = {}
+        table: dict[int, list[Annotation]] = {}
         strangers: list[int | str] = []
         for person in self.people:
             number = _comparable(person.category)
@@ -256,189 +235,5 @@ def _numbered(images: Iterable[int | str]) -> dict[int | str, int]:
     return {key: number for number, key in enumerate(ids, start=1)}
 
 
-def canonical_id(value: Any) -> int | str:
-    """A photo's id as a whole number where it is one, also as 7.0 or "0007"; other text as it is.
-
-    Raises ValueError if it is neither.
-    """
-    if isinstance(value, str) and value.strip():
-        return int(value) if value.strip().isdecimal() else value
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"ids must be whole numbers or text but one is {value!r}")
-    return value
-
-
 def _comparable(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _person(number: int, annotation: Mapping[str, Any]) -> _Person:
-    where = f"annotation {number}" + (f" (id {annotation['id']!r})" if "id" in annotation else "")
-    if "image_id" not in annotation:
-        raise ValueError(f"{where} has no image_id")
-    try:
-        return _Person(
-            where=where,
-            image=canonical_id(annotation["image_id"]),
-            category=annotation.get("category_id"),
-            keypoints=_keypoints(annotation.get("keypoints")),
-            counted=_count(annotation.get("num_keypoints")),
-            box=_box(annotation.get("bbox")),
-            area=_area(annotation.get("area")),
-            crowd=annotation.get("iscrowd") not in (None, 0, False, "0", "false", ""),
-            head=_head(annotation),
-            track=_count(annotation.get("track_id")),
-        )
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{where}: {error}") from error
-
-
-def _keypoints(values: Any) -> FloatArray | None:
-    """x, y, v of each joint in a row; NaN coordinates where v says that it is not labelled."""
-    if values is None or (isinstance(values, list) and not values):
-        return None
-    array = np.asarray(values)
-    if array.dtype == object and array.ndim == 1 and all(v is None or _is_number(v) for v in values):
-        array = np.array([np.nan if v is None else v for v in values], np.float64)
-    if array.dtype.kind not in "iuf" or array.size % 3 or (array.ndim > 1 and array.shape[1:] != (3,)):
-        raise ValueError(f"keypoints must be finite numbers, 3 for each joint, but is {values!r}"[:200])
-    rows = array.astype(np.float64).reshape(-1, 3)
-    labelled = (rows[:, 2] > 0) & (rows[:, 2] != _NOT_LABELLED)
-    unsure = np.isnan(rows[:, 2]) & np.isfinite(rows[:, :2]).all(axis=1) & rows[:, :2].any(axis=1)
-    if not np.isfinite(rows[labelled]).all() or unsure.any():
-        raise ValueError(f"keypoints must be {array.size} finite numbers but is {values!r}"[:200])
-    rows[~labelled] = (np.nan, np.nan, 0)
-    return rows.ravel()
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _count(value: Any) -> int | None:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if _is_number(value) and math.isfinite(value) and int(value) == value:
-        return int(value)
-    raise ValueError(f"ids and counts must be whole numbers but one is {value!r}")
-
-
-def _box(values: Any, name: str = "bbox") -> FloatArray | None:
-    """(4,) xyxy from x, y, width and height; None if it is not told."""
-    if values is None or (isinstance(values, list) and (not values or all(v is None for v in values))):
-        return None
-    array = np.asarray(values)
-    if array.shape != (4,) or array.dtype.kind not in "iuf":
-        raise ValueError(f"{name} must be 4 finite numbers but is {values!r}"[:200])
-    box = array.astype(np.float64)
-    if np.isnan(box).any():
-        return None
-    if not np.isfinite(box).all():
-        raise ValueError(f"{name} must be 4 finite numbers but is {values!r}"[:200])
-    if box[2:].min() < 0:
-        raise ValueError(f"{name} must have width and height from 0 on but is {values}")
-    box[2:] += box[:2]
-    return box
-
-
-def _area(value: Any) -> float:
-    """Square pixels, NaN if they are not told or can be none."""
-    if value is None:
-        return math.nan
-    if not _is_number(value):
-        raise ValueError(f"area must be a number but is {value!r}")
-    return float(value) if math.isfinite(value) and value > _LEAST_AREA else math.nan
-
-
-def _head(annotation: Mapping[str, Any]) -> FloatArray | None:
-    """(4,) xyxy of the head: `head_box` and PoseTrack's `bbox_head` have sides, Bonn's `head_rect` has corners."""
-    if (corners := annotation.get("head_rect")) is not None:
-        box = np.asarray(corners, np.float64)
-        if box.shape != (4,):
-            raise ValueError(f"head_rect must be 4 numbers but is {corners!r}"[:200])
-        return np.concatenate([np.minimum(box[:2], box[2:]), np.maximum(box[:2], box[2:])])
-    for name in ("head_box", "bbox_head"):
-        if annotation.get(name) is not None:
-            return _box(annotation[name], name)
-    return None
-
-
-class _Table:
-    """The people of one photo as arrays.
-
-    estimated: how many have their area from a box; nowhere: annotations without any place, which are left out.
-    """
-
-    def __init__(self, people: list[_Person], joints: int, area_from_box: bool) -> None:
-        empty = np.tile([np.nan, np.nan, 0.0], joints)
-        rows = np.array([empty if p.keypoints is None else p.keypoints for p in people]).reshape(len(people), joints, 3)
-        placed = np.array([p.box is not None for p in people], bool) | (rows[..., 2] > 0).any(axis=1)
-        self.nowhere = int((~placed).sum())
-        self._people = [person for person, kept in zip(people, placed, strict=True) if kept]
-        rows = rows[placed]
-        self.keypoints, self._seen = rows[..., :2], (rows[..., 2] > 0).any(axis=1)
-        tight = joint_boxes(self.keypoints)
-        boxes = [one if p.box is None else p.box for p, one in zip(self._people, tight, strict=True)]
-        self.boxes = np.array(boxes, np.float64).reshape(-1, 4)
-        told = np.array([p.area for p in self._people], np.float64)
-        guess = ~np.isfinite(told) | area_from_box
-        self.estimated = int(guess.sum())
-        empty_box = (self.boxes[:, 2:] - self.boxes[:, :2]).min(axis=1, initial=np.inf) <= 0
-        # An empty box tells no size, but the joints may.
-        frames = np.where((empty_box & self._seen)[:, None], tight, self.boxes)
-        self.areas = np.where(guess, AREA_OF_BOX * np.prod(frames[:, 2:] - frames[:, :2], axis=1), told)
-
-    def photo(self, number: int, path: Path, image: Mapping[str, Any], videos: Mapping[Any, str]) -> PhotoLabels:
-        people, count = self._people, len(self._people)
-        uncounted = np.array([p.counted == 0 for p in people], bool)
-        crowds = np.array([p.crowd for p in people], bool)
-        heads = np.full((count, 4), np.nan)
-        for row, person in zip(heads, people, strict=True):
-            row[:] = np.nan if person.head is None else person.head
-        tracks = [p.track for p in people]
-        video, frame, regions = _frame_of(image, videos)
-        return PhotoLabels(
-            id=number,
-            path=path,
-            keypoints=self.keypoints,
-            boxes=self.boxes,
-            ignore=np.zeros((0, 4)),
-            known=np.ones(self.keypoints.shape[1], bool),
-            split=str(image.get("coco_split") or ""),
-            shrunk=float(image.get("shrunk", 1.0)),
-            areas=self.areas,
-            heads=heads,
-            ignored=crowds | uncounted | ~self._seen,
-            crowds=crowds,
-            tracks=None if None in tracks or (video == "" and not tracks) else np.array(tracks, np.int64),
-            regions=regions,
-            labelled=bool(image.get("is_labeled", True)),
-            size=_size(image),
-            crowd_index=image.get("crowdIndex"),
-            video=video,
-            frame=frame,
-        )
-
-
-def _frame_of(image: Mapping[str, Any], videos: Mapping[Any, str]) -> tuple[str, int, tuple[FloatArray, ...]]:
-    """Video, number of the frame and polygons to ignore, in PoseTrack 2018's words or in Bonn's."""
-    video = image.get("video_id", image.get("vid_id"))
-    frame = image.get("frame", image.get("frame_id", 0))
-    regions = tuple(
-        np.column_stack([xs, ys]).astype(np.float64)
-        for xs, ys in zip(image.get("ignore_regions_x") or (), image.get("ignore_regions_y") or (), strict=True)
-        if len(xs) > 2
-    )
-    return "" if video is None else videos.get(video, str(video)), int(frame or 0), regions
-
-
-def _size(image: Mapping[str, Any]) -> tuple[int, int] | None:
-    sides = [image.get("width"), image.get("height")]
-    if any(isinstance(side, str) and side.strip().isdecimal() for side in sides):
-        sides = [int(side) if isinstance(side, str) and side.strip().isdecimal() else side for side in sides]
-    numbers = [float(side) for side in sides if side is not None and _is_number(side)]
-    if len(numbers) < 2 or not all(math.isfinite(side) and side >= 1 for side in numbers):
-        return None
-    return round(numbers[0]), round(numbers[1])

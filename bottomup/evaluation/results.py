@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bottomup.datasets import Labels
-from bottomup.datasets.coco import canonical_id
+from bottomup.datasets.coco_annotation import canonical_id
 from bottomup.datasets.json_files import BadJsonError, load_json
 from bottomup.datasets.paths import plain_name
 from bottomup.datasets.photo import FloatArray
