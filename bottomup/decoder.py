@@ -74,6 +74,9 @@ def decode_fields(
         If a shape does not fit the skeleton, a heatmap value is not finite, or a paf value that was sampled is not
         finite (`Settings(validate=True)` looks at all of them); or if a peak is above `PeakOptions.max_heatmap_value`,
         as in heatmaps that were not scaled to 0..1.
+
+    Warns RuntimeWarning if the fields look like noise and only their highest peaks are kept
+    (`PeakOptions.max_noise_peaks`).
     """
     settings = default_settings() if settings is None else settings
     check_options(skeleton, stride, settings)

@@ -83,7 +83,7 @@ class GroupingOptions(Options):
         5.5,
         "Where joints have more scored pairs than this on each of their limbs on average, the fields are noise, as "
         "those of an untrained network, which shows 7.7: then each joint keeps `max_partners` on each limb (and see "
-        "`PeakOptions.cells_per_peak`), and time grows with the cells. The most that crowds showed was 4.1, with "
+        "`PeakOptions.max_noise_peaks`), and time grows with the cells. The most that crowds showed was 4.1, with "
         "ripples and false peaks and people on every spot.",
     )
     max_partners: int = option(4, "Most partners of a joint on one limb in such noise, the best ones.", low=1)

@@ -47,7 +47,7 @@ def find_peaks_and_limbs(
         `threshold` and `options` of `score_limbs`.
     max_mean_pairs:
         Above so many pairs of a candidate on each limb on average the fields are noise, of which only the highest
-        peaks are kept, see `PeakOptions.cells_per_peak`; infinite for no bound.
+        peaks are kept, see `PeakOptions.max_noise_peaks`; infinite for no bound.
     threads:
         CPU threads.
     timings:
@@ -64,14 +64,13 @@ def find_peaks_and_limbs(
         raise ValueError("heatmaps and pafs must be on the same device but one is on a GPU and one is not")
     if first.shape[0] != second.shape[0]:
         raise ValueError(f"pafs must hold the heatmaps' {first.shape[0]} images but has shape {second.shape}")
-    cells = int(first.shape[2] * first.shape[3])
 
     def score(some: Candidates) -> LimbPairs:
         return score_limbs(second, some, skeleton, threshold=limb_threshold, options=limbs, threads=threads)
 
     def bounded(candidates: Candidates, score: Callable[[Candidates], LimbPairs]) -> tuple[Candidates, LimbPairs]:
         return score_bounded(
-            candidates, skeleton, cells, cells_per_peak=peaks.cells_per_peak, max_mean_pairs=max_mean_pairs, score=score
+            candidates, skeleton, max_peaks=peaks.max_noise_peaks, max_mean_pairs=max_mean_pairs, score=score
         )
 
     if not (isinstance(first.values, GpuArray) and isinstance(second.values, GpuArray)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,26 +13,23 @@ from bottomup.kernels.limbs import LimbPairs
 from bottomup.kernels.peaks import Candidates
 from bottomup.skeleton import Skeleton
 
-Bools = npt.NDArray[np.bool_]
-
-FEWEST = 256  # candidates of one type: so many are never too many, however small the field
+FEW = 16  # candidates of a type that tell a crowd from what may be noise
 
 
 def score_bounded(
     candidates: Candidates,
     skeleton: Skeleton,
-    cells: int,
     *,
-    cells_per_peak: int,
+    max_peaks: int,
     max_mean_pairs: float,
     score: Callable[[Candidates], LimbPairs],
 ) -> tuple[Candidates, LimbPairs]:
-    """Score the pairs of all candidates, or of noise only those of the strongest, in time linear in the cells.
+    """Score the pairs of all candidates, or of noise only those of the highest.
 
-    Where an image has more candidates of a type than one for every `cells_per_peak` cells (and more than `FEWEST`),
-    only as many of each type, the highest, are paired at first. If these have more than `max_mean_pairs` pairs on each
-    of their limbs on average, which those of crowds never have, however dense, the image is noise, and the other
-    candidates are dropped. If not, all are paired.
+    Where an image has more than `max_peaks` candidates of a type, only as many of each type, the highest, are paired at
+    first. If these have more than `max_mean_pairs` pairs on each of their limbs on average, which those of crowds never
+    have, however dense, the image is noise: the other candidates are dropped, and a RuntimeWarning says so. If not, all
+    are paired.
 
     Parameters
     ----------
@@ -39,10 +37,8 @@ def score_bounded(
         Of a batch.
     skeleton:
         Names the joints and limbs.
-    cells:
-        Of one field.
-    cells_per_peak, max_mean_pairs:
-        See `PeakOptions` and `GroupingOptions`.
+    max_peaks, max_mean_pairs:
+        See `PeakOptions.max_noise_peaks` and `GroupingOptions`.
     score:
         `score_limbs` of some candidates.
 
@@ -50,24 +46,35 @@ def score_bounded(
     -------
     The candidates that are left, and their pairs.
     """
-    most = max(FEWEST, cells // cells_per_peak)
     counts = np.diff(candidates.offsets).reshape(candidates.batch, candidates.joints)
-    dense = np.asarray((counts > most).any(axis=1), bool)
+    dense = np.asarray((counts > max_peaks).any(axis=1), bool)
     if not dense.any() or max_mean_pairs == np.inf or not skeleton.num_limbs:
         return candidates, score(candidates)
-    strongest = keep_strongest(candidates, most, dense)
+    few = keep_strongest(candidates, np.where(dense, FEW, 0))
+    # Of noise these have a share of the pairs; crowds are known by a tenth of that, and scored only once.
+    dense &= mean_pairs(few, score(few), skeleton) > max_mean_pairs * FEW / max_peaks / 4
+    if not dense.any():
+        return candidates, score(candidates)
+    strongest = keep_strongest(candidates, np.where(dense, max_peaks, 0))
     pairs = score(strongest)
     noise = dense & (mean_pairs(strongest, pairs, skeleton) > max_mean_pairs)
-    if (noise == dense).all():
+    if noise.any():
+        warnings.warn(
+            f"heatmaps and pafs look like noise, as an untrained network's: of {counts[noise].max()} peaks of one "
+            f"joint only the highest {max_peaks} are kept (PeakOptions.max_noise_peaks)",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    if noise.all():
         return strongest, pairs
-    strongest = keep_strongest(candidates, most, noise)
-    return strongest, score(strongest)
+    left = keep_strongest(candidates, np.where(noise, max_peaks, len(candidates)))
+    return left, score(left)
 
 
-def keep_strongest(candidates: Candidates, most: int, images: Bools) -> Candidates:
-    """At most so many candidates of each type, the highest, in those images (B,), and all in the others."""
+def keep_strongest(candidates: Candidates, most: npt.NDArray[np.int64]) -> Candidates:
+    """At most so many candidates of each type, the highest, of each image (B,)."""
     counts = np.diff(candidates.offsets)
-    kept = np.where(np.repeat(images, candidates.joints), np.minimum(counts, most), counts)
+    kept = np.minimum(counts, np.repeat(most, candidates.joints))
     rank = np.arange(len(candidates)) - np.repeat(candidates.offsets[:-1], counts)
     chosen = rank < np.repeat(kept, counts)
     offsets = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)

@@ -22,12 +22,12 @@ class PeakOptions(Options):
         "that are fewer cells from each other, and takes longer.",
         low=1,
     )
-    cells_per_peak: int = option(
-        200,
-        "Where a type has more candidates than one for so many cells, and these more pairs than "
-        "GroupingOptions.max_mean_pairs, the fields are noise and only the highest are kept. Time then grows with the "
-        "cells: an untrained network's 184 x 328 take less than a second instead of minutes. Crowds, however dense, do "
-        "not have so many pairs.",
+    max_noise_peaks: int = option(
+        256,
+        "Where a type has more candidates than this, and the highest so many of each type have more pairs than "
+        "GroupingOptions.max_mean_pairs, the fields are noise and only these are kept, with a RuntimeWarning. Time "
+        "then grows no faster than the cells: an untrained network's 184 x 328 take less than a second, not minutes. "
+        "Crowds of any number of people do not have so many pairs.",
         low=1,
     )
     max_heatmap_value: float = option(

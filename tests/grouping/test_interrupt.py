@@ -1,0 +1,46 @@
+"""Ctrl-C ends a long grouping, and what was interrupted is as it was."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from bottomup import Settings
+from bottomup.grouping.build import build_graph
+from bottomup.grouping.options import GroupingOptions
+from bottomup.kernels.fused import find_peaks_and_limbs
+from bottomup.skeletons import CROWDPOSE_14
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs the signals of POSIX")
+def test_an_interrupted_grouping_changes_nothing() -> None:
+    rng = np.random.default_rng(0)
+    heatmaps = np.clip(rng.normal(0.5, 0.3, (14, 60, 60)), 0, 1).astype(np.float32)
+    pafs = rng.normal(0, 0.5, (2 * CROWDPOSE_14.num_limbs, 60, 60)).astype(np.float32)
+    settings = Settings(grouping=GroupingOptions(max_mean_pairs=math.inf))
+    candidates, pairs = find_peaks_and_limbs(heatmaps, pafs, CROWDPOSE_14)
+    graph = build_graph(candidates, pairs, 0, CROWDPOSE_14, settings)
+    begun = threading.Event()
+
+    def interrupt() -> None:
+        begun.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(1e9)  # so that the thread goes on only when the compiled code lets go of Python
+    try:
+        begun.set()
+        with pytest.raises(KeyboardInterrupt):
+            graph.group()
+    finally:
+        sys.setswitchinterval(switch)
+        thread.join()
+    assert graph.num_people == 0
