@@ -90,7 +90,7 @@ def _version(distribution: str) -> str | None:
 
 def _kernels() -> Rows:
     try:
-        from bottomup import _C
+        from bottomup._extension import _C
     except ImportError as error:
         yield "extension", f"cannot be imported: {error}", False
         return
@@ -130,7 +130,7 @@ def _gpu() -> Rows:
         properties = torch.cuda.get_device_properties(index)
         memory = f"{properties.total_memory / 2**30:.0f} GiB"
         yield f"GPU {index}", f"{properties.name}, {memory}, compute {properties.major}.{properties.minor}", True
-    from bottomup import _C
+    from bottomup._extension import _C
 
     seen, there = _C.cuda_device_count(), torch.cuda.device_count()
     toolkit = _C.build_info()["cuda"]

@@ -30,7 +30,7 @@ def test_architectures_are_named_as_people_do() -> None:
 def test_whether_the_kernels_run_on_a_gpu_is_told(
     monkeypatch: pytest.MonkeyPatch, faults: list[str], ok: list[bool]
 ) -> None:
-    from bottomup import _C
+    from bottomup._extension import _C
 
     monkeypatch.setattr(_C, "cuda_device_faults", lambda: faults)
     found = [finding for finding in findings() if finding.name.startswith("kernels on GPU")]
@@ -41,6 +41,7 @@ def test_whether_the_kernels_run_on_a_gpu_is_told(
 def test_what_is_broken_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "bottomup._C", None)
     monkeypatch.delattr("bottomup._C", raising=False)
+    monkeypatch.delitem(sys.modules, "bottomup._extension", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     found = {(f.group, f.name): f for f in findings()}
     assert not found["kernels", "extension"].ok

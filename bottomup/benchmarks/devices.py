@@ -42,7 +42,7 @@ class Gpu:
     def __init__(self, name: str) -> None:
         import torch
 
-        from bottomup import _C
+        from bottomup._extension import _C
 
         if not torch.cuda.is_available():
             raise ValueError(f"device must be one that torch can use but is {name!r}, and torch sees no GPU")

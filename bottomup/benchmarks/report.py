@@ -17,7 +17,7 @@ _PACKAGES = ("bottomup", "numpy", "scipy", "opencv-python", "torch")
 
 def machine() -> dict[str, Any]:
     """What figures were measured on: processor, cores, instruction set in use, versions."""
-    from bottomup import _C
+    from bottomup._extension import _C
 
     return {
         "processor": _processor(),

@@ -14,7 +14,7 @@ run = CliRunner().invoke
 
 
 def test_doctor_reports_versions_kernels_and_networks() -> None:
-    from bottomup import _C
+    from bottomup._extension import _C
     from bottomup.weights import find_weights
 
     result = run(app, ["doctor"])
@@ -26,6 +26,7 @@ def test_doctor_reports_versions_kernels_and_networks() -> None:
 def test_doctor_works_where_something_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "bottomup._C", None)
     monkeypatch.delattr("bottomup._C", raising=False)
+    monkeypatch.delitem(sys.modules, "bottomup._extension", raising=False)
     result = run(app, ["doctor"])
     assert result.exit_code == 1
     assert "cannot be imported" in result.output

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bottomup import _C
+from bottomup._extension import _C
 from bottomup.grouping.model import grouping_model
 from bottomup.grouping.options import FragmentOptions, GroupingOptions, SharingOptions
 from bottomup.skeletons import COCO_17

@@ -4,7 +4,7 @@
 
 Fields of all kinds, sizes, types and layouts, with values that are not finite in some, come in batches, so that a
 million take minutes. Each batch is also decoded in another way (one image at a time, a copy in another layout, other
-threads), which must change nothing, and a few fields of each are compared with the NumPy twin.
+threads), which must change nothing, and a few fields of each are compared with the NumPy reference.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 
 import numpy as np
 
-from bottomup import _C
+from bottomup._extension import _C
 from bottomup.kernels import Candidates, LimbPairs, find_peaks, reference
 from tests.makers.fields import KINDS, LAYOUTS, THREE, Field, make_candidates, make_field
 from tests.makers.limbs import reference_limbs, score_limbs

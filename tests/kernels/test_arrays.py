@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bottomup import _C, kernels
-from bottomup._extension import compiled
+from bottomup import kernels
+from bottomup._extension import _C, compiled
 from bottomup.kernels import Candidates, LimbOptions, LimbPairs, TraceOptions, find_peaks, reference
 from bottomup.kernels.field import as_field, as_floats, cpu_values, find_non_finite
 from tests.makers.fields import DEVICES, THREE, candidates_at, on

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from bottomup import _C, kernels
+from bottomup import kernels
+from bottomup._extension import _C
 from bottomup.fields import draw_fields
 from bottomup.kernels import (
     LimbOptions,
@@ -57,7 +58,7 @@ needs_torch_gpu = pytest.mark.skipif(ON_HOST or _C.cuda_device_count() == 0, rea
     layout=st.sampled_from(GPU_LAYOUTS),
     threshold=st.sampled_from([0.1, 0.5, 0.0, -0.5]),
 )
-def test_peaks_agree_with_the_twin(
+def test_peaks_agree_with_the_reference(
     kind: str, seed: int, shape: tuple[int, int, tuple[int, int]], dtype: type, layout: str, threshold: float
 ) -> None:
     field = LAYOUTS[layout](make_field(kind, seed, (*shape[:2], *shape[2]), dtype))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bottomup import _C, kernels
+from bottomup import kernels
+from bottomup._extension import _C
 from bottomup.kernels import LimbOptions, find_peaks, find_peaks_and_limbs
 from bottomup.skeleton import Skeleton
 from tests.kernels.test_limbs import as_dict

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bottomup import _C
+from bottomup._extension import _C
 from bottomup.kernels import find_peaks
 
 needs_cuda_code = pytest.mark.skipif(not _C.build_info()["cuda"], reason="built without CUDA")

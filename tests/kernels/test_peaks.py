@@ -1,4 +1,4 @@
-"""find_peaks: the compiled kernel against its NumPy twin and against what is known of the field."""
+"""find_peaks: the compiled kernel against its NumPy reference and against what is known of the field."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from bottomup import _C
+from bottomup._extension import _C
 from bottomup.fields import draw_fields
 from bottomup.kernels import Candidates, find_peaks, reference
 from bottomup.skeletons import COCO_17
@@ -41,7 +41,7 @@ def plane(*rows: str) -> FloatArray:
 
 @hypothesis_settings(max_examples=300)
 @given(field=fields(), threshold=st.sampled_from([0.1, 0.5, 0.0, 1e-7, -0.5]), threads=st.integers(1, 4))
-def test_agrees_with_the_twin(field: Field, threshold: float, threads: int) -> None:
+def test_agrees_with_the_reference(field: Field, threshold: float, threads: int) -> None:
     actual = find_peaks(field, threshold=threshold, threads=threads)
     assert_agree(actual, reference.find_peaks(field, threshold=threshold))
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import strategies as st
 
-from bottomup import _C
+from bottomup._extension import _C
 from bottomup.kernels import Candidates
 from bottomup.skeleton import Skeleton
 
