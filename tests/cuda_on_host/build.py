@@ -1,8 +1,12 @@
-"""Compiles the extension with its CUDA sources for the processor: `python build.py FOLDER` leaves `_C.so` there."""
+"""Compiles the extension with its CUDA sources for the processor: `python build.py FOLDER` leaves `_C.so` there.
+
+Where there is a ccache, files that have not changed since they were last compiled come from it.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -14,28 +18,28 @@ import pybind11
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 
-DEFINES = """
-#define BOTTOMUP_VERSION "test"
-#define BOTTOMUP_COMPILER "the test's"
-#define BOTTOMUP_CUDA "stand-in"
-#define BOTTOMUP_CUDA_ARCHITECTURES "processor"
-#define BOTTOMUP_ISA loops_baseline
-#define BOTTOMUP_ISA_NAME "portable"
-"""
+DEFINES = {
+    "BOTTOMUP_VERSION": '"test"',
+    "BOTTOMUP_COMPILER": '"the test\'s"',
+    "BOTTOMUP_CUDA": '"stand-in"',
+    "BOTTOMUP_CUDA_ARCHITECTURES": '"processor"',
+    "BOTTOMUP_ISA": "loops_baseline",
+    "BOTTOMUP_ISA_NAME": '"portable"',
+}
 
 
 def build(folder: Path, compiler: str = "g++", options: tuple[str, ...] = ()) -> Path:
     """Path of the extension; raises CalledProcessError with what the compiler says if it cannot be built."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "defines.h").write_text(DEFINES)
-    flags = ["-O1", "-g", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-pthread", *options]
-    flags += ["-Wno-unknown-pragmas", "-include", str(folder / "defines.h"), "-I", str(HERE)]
+    flags = ["-O1", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-pthread", *options]
+    flags += ["-Wno-unknown-pragmas", *(f"-D{name}={value}" for name, value in DEFINES.items()), "-I", str(HERE)]
     flags += ["-I", pybind11.get_include(), "-I", sysconfig.get_paths()["include"]]
+    launcher = ["ccache"] if shutil.which("ccache") else []
     sources = [*sorted((ROOT / "csrc").rglob("*.cpp")), *sorted((ROOT / "csrc/cuda").glob("*.cu"))]
 
     def compile_one(source: Path) -> str:
         target = folder / f"{source.parent.name}_{source.stem}_{source.suffix[1:]}.o"
-        _call([compiler, *flags, "-x", "c++", "-c", str(source), "-o", str(target)])
+        _call([*launcher, compiler, *flags, "-x", "c++", "-c", str(source), "-o", str(target)])
         return str(target)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -25,7 +25,7 @@ def crowd_of_limbs(seed: int, height: int, width: int, images: int = 2) -> tuple
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("rule", [{}, {"search_radius": 1.5}, {"fallback_radius": np.inf}, {"max_length": 40.0}])
-def test_reach_is_the_twin_s(device: str, rule: dict[str, float]) -> None:
+def test_reach_is_the_reference_s(device: str, rule: dict[str, float]) -> None:
     """On fields so large that lengths fall into several rings."""
     left_out = 0
     for seed in range(12):

@@ -1,4 +1,4 @@
-"""trace_limbs: the compiled kernel against its NumPy twin and against limbs whose ends are known."""
+"""trace_limbs: the compiled kernel against its NumPy reference and against limbs whose ends are known."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def _untraced(heatmaps: Any, pafs: Any) -> tuple[Candidates, LimbPairs]:
     side=st.integers(1, 40),
     threads=st.integers(1, 4),
 )
-def test_kernel_and_twin_agree(seed: int, layout: str, dtype: Any, images: int, side: int, threads: int) -> None:
+def test_kernel_and_reference_agree(seed: int, layout: str, dtype: Any, images: int, side: int, threads: int) -> None:
     rng = np.random.default_rng(seed)
     shape = (images, 2 * THREE.num_limbs, side, int(rng.integers(1, 50)))
     pafs = make_field(str(rng.choice(["blobs", "signed noise", "noise"])), seed, shape, dtype)
@@ -208,7 +208,7 @@ def test_kernel_and_twin_agree(seed: int, layout: str, dtype: Any, images: int, 
 
 @hypothesis_settings(max_examples=15, deadline=None)
 @given(seed=seeds)
-def test_kernel_and_twin_agree_on_people_with_hidden_joints(seed: int) -> None:
+def test_kernel_and_reference_agree_on_people_with_hidden_joints(seed: int) -> None:
     rng = np.random.default_rng(seed)
     people = rng.uniform(0, 60, (4, COCO_17.num_joints, 2))
     seen = rng.random(people.shape[:2]) < 0.8

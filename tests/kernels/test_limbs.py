@@ -1,4 +1,4 @@
-"""score_limbs: the compiled kernel against its NumPy twin, and what it does with bad input."""
+"""score_limbs: the compiled kernel against its NumPy reference, and what it does with bad input."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ rules = st.fixed_dictionaries(
 
 @hypothesis_settings(max_examples=300)
 @given(pafs=fields(channels=4), seed=seeds, rule=rules, threads=st.integers(1, 4), whole=st.booleans())
-def test_agrees_with_the_twin(pafs: Field, seed: int, rule: dict[str, Any], threads: int, whole: bool) -> None:
+def test_agrees_with_the_reference(pafs: Field, seed: int, rule: dict[str, Any], threads: int, whole: bool) -> None:
     candidates = make_candidates(seed, len(pafs), 3, *pafs.shape[2:], whole=whole)
     actual = score_limbs(pafs, candidates, THREE, **rule, threads=threads)
     assert_agree(actual, pafs, candidates, THREE, **rule)
@@ -145,7 +145,7 @@ def test_the_shortest_limbs_may_lie_across_the_field() -> None:
         assert len(score_limbs(pafs, candidates, STICK, coverage=1.0)) == len(lengths)
 
 
-def test_crowded_candidates_at_the_border_agree_with_the_twin() -> None:
+def test_crowded_candidates_at_the_border_agree_with_the_reference() -> None:
     """On the last row and column and beyond them, close enough together for a map of directions."""
     rng = np.random.default_rng(5)
     pafs = make_field("signed noise", 2, (1, 2, 20, 24), np.float32)
@@ -186,7 +186,7 @@ def test_nothing_is_read_after_the_sample_that_fails_a_pair() -> None:
     layout=layouts,
     threads=st.integers(1, 3),
 )
-def test_bad_values_give_the_twin_s_answer(seed: int, bad: float, dtype: type, layout: str, threads: int) -> None:
+def test_bad_values_give_the_reference_s_answer(seed: int, bad: float, dtype: type, layout: str, threads: int) -> None:
     """Values that are not finite are the same error where they count and nothing elsewhere."""
     rng = np.random.default_rng(seed)
     pafs = make_field("signed noise", seed, (2, 4, 12, 12), np.float32)
@@ -225,7 +225,7 @@ def test_no_candidates(batch: int) -> None:
     np.testing.assert_array_equal(pairs.offsets, np.zeros(2 * batch + 1))
 
 
-def test_takes_the_twin_s_candidates() -> None:
+def test_takes_the_reference_s_candidates() -> None:
     drawn = make_field("blobs", 3, (1, 3, 20, 20))
     pafs = make_field("signed noise", 3, (1, 4, 20, 20))
     expected = score_limbs(pafs, find_peaks(drawn), THREE)

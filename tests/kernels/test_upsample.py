@@ -1,4 +1,4 @@
-"""Peaks on heatmaps that are upsampled on the way: the formula, and the kernels against their twin."""
+"""Peaks on heatmaps that are upsampled on the way: the formula, and the kernels against their reference."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_upsamples_as_opencv_does(factor: int, shape: tuple[int, int]) -> None:
     factor=st.integers(2, 5),
     threads=st.integers(1, 3),
 )
-def test_agrees_with_the_twin(field: Field, threshold: float, factor: int, threads: int) -> None:
+def test_agrees_with_the_reference(field: Field, threshold: float, factor: int, threads: int) -> None:
     actual = find_peaks(field, threshold=threshold, options=PeakOptions(upsample=factor), threads=threads)
     assert_agree(actual, reference.find_peaks(field, threshold=threshold, options=PeakOptions(upsample=factor)))
 
@@ -41,7 +41,7 @@ def test_agrees_with_the_twin(field: Field, threshold: float, factor: int, threa
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 @pytest.mark.parametrize("kind", ["blobs", "five levels", "noise"])
 @pytest.mark.parametrize("factor", [2, 3, 8])
-def test_every_device_agrees_with_the_twin(device: str, dtype: type, kind: str, factor: int) -> None:
+def test_every_device_agrees_with_the_reference(device: str, dtype: type, kind: str, factor: int) -> None:
     field = make_field(kind, 4, (2, 2, 11, 19), dtype)
     expected = reference.find_peaks(field, options=PeakOptions(upsample=factor))
     assert len(expected) > 4
@@ -99,13 +99,13 @@ def test_finds_a_bad_value_wherever_it_is(device: str, bad: float, place: tuple[
         find_peaks(on(device, field), options=PeakOptions(upsample=2))
 
 
-@pytest.mark.parametrize("device", [*DEVICES, "twin"])
+@pytest.mark.parametrize("device", [*DEVICES, "reference"])
 def test_values_that_overflow_on_the_way_are_an_error(device: str) -> None:
     field = np.full((1, 2, 6, 6), -3e38, np.float32)
     field[0, 1, 3, 4] = 3e38
-    call = reference.find_peaks if device == "twin" else find_peaks
+    call = reference.find_peaks if device == "reference" else find_peaks
     with pytest.raises(ValueError, match=r"heatmaps must be finite .* batch 0, channel 1, row 1, column 2$"):
-        call(field if device == "twin" else on(device, field), options=PeakOptions(upsample=2))
+        call(field if device == "reference" else on(device, field), options=PeakOptions(upsample=2))
 
 
 @pytest.mark.parametrize("device", DEVICES)
