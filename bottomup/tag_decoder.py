@@ -115,7 +115,7 @@ def _group(heatmaps: Field, tags: TagField, skeleton: Skeleton, stride: float, s
     candidates = find_candidates(heatmaps, settings)
     check_scale(candidates, settings.peaks)
     candidates, pairs = score_bounded(
-        candidates, linked, int(heatmaps.shape[2] * heatmaps.shape[3]), cells_per_peak=settings.peaks.cells_per_peak,
+        candidates, linked, max_peaks=settings.peaks.max_noise_peaks,
         max_mean_pairs=settings.grouping.max_mean_pairs, score=score,
     )  # fmt: skip
 
