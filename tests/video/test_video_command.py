@@ -30,6 +30,7 @@ def network() -> None:
         pytest.skip("the built-in network is not in this source tree")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("network")
 def test_a_photo_that_moves_keeps_its_person(tmp_path: Path) -> None:
     """The photographer of scikit-image, panned: one person, one id, in every frame."""
