@@ -1,8 +1,8 @@
 """People in boxes: a network that looks at one person at a time, where some detector has found somebody.
 
 This is the proposals mode of CrowdPose (Li et al., CVPR 2019). In a crowd a box holds joints of several people, so the
-network gives candidates of each joint, those of others too, and one optimal assignment per joint type over all boxes
-says whose they are.
+network gives candidates of each joint, those of others too. Each box is read by itself, of several boxes of one person
+the best stays, and one optimal assignment per joint type over all that are left says whose the joints are.
 """
 
 from __future__ import annotations
@@ -10,27 +10,23 @@ from __future__ import annotations
 import os
 from typing import Any, cast
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.grouping.assignment import solve_assignment
-from bottomup.grouping.edges import Edges
+from bottomup.crop_geometry import crop_view, cut, sides, to_picture
 from bottomup.grouping.proposals import check_proposal_lists
-from bottomup.image import PADDING_GREY, BgrImage, to_bgr
-from bottomup.kernels import find_peaks
-from bottomup.keypoint_decoding import WAYS, certainty, locate, softmax
+from bottomup.image import BgrImage, to_bgr
+from bottomup.joint_sharing import MAX_SHARED, share_joints
+from bottomup.keypoint_decoding import WAYS, certainty, concentration, locate, softmax
+from bottomup.networks.backends.base import Backend, info_of, runtime
 from bottomup.networks.backends.factory import load_backend
 from bottomup.people import People
+from bottomup.pose_nms import MAX_OKS, oks_nms
 from bottomup.skeletons import reported_skeleton
+from bottomup.validation import check_number
 from bottomup.weights import resolve_model
 
-CROP_MARGIN = 1.25
-"""The side of a crop is so many times the longer side of its box: detectors cut off hands and feet."""
 _BATCH = 32  # crops shown to the network at once
-# CrowdPose, sec. 3.3: two candidates are one joint if they are nearer than the smaller extent of the two. Times its
-# delta_k, which in mean over the joints is about 2 (`Settings.merge_distance`).
-_SAME_JOINT = 2.0
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,16 +37,24 @@ class CropDetector:
     Parameters
     ----------
     model:
-        The `.safetensors` of `bottomup train --crops`, or the `.onnx` that `bottomup export onnx` made of it.
+        The `.safetensors` of `bottomup train --crops`, the `.onnx` that `bottomup export onnx` made of it, the
+        published checkpoint of an HRNet, Simple Baselines, CPN or stacked hourglass (`.pth`, `.pth.tar`), or
+        PP-TinyPose, as OpenVINO's `.xml` or Paddle's `.pdmodel`.
     device, backend:
-        As in `Detector`.
+        As in `Detector`; an object in place of a backend's name is used as it is.
     decode:
         How a joint is read off its heatmap. `candidates`: all peaks are candidates, which boxes share out among each
         other; needs a network with heatmaps (`task` `crops`). Otherwise each box by itself: `argmax`, `quarter`,
-        `taylor` or `integral`, see `bottomup.keypoint_decoding.locate`. None: `candidates` if the
-        network can, else `taylor`.
+        `taylor` or `integral` (of networks with distributions, `task` `places`), see
+        `bottomup.keypoint_decoding.locate`. None: what the network asks for, else `candidates` if it can, else
+        `taylor`.
     joint_threshold:
         Joints with a lower score are missing.
+    max_oks:
+        Of boxes whose people are more alike than this, 0..1, only the best stays: they are of one person. At 1 all
+        stay. None: with `candidates` 0.8 of the joints that both boxes claim (`share_joints`), else an OKS of 0.9.
+    flip:
+        Look at each crop mirrored, too, and average the heatmaps: slower, better.
 
     Attributes
     ----------
@@ -62,33 +66,39 @@ class CropDetector:
 
     def __init__(
         self,
-        model: str | os.PathLike[str],
+        model: str | os.PathLike[str] = "",
         *,
         device: str | None = None,
-        backend: str | None = None,
+        backend: str | Backend | None = None,
         decode: str | None = None,
         joint_threshold: float = 0.1,
+        max_oks: float | None = None,
+        flip: bool = False,
     ) -> None:
-        self.backend = load_backend(resolve_model(model), device=device, backend=backend)
-        self.task = self.backend.info.task
-        if self.task == "fields":
+        if backend is None or isinstance(backend, str):
+            backend = load_backend(resolve_model(model), device=device, backend=backend)
+        self.backend = backend
+        self.info = info_of(backend)
+        self.task = self.info.task
+        if self.task not in ("crops", "places"):
             raise ValueError(f"model must be a network for crops but {model} sees whole pictures: use Detector")
-        ways = (*WAYS, "candidates") if self.task == "crops" else WAYS
-        self.decode = ("candidates" if self.task == "crops" else "taylor") if decode is None else decode
+        # A mean needs a distribution; heatmaps that are a little above 0 everywhere would draw it to the middle.
+        ways = WAYS if self.task == "places" else (*(way for way in WAYS if way != "integral"), "candidates")
+        self.decode = decode or self.info.decode or ("candidates" if self.task == "crops" else "taylor")
         if self.decode not in ways:
-            raise ValueError(f"decode must be one of {ways} for a network of {self.task} but is {decode!r}")
-        if isinstance(joint_threshold, bool) or not isinstance(joint_threshold, (int, float, np.number)):
-            raise TypeError(f"joint_threshold must be a number but is {joint_threshold!r}")
-        if not 0 <= joint_threshold <= 1:
-            raise ValueError(f"joint_threshold must be from 0 to 1 but is {joint_threshold}")
-        self.joint_threshold = joint_threshold
-        self.skeleton = reported_skeleton(self.backend.info.skeleton)
+            raise ValueError(f"decode must be one of {ways} for a network of {self.task} but is {self.decode!r}")
+        check_number("joint_threshold", joint_threshold, low=0, high=1)
+        if max_oks is None:
+            max_oks = MAX_SHARED if self.decode == "candidates" else MAX_OKS
+        check_number("max_oks", max_oks, low=0, high=1)
+        self.joint_threshold, self.max_oks, self.flip = joint_threshold, max_oks, flip
+        self.skeleton = reported_skeleton(self.info.skeleton)
 
     def __repr__(self) -> str:
-        return f"CropDetector({self.skeleton.name}, {type(self.backend).__name__} on {self.backend.device})"
+        return f"CropDetector({self.skeleton.name}, {runtime(self.backend)})"
 
     def __call__(self, image: Any, *, proposals: Any, rgb: bool = False, keep_all: bool = False) -> People:
-        """The people in the boxes, one for each in their order, but for boxes in which no joint was found.
+        """The people in the boxes, in their order, one for each box but for those without a person of their own.
 
         Parameters
         ----------
@@ -99,12 +109,13 @@ class CropDetector:
         rgb:
             A NumPy array is RGB, not BGR.
         keep_all:
-            One for every box, so that people and boxes can be zipped: where no joint was found all are missing.
+            One for every box, so that people and boxes can be zipped: all joints are missing where none was found, and
+            in a box whose person another box shows better (`max_oks`).
 
         Returns
         -------
-        People in the pixels of the picture. A person's score is the mean of the scores of all joints, 0 for those that
-        are missing.
+        People in the pixels of the picture. A person's score is the mean over all joints of how high its own crop shows
+        them, 0 for those that are missing.
 
         Raises TypeError, ValueError and FileNotFoundError as `Detector` does; ValueError if there are no proposals.
         """
@@ -113,122 +124,63 @@ class CropDetector:
         picture = to_bgr(image, rgb=rgb)
         (boxes,) = check_proposal_lists([proposals], 1, True)
         assert boxes is not None
-        views = [crop_view(box, self.backend.info.crop_size) for box in boxes]
-        xy, scores = self._joints([cut(picture, view, self.backend.info.crop_size) for view in views], views)
-        missing = scores < self.joint_threshold
+        xy, scores, people_scores = self._joints(picture, boxes)
+        missing = scores < max(self.joint_threshold, np.finfo(np.float32).tiny)
         xy[missing], scores[missing] = np.nan, 0.0
         height, width, _ = picture.shape
         keypoints = np.clip(xy, 0, (width - 1, height - 1)).astype(np.float32)
-        people = People(self.backend.info.skeleton, keypoints, scores.astype(np.float32), scores.mean(axis=1))
+        people = People(self.info.skeleton, keypoints, scores.astype(np.float32), people_scores)
         people = people.convert(self.skeleton)
         return people if keep_all else people[np.flatnonzero(people.keypoint_scores.any(axis=1))]
 
     def heatmaps(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """(N, K, h, w) what the network makes of (N, S, S, 3) crops, BGR: heatmaps, or the probability of each cell."""
-        parts = [self.backend.run(crops[first : first + _BATCH])[0] for first in range(0, len(crops), _BATCH)]
-        maps = cast(npt.NDArray[np.float32], np.concatenate(parts))
-        return softmax(maps).astype(np.float32) if self.task == "places" else maps
+        """(N, K, h, w) what the network makes of (N, H, W, 3) crops, BGR: heatmaps, or the probability of each cell.
 
-    def _joints(self, crops: list[BgrImage], views: list[Floats]) -> tuple[Floats, Floats]:
-        """(N, K, 2) places in pixels of the picture and (N, K) scores, 0 where there is no joint."""
-        joints = self.backend.info.skeleton.num_joints
-        if not crops:
-            return np.zeros((0, joints, 2)), np.zeros((0, joints))
-        maps, stride = self.heatmaps(np.stack(crops)), self.backend.info.stride
-        to_picture = np.stack([np.linalg.inv(view) for view in views])  # (N, 3, 3)
+        Negative values, which the heatmaps of networks without a sigmoid have where no joint is, are 0.
+        """
+        parts = [self._look(crops[first : first + _BATCH]) for first in range(0, len(crops), _BATCH)]
+        return cast(npt.NDArray[np.float32], np.concatenate(parts))
+
+    def _look(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        maps = self._answer(crops)
+        if not self.flip:
+            return maps
+        mirrored = self._answer(np.ascontiguousarray(crops[:, :, ::-1]))[
+            :, self.info.skeleton.flip_permutation, :, ::-1
+        ]
+        if self.info.corner_cells:
+            # A mirrored cell lies three quarters of a cell to the left of its own; a whole cell is the published shift.
+            mirrored = np.concatenate([mirrored[..., :1], mirrored[..., :-1]], axis=-1)
+        return np.asarray((maps + mirrored) / 2, np.float32)
+
+    def _answer(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        maps = self.backend.run(crops)[0]
+        return softmax(maps).astype(np.float32) if self.task == "places" else np.maximum(maps, 0)
+
+    def _joints(self, picture: BgrImage, boxes: Floats) -> tuple[Floats, Floats, Floats]:
+        """(N, K, 2) places in pixels of the picture, (N, K) scores, 0 where there is no joint, and (N,) of people."""
+        info, joints = self.info, self.info.skeleton.num_joints
+        xy, scores, people = (
+            np.full((len(boxes), joints, 2), np.nan),
+            np.zeros((len(boxes), joints)),
+            np.zeros(len(boxes)),
+        )
+        if not len(boxes):
+            return xy, scores, people
+        size, corner = sides(info.crop_size), info.corner_cells
+        views = np.stack([crop_view(box, size, margin=info.crop_margin, corner_cells=corner) for box in boxes])
+        maps = self.heatmaps(np.stack([cut(picture, view, size, padding=info.padding) for view in views]))
         if self.decode == "candidates":
-            return share_joints(maps, to_picture, stride)
-        cells, scores = locate(maps, self.decode)
+            return share_joints(
+                maps, views, boxes, info.skeleton.sigmas, info.stride, corner_cells=corner,
+                token=max(self.joint_threshold, 1e-3), max_shared=self.max_oks,
+            )  # fmt: skip
+        cells, own = locate(maps, self.decode)
         if self.task == "places":
-            scores = certainty(maps.astype(np.float64))
-        return _move(cells, to_picture, stride), scores
-
-
-def crop_view(box: npt.ArrayLike, size: int) -> Floats:
-    """(3, 3) the map from picture pixels to those of the `size` x `size` crop around a box xyxy."""
-    x0, y0, x1, y1 = np.asarray(box, np.float64)
-    scale = size / (CROP_MARGIN * max(x1 - x0, y1 - y0, 1.0))
-    view = np.diag([scale, scale, 1.0])
-    view[:2, 2] = (size - 1) / 2 - scale * np.array([(x0 + x1) / 2, (y0 + y1) / 2])
-    return view
-
-
-def cut(picture: BgrImage, view: Floats, size: int) -> BgrImage:
-    """The crop (size, size, 3) of a picture; grey beyond the picture's edge. Shrinking averages, lest detail alias."""
-    block = int(1 / view[0, 0])
-    if block > 1:  # averaged in blocks first, as `Letterbox` does
-        sides = np.array(picture.shape[1::-1])
-        smaller = np.maximum(sides // block, 1)
-        picture = np.asarray(cv2.resize(picture, smaller.tolist(), interpolation=cv2.INTER_AREA), np.uint8)
-        larger = np.diag([*(sides / smaller), 1.0])  # the half-pixel rule, backwards
-        larger[:2, 2] = 0.5 * sides / smaller - 0.5
-        view = view @ larger
-    grey = (PADDING_GREY,) * 3
-    crop = cv2.warpAffine(picture, view[:2], (size, size), flags=cv2.INTER_LINEAR, borderValue=grey)
-    return np.asarray(crop, np.uint8)
-
-
-def share_joints(maps: npt.NDArray[np.float32], to_picture: Floats, stride: int) -> tuple[Floats, Floats]:
-    """Give the joint candidates of all crops to the people whom the crops are around.
-
-    Li et al., CVPR 2019, sec. 3.3 and 3.4: candidates of different crops that lie together are one joint node; a
-    person and a node are connected if the person's crop shows it, with its response as weight; each joint type is one
-    optimal assignment, in which a person takes at most one node and a node serves at most one person.
-
-    Parameters
-    ----------
-    maps:
-        (N, K, h, w) heatmaps of the crops.
-    to_picture:
-        (N, 3, 3) from pixels of each crop to those of the picture.
-    stride:
-        Pixels of a crop per cell.
-
-    Returns
-    -------
-    (N, K, 2) places in pixels of the picture and (N, K) scores, 0 where there is none.
-    """
-    crops, joints = maps.shape[:2]
-    peaks = find_peaks(maps)
-    row = np.repeat(np.arange(crops * joints), np.diff(peaks.offsets))
-    crop, joint = np.divmod(row, joints)
-    places = _move(peaks.xy[:, None].astype(np.float64), to_picture[crop], stride)[:, 0]
-    reach = _SAME_JOINT * peaks.extents * stride * np.abs(to_picture[crop, 0, 0])
-    xy, scores = np.full((crops, joints, 2), np.nan), np.zeros((crops, joints))
-    for k in range(joints):
-        of_type = np.flatnonzero(joint == k)
-        node = _nodes(places[of_type], peaks.scores[of_type], reach[of_type], crop[of_type])
-        weight = peaks.scores[of_type].astype(np.float64)
-        person, chosen = solve_assignment(Edges(crop[of_type], node, weight))
-        by_edge = {(int(i), int(n)): which for i, n, which in zip(crop[of_type], node, of_type, strict=True)}
-        taken = [by_edge[int(i), int(n)] for i, n in zip(person, chosen, strict=True)]
-        xy[person, k], scores[person, k] = places[taken], peaks.scores[taken]
-    return xy, scores
-
-
-def _nodes(
-    places: Floats, scores: npt.NDArray[np.float32], reach: Floats, crop: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
-    """(n,) the joint node of each candidate of one type. The surest come first; each joins the nearest node in reach
-    that has none of the same crop yet, or is a new one."""
-    node = np.full(len(places), -1)
-    leaders: list[int] = []
-    members: list[set[int]] = []
-    for n in np.argsort(-scores, kind="stable"):
-        apart = np.hypot(*(places[leaders] - places[n]).T) if leaders else np.zeros(0)
-        near = np.flatnonzero(apart <= np.minimum(reach[leaders], reach[n]))
-        free = [int(one) for one in near[np.argsort(apart[near], kind="stable")] if int(crop[n]) not in members[one]]
-        if not free:
-            free = [len(leaders)]
-            leaders.append(int(n))
-            members.append(set())
-        node[n] = free[0]
-        members[free[0]].add(int(crop[n]))
-    return node
-
-
-def _move(cells: Floats, to_picture: Floats, stride: int) -> Floats:
-    """(N, J, 2) cells of crops to pixels of the picture."""
-    pixels = (cells + 0.5) * stride - 0.5
-    turned = np.einsum("nij,nkj->nki", to_picture[:, :2, :2], pixels)
-    return np.asarray(turned + to_picture[:, None, :2, 2])
+            shares = maps.astype(np.float64)
+            own = concentration(shares, cells) if self.decode == "integral" else certainty(shares)
+        own[own < self.joint_threshold] = 0.0
+        places = to_picture(cells, views, info.stride, corner_cells=corner)
+        keep = oks_nms(places, own, boxes, info.skeleton.sigmas, self.max_oks)
+        xy[keep], scores[keep], people[keep] = places[keep], own[keep], own[keep].mean(axis=1)
+        return xy, scores, people

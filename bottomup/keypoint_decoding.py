@@ -11,9 +11,11 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from bottomup.networks.info import DECODES
+
 Floats = npt.NDArray[np.float64]
 
-WAYS = ("argmax", "quarter", "taylor", "integral")
+WAYS = DECODES
 # Below the smallest value that bfloat16 heatmaps tell from 0, a logarithm would only show rounding.
 _LEAST = 1e-4
 
@@ -28,10 +30,11 @@ def locate(heatmaps: npt.NDArray[np.floating], way: str = "taylor") -> tuple[Flo
     way:
         `argmax`: the middle of the highest cell.
         `quarter`: from there a quarter of a cell towards the higher neighbour in x, and in y (Newell, Yang and Deng,
-        ECCV 2016, sec. 3.3).
+        ECCV 2016, sec. 3.3); nothing in the two outermost rows and columns, as HRNet and Simple Baselines have it.
         `taylor`: from there to the top of the parabola that fits the heatmap's logarithm at that cell, which for a
         Gaussian is its exact middle (Zhang et al., CVPR 2020, eq. 9); at most a cell away.
-        `integral`: the mean of all cells, weighted by the heatmap (Sun et al., ECCV 2018, eq. 4).
+        `integral`: the mean of all cells, weighted by the heatmap (Sun et al., ECCV 2018, eq. 4). For distributions:
+        of a heatmap that is a little above 0 everywhere, the mean is drawn to the middle of the map.
 
     Returns
     -------
@@ -55,9 +58,12 @@ def locate(heatmaps: npt.NDArray[np.floating], way: str = "taylor") -> tuple[Flo
     scores = flat[np.arange(len(flat)), row, column]
     xy = np.column_stack([column, row]).astype(np.float64)
     if way == "quarter":
-        xy += 0.25 * np.sign(_slopes(flat, row, column))
+        inside = (row > 1) & (row < height - 1) & (column > 1) & (column < width - 1)
+        xy += 0.25 * inside[:, None] * np.sign(_slopes(_neighbours(flat, row, column)))
     elif way == "taylor":
-        xy += _to_the_top(np.log(np.maximum(flat, _LEAST)), row, column)
+        # At the edge of the map there is no top.
+        inside = (row > 0) & (row < height - 1) & (column > 0) & (column < width - 1)
+        xy += inside[:, None] * _to_the_top(np.log(np.maximum(_neighbours(flat, row, column), _LEAST)))
     elif way == "integral":
         total = np.maximum(flat.sum(axis=(1, 2)), np.finfo(np.float64).tiny)
         xy = np.column_stack([flat.sum(axis=1) @ np.arange(width), flat.sum(axis=2) @ np.arange(height)])
@@ -74,24 +80,19 @@ def _neighbours(maps: Floats, row: npt.NDArray[np.int64], column: npt.NDArray[np
     return np.asarray(maps[np.arange(len(maps))[:, None, None], rows[:, :, None], columns[:, None, :]])
 
 
-def _slopes(maps: Floats, row: npt.NDArray[np.int64], column: npt.NDArray[np.int64]) -> Floats:
+def _slopes(around: Floats) -> Floats:
     """(N, 2) by how much the neighbour to the right is higher than that to the left, and that below than above."""
-    around = _neighbours(maps, row, column)
     return np.column_stack([around[:, 1, 2] - around[:, 1, 0], around[:, 2, 1] - around[:, 0, 1]])
 
 
-def _to_the_top(maps: Floats, row: npt.NDArray[np.int64], column: npt.NDArray[np.int64]) -> Floats:
-    """(N, 2) the step from a highest cell to the top of the second-order Taylor series there: -H^-1 g."""
-    around = _neighbours(maps, row, column)
-    gradient = 0.5 * _slopes(maps, row, column)
+def _to_the_top(around: Floats) -> Floats:
+    """(N, 2) from the middle of (N, 3, 3) cells to the top of the parabola through them, 0 where there is none."""
+    gradient = 0.5 * _slopes(around)
     xx = around[:, 1, 2] - 2 * around[:, 1, 1] + around[:, 1, 0]
     yy = around[:, 2, 1] - 2 * around[:, 1, 1] + around[:, 0, 1]
     xy = 0.25 * (around[:, 2, 2] - around[:, 2, 0] - around[:, 0, 2] + around[:, 0, 0])
     determinant = xx * yy - xy * xy
-    # At the edge of the map, or on a plateau, there is no top.
-    _, height, width = maps.shape
-    inside = (row > 0) & (row < height - 1) & (column > 0) & (column < width - 1)
-    fits = inside & (xx < 0) & (determinant > 1e-9)
+    fits = (xx < 0) & (determinant > 1e-9)  # a plateau has no top
     safe = np.where(fits, determinant, 1.0)
     step = np.column_stack([xy * gradient[:, 1] - yy * gradient[:, 0], xy * gradient[:, 0] - xx * gradient[:, 1]])
     return np.where(fits[:, None], np.clip(step / safe[:, None], -1, 1), 0.0)
@@ -112,3 +113,16 @@ def certainty(probabilities: Floats) -> Floats:
     padded = np.pad(flat, ((0, 0), (1, 1), (1, 1)))
     mass = _neighbours(padded, row + 1, column + 1).sum(axis=(1, 2))
     return np.asarray(mass.reshape(leading))
+
+
+def concentration(probabilities: Floats, xy: Floats) -> Floats:
+    """(...) how much of a distribution over (..., h, w) cells lies about its mean `xy` (..., 2).
+
+    Within an eighth of the map's longer side in x and in y: a network that was trained by the mean is free to spread
+    its distribution, so its highest cell says little.
+    """
+    height, width = probabilities.shape[-2:]
+    reach = max(height, width) / 8
+    columns = np.abs(np.arange(width) - xy[..., :1]) <= reach
+    rows = np.abs(np.arange(height) - xy[..., 1:]) <= reach
+    return np.asarray((probabilities * (rows[..., :, None] & columns[..., None, :])).sum(axis=(-2, -1)))

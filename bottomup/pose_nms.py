@@ -54,6 +54,9 @@ GRID: Mapping[str, tuple[float, ...]] = MappingProxyType(
         "threshold": (0.2, 0.35, 0.5, 0.65, 0.8),
     }
 )
+MAX_OKS = 0.9
+"""Poses more alike than this are of one person, as HRNet and Simple Baselines have it."""
+_BOX_AREA = 0.53  # of a person, as a share of its box
 _PAIRS = (("sigma1", "sigma2"), ("weight", "threshold"))
 
 
@@ -117,6 +120,48 @@ def _similarity(people: People, best: int, others: npt.NDArray[np.int64], option
     count = np.maximum(seen.sum(axis=1), 1)
     similarity: Floats = (confidence + options.weight * distance).sum(axis=1) / ((1 + options.weight) * count)
     return similarity
+
+
+def oks_nms(
+    keypoints: Floats, keypoint_scores: Floats, boxes: Floats, sigmas: npt.ArrayLike, max_oks: float
+) -> npt.NDArray[np.int64]:
+    """Of poses that are more alike than `max_oks`, the best alone: what top-down methods do with redundant boxes.
+
+    Papandreou et al., "Towards accurate multi-person pose estimation in the wild", CVPR 2017, sec. 3.2.2. Two poses are
+    compared in the joints that both have, by their object keypoint similarity with the mean of both areas, 0.53 of
+    their boxes. The better one has the higher mean of joint scores.
+
+    Parameters
+    ----------
+    keypoints, keypoint_scores:
+        (N, K, 2) pixels and (N, K), of one picture. A joint whose score is 0 is missing; its place is not read.
+    boxes:
+        (N, 4) xyxy, pixels.
+    sigmas:
+        (K,) of OKS.
+    max_oks:
+        0..1; 1 leaves all.
+
+    Returns
+    -------
+    The indices of those who stay, rising.
+    """
+    seen = keypoint_scores > 0
+    areas = _BOX_AREA * (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    variances = (2 * np.asarray(sigmas, np.float64)) ** 2
+    left, kept = np.ones(len(boxes), bool), []
+    for best in np.argsort(-keypoint_scores.mean(axis=1), kind="stable") if max_oks < 1 else range(len(boxes)):
+        if not left[best]:
+            continue
+        kept.append(int(best))
+        left[best] = False
+        if max_oks < 1 and len(others := np.flatnonzero(left)):
+            both = seen[others] & seen[best]
+            squared = np.where(both, ((keypoints[others] - keypoints[best]) ** 2).sum(axis=2), 0.0)
+            area = np.maximum((areas[others] + areas[best]) / 2, 1.0)
+            alike = np.where(both, np.exp(-squared / (2 * variances * area[:, None])), 0.0).sum(axis=1)
+            left[others] = alike <= max_oks * both.sum(axis=1)
+    return np.array(sorted(kept), np.int64)
 
 
 def fit_pose_nms(

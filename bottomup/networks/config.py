@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from bottomup.networks.info import MAX_INPUT, NetworkInfo, check_whole
+from bottomup.networks.info import DECODES, MAX_INPUT, NetworkInfo, check_crop_size, check_whole
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import OPENPOSE_COCO_18, read_skeleton, write_skeleton
 
@@ -39,7 +39,9 @@ class NetworkConfig:
     stages: how many predictions are made in turn, up to 8.
     task: `fields`: heatmaps and part affinity fields of everybody in a picture; `crops`: heatmaps of the person in a
         crop; `places`: for each joint of that person a distribution over the cells of a crop, as logits.
-    crop_size: sides in pixels of the crops that it was trained on, 0 for `fields`.
+    crop_size: (height, width) in pixels of the crops that it was trained on, or the side of square ones; 0 for
+        `fields`.
+    decode: how joints are read off its heatmaps (`NetworkInfo.decode`): `integral` where it was trained by the mean.
     person_threshold: least score of the people in this network's fields, where `Settings` leaves it open: how sure a
         network is where nobody is differs from network to network. 0: the decoder's own.
     input_height: at which the network sees best for the time it takes, where `Settings` leaves it open, up to 2048.
@@ -56,7 +58,8 @@ class NetworkConfig:
     depths: tuple[int, ...] = (1, 2, 2)
     stages: int = 2
     task: str = "fields"
-    crop_size: int = 0
+    crop_size: int | tuple[int, int] = 0
+    decode: str = ""
     person_threshold: float = 0.0
     input_height: int = 0
 
@@ -71,9 +74,9 @@ class NetworkConfig:
         check_whole("input_height", self.input_height, 0, MAX_INPUT)
         if self.task not in TASKS:
             raise ValueError(f"task must be one of {TASKS} but is {self.task!r}")
-        check_whole("crop_size", self.crop_size, 0, MAX_INPUT)
-        if (self.crop_size > 0) != (self.task != "fields"):
-            raise ValueError(f"crop_size must be above 0 for crops and 0 for fields but is {self.crop_size}")
+        object.__setattr__(self, "crop_size", check_crop_size(self.crop_size, self.task))
+        if self.decode not in ("", *DECODES):
+            raise ValueError(f"decode must be empty or one of {DECODES} but is {self.decode!r}")
         if self.backbone not in BACKBONE_NAMES:
             raise ValueError(f"backbone must be one of {sorted(BACKBONE_NAMES)} but is {self.backbone!r}")
         for name, low, high in (("widths", 1, _MAX_WIDTH), ("depths", 0, _MAX_DEPTH)):
@@ -106,6 +109,7 @@ class NetworkConfig:
             task=self.task,
             name=name,
             crop_size=self.crop_size,
+            decode=self.decode,
             default_settings=self.default_settings,
         )
 

@@ -11,6 +11,8 @@ from typing import Any
 from bottomup.skeleton import Skeleton
 
 TASKS = ("fields", "tags", "crops", "places")
+DECODES = ("argmax", "quarter", "taylor", "integral")
+"""The ways to read a joint off the heatmap of one person; see `bottomup.keypoint_decoding.locate`."""
 MAX_INPUT = 2048
 """Pixels: the highest input, and the largest crop, that a file may ask for; `Settings` may ask for more."""
 _MAX_STRIDE = 64
@@ -29,7 +31,13 @@ class NetworkInfo:
         distribution over the cells of a crop, as logits.
     name: of the network, for people to read.
     y_offset: by how many network pixels it sees everything higher than it is.
-    crop_size: sides in pixels of the crops that it sees, 0 if it sees whole pictures.
+    crop_size: (height, width) in pixels of the crops that it sees, or the side of square ones; 0 if it sees whole
+        pictures.
+    crop_margin: its crops are so many times as large as the box of their person.
+    padding: grey level of its crops beyond the picture's edge.
+    corner_cells: whether cell c of its heatmaps lies on pixel `stride` c, and not on (c + 0.5) `stride` - 0.5.
+    decode: how the joints are read off its heatmaps, a name in `DECODES`; empty if it does
+        not mind.
     default_settings: what it asks for where `Settings` leave it open: `input_height`, `person_threshold`.
 
     Raises ValueError (TypeError for a wrong type) that names the fact, what it must be and what it was.
@@ -41,7 +49,11 @@ class NetworkInfo:
     task: str = "fields"
     name: str = ""
     y_offset: float = 0.0
-    crop_size: int = 0
+    crop_size: int | tuple[int, int] = 0
+    crop_margin: float = 1.25
+    padding: int = 128
+    corner_cells: bool = False
+    decode: str = ""
     default_settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -53,9 +65,12 @@ class NetworkInfo:
             raise ValueError(f"alignment must be a multiple of the stride {self.stride} but is {self.alignment}")
         if self.task not in TASKS:
             raise ValueError(f"task must be one of {TASKS} but is {self.task!r}")
-        check_whole("crop_size", self.crop_size, 0, MAX_INPUT)
-        if (self.crop_size > 0) != (self.task in ("crops", "places")):
-            raise ValueError(f"crop_size must be above 0 for crops and 0 for {self.task} but is {self.crop_size}")
+        object.__setattr__(self, "crop_size", check_crop_size(self.crop_size, self.task))
+        if not (math.isfinite(self.crop_margin) and 0.1 <= self.crop_margin <= 10):
+            raise ValueError(f"crop_margin must be from 0.1 to 10 but is {self.crop_margin}")
+        check_whole("padding", self.padding, 0, 255)
+        if self.decode not in ("", *DECODES):
+            raise ValueError(f"decode must be empty or one of {DECODES} but is {self.decode!r}")
         if not math.isfinite(self.y_offset) or abs(self.y_offset) > self.stride:
             raise ValueError(f"y_offset must be within a stride of {self.stride} but is {self.y_offset}")
         object.__setattr__(self, "default_settings", MappingProxyType(_checked_settings(self.default_settings)))
@@ -63,6 +78,18 @@ class NetworkInfo:
     def __reduce__(self) -> tuple[Any, ...]:
         values = [getattr(self, fact.name) for fact in fields(self)]
         return NetworkInfo, (*values[:-1], dict(self.default_settings))
+
+
+def check_crop_size(size: object, task: str) -> int | tuple[int, int]:
+    """The `crop_size` of a network with a task; TypeError or ValueError if it cannot have it."""
+    pair = tuple(size) if isinstance(size, (list, tuple)) else (size, size)
+    if len(pair) != 2:
+        raise ValueError(f"crop_size must be a side or height and width but is {size!r}")
+    for side in pair:
+        check_whole("crop_size", side, 0, MAX_INPUT)
+    if all(side > 0 for side in pair) != (task in ("crops", "places")) or (0 in pair and any(pair)):
+        raise ValueError(f"crop_size must be above 0 for crops and 0 for {task} but is {size}")
+    return pair[0] if pair[0] == pair[1] else (pair[0], pair[1])
 
 
 def check_whole(name: str, value: object, low: int, high: int) -> None:

@@ -189,10 +189,11 @@ class TrainConfig:
 
     def _fit_network(self) -> None:
         """Give the network the task that goes with the mode."""
-        task, size = "fields", 0
+        task, size, decode = "fields", 0, ""
         if self.mode == "crops":
             task, size = "crops" if self.crop_loss == "candidates" else "places", self.crop_size(1.0)
-        object.__setattr__(self, "network", replace(self.network, task=task, crop_size=size))
+            decode = "integral" if self.crop_loss == "integral" else ""  # by what it was trained, it is read
+        object.__setattr__(self, "network", replace(self.network, task=task, crop_size=size, decode=decode))
 
     def crop_size(self, progress: float) -> int:
         """Pixels of a crop's side at this part (0..1) of the schedule."""

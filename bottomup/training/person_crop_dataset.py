@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.crop_detector import CROP_MARGIN
+from bottomup.crop_geometry import CROP_MARGIN
 from bottomup.fields import SIGMA, cell_centres, draw_heatmaps
 from bottomup.skeleton import Skeleton
 from bottomup.training import augment

@@ -64,7 +64,8 @@ def load_initial(network: FieldNetwork, name: str) -> None:
         # Neither its skeleton nor what it is asked for and asks of the settings is a matter of its shape.
         own = network.config
         free: dict[str, Any] = {
-            key: getattr(own, key) for key in ("skeleton", "person_threshold", "input_height", "crop_size", "task")
+            key: getattr(own, key)
+            for key in ("skeleton", "person_threshold", "input_height", "crop_size", "task", "decode")
         }
         if own.backbone in SHORTENED and given.config.backbone == SHORTENED[own.backbone]:
             free["backbone"] = own.backbone

@@ -48,7 +48,7 @@ def validate(weights: Path, config: TrainConfig, pictures: Path | None = None) -
     root = Path(config.data)
     own = config.network.skeleton
     skeleton = own if own.lacks(COCO_17) else COCO_17
-    look = _look_at_boxes(weights, config) if config.mode == "crops" else _look(weights)
+    look = _look_at_boxes(weights) if config.mode == "crops" else _look(weights)
     found: dict[str, dict[str, float]] = {}
     for source in config.sources:
         _, held = read_source(source, root, skeleton)
@@ -115,9 +115,9 @@ def _look(weights: Path) -> Look:
     return lambda photo: (detector(photo.path), draw)
 
 
-def _look_at_boxes(weights: Path, config: TrainConfig) -> Look:
-    """The people in a photo's labelled boxes, decoded in the way that they were trained for."""
-    detector = CropDetector(weights, decode="integral" if config.crop_loss == "integral" else None)
+def _look_at_boxes(weights: Path) -> Look:
+    """The people in a photo's labelled boxes."""
+    detector = CropDetector(weights)
     return lambda photo: (detector(photo.path, proposals=photo.boxes), None)
 
 

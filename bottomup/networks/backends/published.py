@@ -12,18 +12,20 @@ from bottomup.networks.backends.base import NetworkBackend, Outputs, check_image
 from bottomup.networks.backends.process import survive_fork
 from bottomup.networks.backends.torch import choose_device
 from bottomup.networks.info import NetworkInfo
-from bottomup.networks.published.families import load_published
+from bottomup.networks.published.families import Published, load_published
+
+_BLACK = 0  # beyond a picture's edge, in the published implementations' crops
 
 
 class PublishedBackend(NetworkBackend):
-    """A checkpoint of a published network with heatmaps and part affinity fields, in float32; see `load_published`.
+    """A checkpoint of a published network with part affinity fields or for crops, in float32; see `load_published`.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is damaged, is of no network that is known or of one without part affinity fields, or the device is
+        If the file is damaged, is of no network that is known or of one with associative embeddings, or the device is
         not there.
     """
 
@@ -34,19 +36,13 @@ class PublishedBackend(NetworkBackend):
         self._device = choose_device(device)
         self.device = str(self._device)
         self._published = published = load_published(path)
-        if published.task != "fields":
+        if published.task == "tags":
             raise ValueError(
-                f"model must have part affinity fields but {str(path)!r} is {published.family}, which has none: "
-                "bottomup.networks.published.families.load_published gives its outputs"
+                f"model must have part affinity fields or be for crops but {str(path)!r} is {published.family}, which "
+                "has associative embeddings: bottomup.networks.published.families.load_published gives its outputs"
             )
         published.network.to(self._device)
-        self.info = NetworkInfo(
-            published.skeleton,
-            published.stride,
-            published.alignment,
-            name=published.family,
-            default_settings={"input_height": published.input_size[0]},
-        )
+        self.info = _info(published)
 
     def run(self, images: npt.NDArray[np.uint8]) -> Outputs:
         """See `Backend.run`."""
@@ -54,3 +50,10 @@ class PublishedBackend(NetworkBackend):
         survive_fork()
         heatmaps, pafs = self._published(torch.from_numpy(images).to(self._device))
         return heatmaps.float().contiguous().cpu().numpy(), pafs.float().contiguous().cpu().numpy()
+
+
+def _info(published: Published) -> NetworkInfo:
+    shape = (published.skeleton, published.stride, published.alignment, published.task, published.family)
+    if published.task == "crops":
+        return NetworkInfo(*shape, crop_size=published.input_size, padding=_BLACK, corner_cells=published.corner_cells)
+    return NetworkInfo(*shape, default_settings={"input_height": published.input_size[0]})
