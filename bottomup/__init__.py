@@ -14,10 +14,11 @@ from bottomup._version import __version__
 if TYPE_CHECKING:
     from bottomup.crop_detector import CropDetector
     from bottomup.decoder import decode_fields
-    from bottomup.detector import Detector, detect_people
+    from bottomup.detector import Detector
     from bottomup.fields import Fields
     from bottomup.people import People
     from bottomup.settings import Settings
+    from bottomup.shorthand import detect_people
     from bottomup.skeleton import Skeleton
     from bottomup.tag_decoder import decode_tags
     from bottomup.tracking import Tracker
@@ -48,7 +49,7 @@ _HOMES = {
     "Tracker": "tracking",
     "decode_fields": "decoder",
     "decode_tags": "tag_decoder",
-    "detect_people": "detector",
+    "detect_people": "shorthand",
     "track_video": "video",
 }
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Literal, cast, overload
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, Unpack, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -17,25 +15,22 @@ from bottomup.decoder import decode_fields
 from bottomup.fields import Fields
 from bottomup.grouping.joint_nodes import merge_candidates
 from bottomup.grouping.proposals import check_proposal_lists
-from bottomup.image import BgrImage, DecodedImage, decode_image, is_single
+from bottomup.image import DecodedImage, decode_image, is_single
 from bottomup.kernels import Candidates
 from bottomup.letterbox import Letterbox
 from bottomup.networks.backends.base import Backend, check_outputs, info_of, runtime
-from bottomup.networks.backends.factory import load_backend
+from bottomup.networks.backends.factory import load_model
+from bottomup.networks.own import Facts
 from bottomup.people import People
+from bottomup.prepared_photos import Look, Output, PreparedPhoto, batches, to_network
 from bottomup.progress import progress_bar
+from bottomup.refinement import Refiner
 from bottomup.settings import Settings, default_settings
 from bottomup.skeletons import reported_skeleton
 from bottomup.test_time_augmentation import Pass, average_fields, check_scales, pass_candidates, plan_passes
-from bottomup.weights import NETWORKS, resolve_model
 
 OnePicture = str | os.PathLike[str] | bytes | bytearray | npt.NDArray[np.uint8] | Image.Image
 Boxes = npt.NDArray[np.float64]
-Output = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]  # heatmaps and pafs of one pass
-
-_BATCH = 8  # pictures of one size shown to the network at once: enough to fill a GPU, little memory beside its weights
-_WAITING = 64  # pictures of a list that may wait for others of their size; beyond it the largest group goes ahead
-_KEPT_DETECTORS = 4  # that `detect_people` keeps ready: a few models or settings in turn, not a program's whole history
 
 
 class Detector:
@@ -58,6 +53,11 @@ class Detector:
         `model` and `device` have no say.
     settings:
         See `Settings`.
+    refine:
+        A network for crops that looks again at each person: `default` for the built-in one, or as in `CropDetector`.
+    facts:
+        Of a network of somebody else's, an `.onnx`, `.xml` or `.pb` file or a torch module: `skeleton`, `stride` and
+        what else `NetworkFacts` has. A TOML file beside it, `hand.toml` for `hand.onnx`, may tell them as well.
 
     Attributes
     ----------
@@ -66,6 +66,8 @@ class Detector:
     skeleton:
         What the people are reported in. Fields in OpenPose's 18 joints, the built-in and the downloadable networks
         among them, are reported as COCO-17 (the neck is only an aid of the fields); any other network keeps its own.
+    refiner:
+        What looks again at the people; None without `refine`.
 
     Raises
     ------
@@ -81,16 +83,18 @@ class Detector:
 
     def __init__(
         self,
-        model: str | os.PathLike[str] = "default",
+        model: Any = "default",
         *,
         device: str | None = None,
         backend: str | Backend | None = None,
         settings: Settings | None = None,
+        refine: str | os.PathLike[str] | None = None,
+        **facts: Unpack[Facts],
     ) -> None:
-        self.settings = _checked(settings)
+        self.settings = check_settings(settings)
+        device = None if device is None else str(device)
         if backend is None or isinstance(backend, str):
-            device = None if device is None else str(device)
-            self.backend = load_backend(resolve_model(model), device=device, backend=backend)
+            self.backend = load_model(model, device=device, backend=backend, facts=facts)
         else:
             self.backend = backend
         self.info = info_of(self.backend)
@@ -103,9 +107,11 @@ class Detector:
         open_ones = {name: value for name, value in wishes.items() if getattr(self.settings, name) is None}
         self.settings = dataclasses.replace(self.settings, **open_ones)
         check_scales(self.settings)
+        self.refiner = None if refine is None else Refiner(refine, self.skeleton, device=device)
 
     def __repr__(self) -> str:
-        return f"Detector({self.skeleton.name}, {runtime(self.backend)})"
+        refined = "" if self.refiner is None else f", refined by {self.refiner.name}"
+        return f"Detector({self.skeleton.name}, {runtime(self.backend)}{refined})"
 
     @overload
     def __call__(self, image: OnePicture, *, rgb: bool = False, proposals: Any = None) -> People: ...
@@ -173,7 +179,7 @@ class Detector:
         all_boxes = check_proposal_lists(proposals, len(image), False)
         results: dict[int, People | Exception] = {}
 
-        def photos() -> Iterator[_Photo]:
+        def photos() -> Iterator[PreparedPhoto]:
             for index, (picture, boxes) in enumerate(zip(image, all_boxes, strict=True)):
                 try:
                     yield self._prepare(self._read(picture, rgb), index, boxes)
@@ -184,7 +190,7 @@ class Detector:
                     results[index] = named
 
         with progress_bar("pictures", len(image), progress) as advance_to:
-            for batch in _batches(photos()):
+            for batch in batches(photos()):
                 results |= zip((photo.index for photo in batch), self._detect(batch), strict=True)
                 advance_to(len(results))
         found = ((results[index], picture) for index, picture in enumerate(image))
@@ -208,7 +214,7 @@ class Detector:
         (boxes,) = check_proposal_lists([proposals], 1, True)
         photo = look.photo
         if boxes is not None:
-            photo = dataclasses.replace(photo, boxes=_to_network(boxes, photo.passes))
+            photo = dataclasses.replace(photo, boxes=to_network(boxes, photo.passes))
         return self._decode(photo, look.outputs)
 
     def fields(self, image: Any, *, rgb: bool = False) -> Fields:
@@ -229,40 +235,41 @@ class Detector:
 
     def _read(self, image: Any, rgb: bool) -> DecodedImage:
         """The picture; a file that is much larger than the network sees it comes reduced."""
-        return decode_image(image, rgb=rgb, least=self._longest_side)
+        return decode_image(image, rgb=rgb, least=None if self.refiner else self._longest_side)
 
     def _longest_side(self, height: int, width: int) -> int:
         """Pixels of the longer side of the largest pass over a picture of that size."""
         return max(self._plan(height, width)[0].letterbox.resized_size)
 
-    def _detect(self, photos: Sequence[_Photo]) -> list[People]:
+    def _detect(self, photos: Sequence[PreparedPhoto]) -> list[People]:
         """The people of photos whose inputs have the same sizes."""
         return [self._decode(photo, outputs) for photo, outputs in zip(photos, self._run(photos), strict=True)]
 
-    def _prepare(self, picture: DecodedImage, index: int = 0, boxes: Boxes | None = None) -> _Photo:
+    def _prepare(self, picture: DecodedImage, index: int = 0, boxes: Boxes | None = None) -> PreparedPhoto:
         """Picture -> letterbox, once for every pass; the boxes go along into the pixels of the first."""
         passes = self._plan(*picture.size)
         inputs = tuple(look.letterbox.apply(picture.pixels, mirrored=look.mirrored) for look in passes)
-        return _Photo(index, passes, inputs, None if boxes is None else _to_network(boxes, passes))
+        at_network = None if boxes is None else to_network(boxes, passes)
+        return PreparedPhoto(index, passes, inputs, at_network, picture.pixels if self.refiner else None)
 
-    def _run(self, photos: Sequence[_Photo]) -> list[list[Output]]:
+    def _run(self, photos: Sequence[PreparedPhoto]) -> list[list[Output]]:
         """Letterboxes -> network -> what it made of each pass, for each photo."""
         batches = [np.stack(inputs) for inputs in zip(*(photo.inputs for photo in photos), strict=True)]
         outputs = [check_outputs(self.backend, self.info, images, self.backend.run(images)) for images in batches]
         return [[(heatmaps[number], pafs[number]) for heatmaps, pafs in outputs] for number in range(len(photos))]
 
-    def _average(self, photo: _Photo, outputs: list[Output]) -> Fields:
+    def _average(self, photo: PreparedPhoto, outputs: list[Output]) -> Fields:
         """The fields, averaged over the passes."""
         return average_fields(photo.passes, outputs, self.info.skeleton, self.info.stride)
 
-    def _merge(self, photo: _Photo, outputs: list[Output]) -> Candidates | None:
+    def _merge(self, photo: PreparedPhoto, outputs: list[Output]) -> Candidates | None:
         """The joint candidates of all passes, if they are to be merged instead of the heatmaps."""
         if self.settings.merge == "fields" or len(photo.passes) == 1:
             return None
         looks = pass_candidates(photo.passes, outputs, self.info.skeleton, self.info.stride, self.settings)
         return merge_candidates(looks, self.info.skeleton, self.settings)
 
-    def _decode(self, photo: _Photo, outputs: list[Output]) -> People:
+    def _decode(self, photo: PreparedPhoto, outputs: list[Output]) -> People:
         """Fields -> people in network pixels -> people in the picture's pixels, in the skeleton that is reported."""
         fields = self._average(photo, outputs)
         people = cast(
@@ -282,101 +289,12 @@ class Detector:
         # The last cell of a field may reach beyond the picture, and a joint in it with it.
         keypoints = np.clip(letterbox.to_image(people.keypoints), 0, (width - 1, height - 1)).astype(np.float32)
         people = People(people.skeleton, keypoints, people.keypoint_scores, people.scores).convert(self.skeleton)
-        present = np.flatnonzero(people.keypoint_scores.any(axis=1))  # a lone neck is no person in COCO-17
-        return people[present]
+        people = people[np.flatnonzero(people.keypoint_scores.any(axis=1))]  # a lone neck is no person in COCO-17
+        return people if self.refiner is None or photo.picture is None else self.refiner(photo.picture, people)
 
 
-@overload
-def detect_people(
-    image: str | os.PathLike[str] | Image.Image,
-    *,
-    model: str | os.PathLike[str] = "default",
-    device: str | None = None,
-    settings: Settings | None = None,
-    rgb: bool = False,
-) -> People: ...
-@overload
-def detect_people(
-    image: list[Any] | tuple[Any, ...],
-    *,
-    model: str | os.PathLike[str] = "default",
-    device: str | None = None,
-    settings: Settings | None = None,
-    rgb: bool = False,
-) -> list[People]: ...
-@overload
-def detect_people(
-    image: Any,
-    *,
-    model: str | os.PathLike[str] = "default",
-    device: str | None = None,
-    settings: Settings | None = None,
-    rgb: bool = False,
-) -> Any: ...
-def detect_people(
-    image: Any,
-    *,
-    model: str | os.PathLike[str] = "default",
-    device: str | None = None,
-    settings: Settings | None = None,
-    rgb: bool = False,
-) -> People | list[People]:
-    """The people in a picture, or of each picture of several, as `Detector(model, ...)(image)` finds them.
-
-    The Detector is kept, so that only the first call with the same model, device and settings loads the network.
-    See `Detector` for the parameters and errors, and its `__call__` for `image` and `rgb`.
-    """
-    if not isinstance(model, str) or model not in NETWORKS:
-        model = str(resolve_model(model).absolute())  # a relative path means another file elsewhere
-    detector = _detector(model, None if device is None else str(device), _checked(settings))
-    people: People | list[People] = detector(image, rgb=rgb)
-    return people
-
-
-@lru_cache(maxsize=_KEPT_DETECTORS)
-def _detector(model: str, device: str | None, settings: Settings) -> Detector:
-    return Detector(model, device=device, settings=settings)
-
-
-def _checked(settings: Settings | None) -> Settings:
+def check_settings(settings: Settings | None) -> Settings:
+    """The settings, the default ones for None; TypeError if they are none."""
     if not isinstance(settings, Settings | None):
         raise TypeError(f"settings must be a Settings but is a {type(settings).__name__}")
     return settings or default_settings()
-
-
-@dataclass(frozen=True)
-class _Photo:
-    """A picture on its way: its place in the list, what the network is shown of it in each pass, and the proposals in
-    network pixels."""
-
-    index: int
-    passes: tuple[Pass, ...]
-    inputs: tuple[BgrImage, ...]
-    boxes: Boxes | None = None
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a network made of one picture, for `Detector.group`.
-
-    photo: the picture's size and how it was shown. outputs: heatmaps and pafs of each pass.
-    """
-
-    photo: _Photo
-    outputs: list[Output]
-
-
-def _to_network(boxes: Boxes, passes: tuple[Pass, ...]) -> Boxes:
-    """(N, 4) boxes in the pixels of the first pass."""
-    return np.asarray(passes[0].letterbox.to_network(boxes.reshape(-1, 2)).reshape(-1, 4), np.float64)
-
-
-def _batches(photos: Iterable[_Photo]) -> Iterator[list[_Photo]]:
-    """The photos in groups of the same input sizes, so that few of them wait at any time."""
-    waiting: dict[tuple[tuple[int, ...], ...], list[_Photo]] = {}
-    for photo in photos:
-        group = waiting.setdefault(tuple(picture.shape for picture in photo.inputs), [])
-        group.append(photo)
-        if len(group) == _BATCH or sum(map(len, waiting.values())) == _WAITING:
-            yield waiting.pop(max(waiting, key=lambda sizes: len(waiting[sizes])))
-    yield from waiting.values()

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 import bottomup.detector
-from bottomup.detector import Detector, detect_people
+from bottomup.detector import Detector
 from bottomup.networks.backends.base import Backend
 from bottomup.people import People
 from bottomup.settings import Settings
+from bottomup.shorthand import detect_people
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18
 from tests.makers.networks import save_random_network
@@ -313,8 +314,8 @@ def test_detect_people_keeps_its_detector(random_network: Path, monkeypatch: pyt
         made.append((model, options))
         return original(model, **options)
 
-    bottomup.detector._detector.cache_clear()
-    monkeypatch.setattr(bottomup.detector, "Detector", counting)
+    bottomup.shorthand._detector.cache_clear()
+    monkeypatch.setattr(bottomup.shorthand, "Detector", counting)
     monkeypatch.chdir(random_network.parent)
     # High thresholds: what a random network sees is noise, and there is no need to decode it.
     settings = Settings(input_height=64, peak_threshold=0.999999)
@@ -332,7 +333,7 @@ def test_detect_people_keeps_its_detector(random_network: Path, monkeypatch: pyt
     )
     assert len(made) == 2
     assert original(random_network, device="cpu", settings=settings)(image) == people
-    bottomup.detector._detector.cache_clear()
+    bottomup.shorthand._detector.cache_clear()
 
 
 def test_the_path_to_openvino_does_not_import_torch() -> None:

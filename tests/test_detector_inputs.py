@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 import bottomup.detector
-from bottomup.detector import Detector, detect_people
+from bottomup.detector import Detector
+from bottomup.shorthand import detect_people
 from tests.makers.scenes import TWO, SeesColours, assert_same_poses, scene
 
 
@@ -38,7 +39,7 @@ def test_few_pictures_of_a_long_list_wait_at_any_time() -> None:
         for index in range(400):
             width = 8 * (1 + index * 7 % 90)  # hardly ever two of the same size in a row
             held.add(index)
-            yield bottomup.detector._Photo(index, (), (np.zeros((8, width, 3), np.uint8),))
+            yield bottomup.prepared_photos.PreparedPhoto(index, (), (np.zeros((8, width, 3), np.uint8),))
 
     seen = []
     for batch in bottomup.detector._batches(photos()):

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bottomup.detector import Detector, detect_people
+from bottomup.detector import Detector
 from bottomup.settings import Settings
+from bottomup.shorthand import detect_people
 from bottomup.skeletons import COCO_17
 from bottomup.weights import find_weights
 

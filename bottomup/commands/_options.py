@@ -45,6 +45,14 @@ PersonOption = Annotated[
 JointOption = Annotated[
     float | None, typer.Option(metavar="SCORE", help="Leave out joints with a lower score.", show_default=False)
 ]
+RefineOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE",
+        help="Look again at each person with this network for crops: slower, better.",
+        show_default=False,
+    ),
+]
 
 
 class Commands(TyperGroup):

@@ -19,6 +19,7 @@ from bottomup.commands._options import (
     JointOption,
     MergeOption,
     PersonOption,
+    RefineOption,
     ScalesOption,
     make_settings,
     new_app,
@@ -67,6 +68,7 @@ def detect(
     scales: ScalesOption = None,
     flip: FlipOption = False,
     merge: MergeOption = None,
+    refine: RefineOption = None,
 ) -> None:
     """Find the people in pictures.
 
@@ -96,7 +98,7 @@ def detect(
         from bottomup.detector import Detector
         from bottomup.networks.backends.base import runtime
 
-        detector = Detector(model, device=device, backend=backend, settings=settings)
+        detector = Detector(model, device=device, backend=backend, settings=settings, refine=refine)
         results = None
         if out is not None:
             network = _network(model, detector) if {"coco-dataset", "parquet"} & set(formats) else {}

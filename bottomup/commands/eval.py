@@ -22,6 +22,7 @@ from bottomup.commands._options import (
     JointOption,
     MergeOption,
     PersonOption,
+    RefineOption,
     ScalesOption,
     make_settings,
     new_app,
@@ -152,6 +153,7 @@ def evaluate(
     merge: MergeOption = None,
     person_threshold: PersonOption = None,
     joint_threshold: JointOption = None,
+    refine: RefineOption = None,
 ) -> None:
     """Score a network, or a file of results, against labels.
 
@@ -189,7 +191,7 @@ def evaluate(
             "flip": flip or None, "merge": merge,
             "person_threshold": person_threshold, "joint_threshold": joint_threshold,
         }  # fmt: skip
-        network = {"model": model, "device": device, "backend": backend}
+        network = {"model": model, "device": device, "backend": backend, "refine": refine}
         if results is not None:
             task.read_results(results, skeleton, unused={**network, **settings})
         else:

@@ -165,7 +165,13 @@ class Task:
                 f"{len(self.labels)}, not {missing.name!r} either"
             )
         model = network["model"] or "default"
-        detector = Detector(model, device=network["device"], backend=network["backend"], settings=settings)
+        detector = Detector(
+            model,
+            device=network["device"],
+            backend=network["backend"],
+            settings=settings,
+            refine=network.get("refine"),
+        )
         self.skeleton = detector.skeleton
         self.source = {
             "bottomup": __version__,
@@ -176,7 +182,11 @@ class Task:
             "settings": asdict(settings),
             "photos": str(self.photos.resolve()),
         }
-        self.note(f"network: {model}, by {self.source['backend']}")
+        refined = ""
+        if detector.refiner is not None:
+            self.source["refine"] = file_digests(detector.refiner.path)
+            refined = f", refined by {network['refine']}"
+        self.note(f"network: {model}, by {self.source['backend']}{refined}")
         if self.out is None:
             self._look(detector, None)
             return

@@ -67,8 +67,10 @@ def network_record(model: str, detector: Detector) -> dict[str, Any]:
     from bottomup.weights import resolve_model
 
     settings = {name: value for name, value in asdict(detector.settings).items() if name not in _NO_RESULT}
+    refined = {} if detector.refiner is None else {"refine": file_digests(detector.refiner.path)}
     return {
         "weights": file_digests(resolve_model(model)),
+        **refined,
         "settings": settings,
         "runtime": {"bottomup": __version__, "model": model, "backend": runtime(detector.backend)},
     }

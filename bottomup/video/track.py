@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.detector import Detector, Look
+from bottomup.detector import Detector
 from bottomup.people import People
+from bottomup.prepared_photos import Look
 from bottomup.tracking import Tracker
 from bottomup.tracking.smoothing import FillGaps, Smoother, SmoothOptions
 from bottomup.video.frames import Frame, FrameOptions, SourceInfo, SourceStats, choose_frames

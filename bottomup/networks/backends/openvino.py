@@ -68,7 +68,7 @@ class OpenVinoBackend(NetworkBackend):
     library = "OpenVINO"
 
     def __init__(self, path: Path, *, device: str | None = None) -> None:
-        _check_openvino(path, device)
+        check_openvino(path, device)
         self._path, self.device = path.absolute(), "cpu"
         if not path.with_suffix(".bin").is_file():
             raise FileNotFoundError(f"model must have its weights beside it but {path.with_suffix('.bin')} is no file")
@@ -115,7 +115,7 @@ class OpenVinoFieldBackend(NetworkBackend):
     library = "OpenVINO"
 
     def __init__(self, path: Path, *, device: str | None = None, exact: bool = False) -> None:
-        _check_openvino(path, device)
+        check_openvino(path, device)
         network = read_network(path)
         check_weights(network, path)
         self._path, self._exact, self.device = path.absolute(), exact, "cpu"
@@ -151,7 +151,8 @@ class _Runner:
         return heatmaps, pafs[0] if pafs else no_pafs(heatmaps)
 
 
-def _check_openvino(path: Path, device: str | None) -> None:
+def check_openvino(path: Path, device: str | None) -> None:
+    """ImportError that says how to install OpenVINO if it is missing, ValueError for another device than the CPU."""
     if device not in (None, "cpu"):
         raise ValueError(f"device must be 'cpu' for an OpenVINO network but is {device!r}")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from bottomup import Detector
+from bottomup import CropDetector, Detector
 from bottomup.networks.backends import published as backend_module
 from bottomup.networks.backends.factory import load_backend
 from bottomup.networks.published.families import Published
@@ -46,9 +47,29 @@ def test_a_checkpoint_is_a_detector(name: str, tmp_path: Path, monkeypatch: pyte
 
 
 def test_networks_without_affinity_fields_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend_module, "load_published", lambda _: published("crops"))
+    monkeypatch.setattr(backend_module, "load_published", lambda _: published("tags"))
     (tmp_path / "a.pth").write_bytes(b"not read")
-    with pytest.raises(ValueError, match=r"but '.*a\.pth' is Tiny, which has none"):
+    with pytest.raises(ValueError, match=r"but '.*a\.pth' is Tiny, which has associative embeddings"):
         load_backend(tmp_path / "a.pth", device="cpu")
     with pytest.raises(ValueError, match="model must end in"):
         load_backend(tmp_path / "a.pth", device="cpu", backend="openvino")
+
+
+def test_a_checkpoint_for_crops_is_a_crop_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = dataclasses.replace(
+        published("crops"), skeleton=COCO_17, input_size=(64, 48), corner_cells=True,
+        answer=lambda outputs: (outputs[0][:, :17], outputs[1][:, :0]),
+    )  # fmt: skip
+    monkeypatch.setattr(backend_module, "load_published", lambda _: found)
+    (tmp_path / "a.pth").write_bytes(b"not read")
+    look = CropDetector(tmp_path / "a.pth", device="cpu")
+    assert (look.decode, look.info.crop_size, look.info.corner_cells, look.info.padding) == (
+        "candidates", (64, 48), True, 0,
+    )  # fmt: skip
+    image = np.zeros((96, 128, 3), np.uint8)
+    image[40:48, 64:72, 0] = 255
+    people = look(image, proposals=[[50, 30, 80, 70]])
+    assert len(people) == 1
+    assert np.abs(people.keypoints[0] - [67, 43]).max() < 8
+    with pytest.raises(ValueError, match="is for crops: use CropDetector"):
+        Detector(tmp_path / "a.pth", device="cpu")

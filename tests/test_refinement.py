@@ -1,0 +1,73 @@
+"""The second look: people keep their places in the list, and get the joints of their crops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bottomup import refinement, weights
+from bottomup.networks.info import NetworkInfo
+from bottomup.people import People
+from bottomup.refinement import Refiner, person_boxes
+from bottomup.skeletons import COCO_17, CROWDPOSE_14
+
+
+class StandIn:
+    """Every joint in the middle of its crop, unless the crop is black."""
+
+    device = "cpu"
+
+    def __init__(self, skeleton: Any) -> None:
+        self.info = NetworkInfo(skeleton, 4, 32, task="crops", name="stand-in", crop_size=(64, 32))
+
+    def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        maps = np.zeros((len(images), self.info.skeleton.num_joints, 16, 8), np.float32)
+        maps[:, :, 7:9, 3:5] = 0.8 * (images[:, 32, 16].max(axis=-1) > 0)[:, None, None, None]
+        return maps, maps[:, :0]
+
+
+@pytest.fixture
+def refiner(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def make(skeleton: Any = COCO_17) -> Refiner:
+        monkeypatch.setattr(refinement, "resolve_model", lambda _: Path("a.xml"))
+        monkeypatch.setattr("bottomup.crop_detector.load_backend", lambda *_, **__: StandIn(skeleton))
+        return Refiner("a.xml", COCO_17)
+
+    return make
+
+
+def people_at(*boxes: tuple[float, float, float, float]) -> People:
+    keypoints, scores = np.full((len(boxes), 17, 2), np.nan, np.float32), np.zeros((len(boxes), 17), np.float32)
+    for n, (x0, y0, x1, y1) in enumerate(boxes):
+        keypoints[n, [0, 15]], scores[n, [0, 15]] = [(x0, y0), (x1, y1)], 0.4
+    return People(COCO_17, keypoints, scores, np.full(len(boxes), 0.5, np.float32))
+
+
+def test_people_get_the_joints_of_their_crops(refiner: Any) -> None:
+    picture = np.full((200, 400, 3), 90, np.uint8)
+    picture[:, 300:] = 0
+    found = people_at((20, 30, 60, 110), (310, 30, 350, 110), (120, 50, 180, 170))
+    refined = refiner()(picture, found)
+    assert len(refined) == 2, "in the black crop nobody is"
+    middles = refined.keypoints.mean(axis=1)
+    np.testing.assert_allclose(middles, [[40, 70], [150, 110]], atol=1)
+    np.testing.assert_allclose(refined.scores, 0.5 * 0.8, rtol=1e-5)
+    assert (refined.keypoint_scores > 0.5).all()
+    assert len(refiner()(picture, People.empty(COCO_17))) == 0
+
+
+def test_boxes_reach_beyond_the_joints() -> None:
+    np.testing.assert_allclose(person_boxes(people_at((20, 30, 60, 130))), [[10, 20, 70, 140]])
+    single = people_at((20, 30, 20, 30))
+    assert (np.diff(person_boxes(single).reshape(1, 2, 2), axis=1) > 0).all(), "a person of one point has a box too"
+
+
+def test_says_what_it_cannot_refine_with(refiner: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"refine must be a network of the joints of coco17 but a\.xml has no nose"):
+        refiner(CROWDPOSE_14)
+    monkeypatch.setattr(weights, "_BUILT_IN_CROPS", tmp_path / "none.safetensors")
+    with pytest.raises(FileNotFoundError, match="there is no built-in one in this installation"):
+        Refiner("default", COCO_17)
