@@ -125,11 +125,11 @@ class CropDetector:
         (boxes,) = check_proposal_lists([proposals], 1, True)
         assert boxes is not None
         xy, scores, people_scores = self._joints(picture, boxes)
-        missing = scores < max(self.joint_threshold, np.finfo(np.float32).tiny)
+        missing = (scores < self.joint_threshold) | (scores <= 0)
         xy[missing], scores[missing] = np.nan, 0.0
         height, width, _ = picture.shape
         keypoints = np.clip(xy, 0, (width - 1, height - 1)).astype(np.float32)
-        people = People(self.info.skeleton, keypoints, scores.astype(np.float32), people_scores)
+        people = People(self.info.skeleton, keypoints, scores.astype(np.float32), people_scores.astype(np.float32))
         people = people.convert(self.skeleton)
         return people if keep_all else people[np.flatnonzero(people.keypoint_scores.any(axis=1))]
 

@@ -42,7 +42,7 @@ def test_few_pictures_of_a_long_list_wait_at_any_time() -> None:
             yield bottomup.prepared_photos.PreparedPhoto(index, (), (np.zeros((8, width, 3), np.uint8),))
 
     seen = []
-    for batch in bottomup.detector._batches(photos()):
+    for batch in bottomup.prepared_photos.batches(photos()):
         largest = max(largest, len(held))
         assert len({photo.inputs[0].shape for photo in batch}) == 1
         assert 1 <= len(batch) <= 8

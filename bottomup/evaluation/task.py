@@ -183,7 +183,7 @@ class Task:
             "photos": str(self.photos.resolve()),
         }
         refined = ""
-        if detector.refiner is not None:
+        if network.get("refine") is not None and detector.refiner is not None:
             self.source["refine"] = file_digests(detector.refiner.path)
             refined = f", refined by {network['refine']}"
         self.note(f"network: {model}, by {self.source['backend']}{refined}")

@@ -67,7 +67,8 @@ def network_record(model: str, detector: Detector) -> dict[str, Any]:
     from bottomup.weights import resolve_model
 
     settings = {name: value for name, value in asdict(detector.settings).items() if name not in _NO_RESULT}
-    refined = {} if detector.refiner is None else {"refine": file_digests(detector.refiner.path)}
+    refiner = getattr(detector, "refiner", None)  # detectors of one's own need not have one
+    refined = {} if refiner is None else {"refine": file_digests(refiner.path)}
     return {
         "weights": file_digests(resolve_model(model)),
         **refined,

@@ -14,7 +14,9 @@ __all__ = [
     "NETWORKS",
     "DownloadError",
     "Network",
+    "accept_licence",
     "cache_folder",
+    "check_licence",
     "find_crop_weights",
     "find_weights",
     "get_weights",
@@ -90,9 +92,34 @@ def get_weights(name: str, *, progress: bool | None = None) -> Path:
         raise FileNotFoundError(
             f"the package must hold the built-in network but {_BUILT_IN} is missing; install it again"
         )
+    check_licence(network)
     for file in network.files:
+        if not file.url:
+            raise DownloadError(
+                f"{name} has no address that it could be downloaded from: get {file.name} from {network.page}, put it "
+                f"into FOLDER/{name} and let BOTTOMUP_WEIGHTS name that FOLDER"
+            )
         fetch(file, cache_folder() / name, progress=progress)
     return cache_folder() / name / network.files[0].name
+
+
+def check_licence(network: Network) -> None:
+    """DownloadError unless a network's licence allows commercial use or was accepted; see `accept_licence`."""
+    if not network.commercial and not _accepted(network).is_file():
+        raise DownloadError(
+            f"{network.name} is not for commercial use ({network.licence}): `bottomup weights get {network.name} "
+            "--accept-licence` accepts that, once"
+        )
+
+
+def accept_licence(network: Network) -> None:
+    """Remember on this computer that a network's licence was accepted."""
+    _accepted(network).parent.mkdir(parents=True, exist_ok=True)
+    _accepted(network).write_text(network.licence + "\n", encoding="utf-8")
+
+
+def _accepted(network: Network) -> Path:
+    return cache_folder() / network.name / "licence-accepted.txt"
 
 
 def resolve_model(model: str | os.PathLike[str]) -> Path:

@@ -29,7 +29,7 @@ class DownloadError(OSError):
 
 def is_intact(path: Path, file: RemoteFile) -> bool:
     """Whether `path` holds exactly the bytes of `file`."""
-    if not path.is_file() or path.stat().st_size != file.size:
+    if not path.is_file() or (file.size and path.stat().st_size != file.size):
         return False
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256

@@ -16,19 +16,32 @@ class RemoteFile:
     """A file of a network: where it is, how many bytes it has and their SHA-256."""
 
     name: str
-    url: str
-    size: int
+    url: str  # empty if its page has no address that a program may fetch
+    size: int  # 0 if it is not told
     sha256: str
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network by name. The first of its files is the one to open; the built-in network has none to download."""
+    """A network by name. The first of its files is the one to open; the built-in network has none to download.
+
+    family, joints, stride: what it is of.
+    ap: average precision on COCO val2017 or test-dev as published, or as `measured` here; 0 if neither is known.
+    commercial: whether its licence allows commercial use.
+    page: where its files are to be had, for those that have no address.
+    """
 
     name: str
     description: str
     licence: str
     files: tuple[RemoteFile, ...] = ()
+    family: str = ""
+    joints: int = 17
+    stride: int = 8
+    ap: float = 0.0
+    measured: bool = False
+    commercial: bool = True
+    page: str = ""
 
     @property
     def size(self) -> int:
@@ -48,11 +61,13 @@ def _human_pose_estimation_0001(
         for ending, size_and_sha256 in ((".xml", xml), (".bin", bin))
     )
     description = f"Open Model Zoo's Lightweight OpenPose, {precision} weights ({note}); needs bottomup[openvino]"
-    return Network(name, description, "Apache-2.0", files)
+    return Network(name, description, "Apache-2.0", files, "Lightweight OpenPose", 18, 8, 0.428)
 
 
 _ALL = (
-    Network("default", "the built-in network, part of the package", "Apache-2.0"),
+    Network(
+        "default", "part of the package", "Apache-2.0", family="bottomup", joints=18, stride=8, ap=0.327, measured=True
+    ),
     _human_pose_estimation_0001(
         "human-pose-estimation-0001",
         "FP16-INT8",
@@ -76,7 +91,63 @@ _ALL = (
     ),
 )
 
-NETWORKS: Mapping[str, Network] = MappingProxyType({network.name: network for network in _ALL})
+_OTHERS = (
+    Network(
+        "openpose-coco",
+        "OpenPose's COCO network in Hzzone/pytorch-openpose's file",
+        "OpenPose: academic or non-profit use only",
+        (
+            RemoteFile(
+                "body_pose_model.pth",
+                "https://huggingface.co/lllyasviel/Annotators/resolve/main/body_pose_model.pth",
+                209_267_595,
+                "25a948c16078b0f08e236bda51a385d855ef4c153598947c28c0d47ed94bb746",
+            ),
+        ),
+        "OpenPose",
+        18,
+        8,
+        0.618,
+        commercial=False,
+    ),
+    Network(
+        "lightweight-openpose",
+        "the network that human-pose-estimation-0001 came from, as it was trained",
+        "Apache-2.0",
+        (
+            RemoteFile(
+                "checkpoint_iter_370000.pth",
+                "",
+                0,
+                "517c86f769c6636583083f1467e3d212a0006c27109edb3aeffc19a79622d411",
+            ),
+        ),
+        "Lightweight OpenPose",
+        18,
+        8,
+        0.40,
+        page="https://github.com/Daniil-Osokin/lightweight-human-pose-estimation.pytorch",
+    ),
+    *(
+        Network(
+            f"hrnet-w{width}",
+            "for crops: refine=, CropDetector",
+            "MIT",
+            (RemoteFile(f"pose_hrnet_w{width}_{size}.pth", "", 0, sha256),),
+            "HRNet",
+            17,
+            4,
+            ap,
+            page="https://github.com/leoxiaobin/deep-high-resolution-net.pytorch",
+        )
+        for width, size, sha256, ap in (
+            (32, "256x192", "19bc083708bb8d873211e50d85d56344c10290c6e8b564c813fdde09645c4c1c", 0.744),
+            (48, "384x288", "95e0fec3194826d5e3f806ea89be68bbb84517b114c3a32b3058c56610b5ef61", 0.763),
+        )
+    ),
+)
+
+NETWORKS: Mapping[str, Network] = MappingProxyType({network.name: network for network in (*_ALL, *_OTHERS)})
 
 
 def get_network(name: str) -> Network:

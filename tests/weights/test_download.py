@@ -357,17 +357,19 @@ def test_unknown_names_list_the_known_ones(tmp_path: Path) -> None:
 def test_the_registry_is_complete() -> None:
     assert [network.name for network in list_weights()][:2] == ["default", "human-pose-estimation-0001"]
     for network in list_weights():
-        assert network.licence == "Apache-2.0"
+        assert network.licence == "Apache-2.0" or network.licence == "MIT" or not network.commercial
         assert network.description
+        assert network.family
+        assert 0 < network.ap < 1
         assert get_network(network.name) is network
         for file in network.files:
-            assert file.url.startswith("https://")
-            assert file.url.endswith(file.name)
+            assert (file.url.startswith("https://") and file.url.endswith(file.name)) or network.page
+            assert (file.size > 0) == bool(file.url)
             assert len(file.sha256) == 64
             assert int(file.sha256, 16)
         assert network.size == sum(file.size for file in network.files)
-    urls = [file.url for network in list_weights() for file in network.files]
-    assert len(set(urls)) == len(urls) == 6
+    urls = [file.url for network in list_weights() for file in network.files if file.url]
+    assert len(set(urls)) == len(urls) == 7
 
 
 def test_a_package_without_its_network_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bottomup.networks.backends.base import Backend
+from bottomup.networks.published.converted import is_converted
 from bottomup.networks.stored import read_config
 from bottomup.weights import resolve_model
 
@@ -19,7 +20,7 @@ CHECKPOINTS = (".pth", ".pt", ".tar", ".caffemodel")
 """Endings of the checkpoints of published networks (`.pth.tar` among them)."""
 BACKENDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "openvino": (".xml", ".safetensors", ".pb", ".pdmodel", ".onnx"),
+        "openvino": (".xml", ".safetensors", ".pb", ".pdmodel"),
         "onnxruntime": (".onnx", ".safetensors"),
         "torch": (".safetensors", *CHECKPOINTS),
     }
@@ -78,6 +79,8 @@ def load_backend(
         raise ValueError(f"model must end in {wanted} for backend {backend!r} but is {str(path)!r}")
     if not path.is_file():
         raise FileNotFoundError(f"model must be an existing file but {str(path)!r} is none")
+    if ending == ".safetensors" and is_converted(path):
+        return _published(path, device)
     if ending == ".safetensors":
         read_config(path)  # before a runtime is loaded, which takes seconds
     if backend == "openvino":
@@ -87,9 +90,7 @@ def load_backend(
 
         return OnnxBackend(path, device=device)
     if ending in CHECKPOINTS:
-        from bottomup.networks.backends.published import PublishedBackend
-
-        return PublishedBackend(path, device=device)
+        return _published(path, device)
     from bottomup.networks.backends.torch import TorchBackend
 
     return TorchBackend(path, device=device)
@@ -121,6 +122,13 @@ def _own(path: Path, device: str | None, backend: str | None, facts: Mapping[str
     from bottomup.networks.backends.own import own_backend
 
     return own_backend(path, told, device=device, backend=backend)
+
+
+def _published(path: Path, device: str | None) -> Backend:
+    """A published network's checkpoint."""
+    from bottomup.networks.backends.published import PublishedBackend
+
+    return PublishedBackend(path, device=device)
 
 
 def _openvino(path: Path, ending: str, device: str | None) -> Backend:

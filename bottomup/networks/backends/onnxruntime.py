@@ -65,8 +65,8 @@ def import_onnxruntime(path: Path) -> Any:
     return onnxruntime
 
 
-def make_session(content: bytes, providers: list[object], name: str) -> Any:
-    """An `onnxruntime.InferenceSession`; ValueError that names the file if it is no network."""
+def make_session(content: bytes | str, providers: list[object], name: str) -> Any:
+    """An `onnxruntime.InferenceSession` of a file or its content; ValueError that names it if it is no network."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

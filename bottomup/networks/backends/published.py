@@ -42,7 +42,7 @@ class PublishedBackend(NetworkBackend):
                 "has associative embeddings: bottomup.networks.published.families.load_published gives its outputs"
             )
         published.network.to(self._device)
-        self.info = _info(published)
+        self.info = published_info(published)
 
     def run(self, images: npt.NDArray[np.uint8]) -> Outputs:
         """See `Backend.run`."""
@@ -52,7 +52,8 @@ class PublishedBackend(NetworkBackend):
         return heatmaps.float().contiguous().cpu().numpy(), pafs.float().contiguous().cpu().numpy()
 
 
-def _info(published: Published) -> NetworkInfo:
+def published_info(published: Published) -> NetworkInfo:
+    """The facts of a published network."""
     shape = (published.skeleton, published.stride, published.alignment, published.task, published.family)
     if published.task == "crops":
         return NetworkInfo(*shape, crop_size=published.input_size, padding=_BLACK, corner_cells=published.corner_cells)

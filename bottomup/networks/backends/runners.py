@@ -130,9 +130,8 @@ def read_openvino(core: Any, path: Path) -> Any:
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = lines[-1] if lines else type(error).__name__
-        raise ValueError(
-            f"model must be a network that OpenVINO reads but {str(path)!r} cannot be read: {reason}"
-        ) from error
+        kind = "an OpenVINO IR" if path.suffix.lower() == ".xml" else "a network that OpenVINO reads"
+        raise ValueError(f"model must be {kind} but {str(path)!r} cannot be read: {reason}") from error
 
 
 def _port_name(port: Any, number: int) -> str:

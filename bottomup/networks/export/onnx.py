@@ -18,7 +18,8 @@ from bottomup.skeletons import read_skeleton, write_skeleton
 FORMAT = "bottomup-fields-1"
 _OPSET = 17  # of 2022; all that is needed is there, and old runtimes read it
 _IR_VERSION = 8  # the file format that goes with it
-_FACTS = ("skeleton", "stride", "alignment", "preferred", "task", "crop_size", "decode")
+_CROP_FACTS = ("crop_size", "crop_margin", "padding", "corner_cells", "decode")
+_FACTS = ("skeleton", "stride", "alignment", "preferred", "task", *_CROP_FACTS)
 
 
 def export_onnx(network: StoredNetwork | HasStored, path: str | Path) -> None:
@@ -68,8 +69,7 @@ def write_facts(info: NetworkInfo) -> dict[str, str]:
         "alignment": info.alignment,
         "preferred": dict(info.default_settings),
         "task": info.task,
-        "crop_size": info.crop_size,
-        "decode": info.decode,
+        **{name: getattr(info, name) for name in _CROP_FACTS},
     }
     return {"format": FORMAT, **{name: json.dumps(value) for name, value in facts.items()}}
 
@@ -90,8 +90,7 @@ def read_facts(metadata: Mapping[str, str], name: str = "") -> NetworkInfo:
         alignment=facts["alignment"],
         task=facts.get("task", "fields"),  # files from before there were networks for crops do not say so
         name=name,
-        crop_size=facts.get("crop_size", 0),
-        decode=facts.get("decode", ""),
+        **{name: facts[name] for name in _CROP_FACTS if name in facts},
         default_settings=facts.get("preferred", {}),
     )
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import nn
 
 # What wrappers put before the names: DataParallel, and the two halves of an mmpose 0.x model.
@@ -25,6 +27,8 @@ def read_checkpoint(path: str | Path) -> dict[str, torch.Tensor]:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"model must be an existing file but {str(path)!r} is none")
+    if Path(path).suffix.lower() == ".safetensors":
+        return _read_safetensors(path)
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises many kinds for a damaged file
@@ -37,6 +41,14 @@ def read_checkpoint(path: str | Path) -> dict[str, torch.Tensor]:
     if not named:
         raise ValueError(f"model must be a checkpoint with tensors but {str(path)!r} holds none")
     return named
+
+
+def _read_safetensors(path: str | Path) -> dict[str, torch.Tensor]:
+    try:
+        tensors: dict[str, torch.Tensor] = load_file(str(path))
+    except SafetensorError as error:
+        raise ValueError(f"model must be a safetensors file but {str(path)!r} is damaged or none: {error}") from error
+    return tensors
 
 
 def load_tensors(network: nn.Module, tensors: Mapping[str, torch.Tensor], path: str | Path) -> None:

@@ -78,7 +78,7 @@ class Published:
 
 
 def load_published(path: str | Path) -> Published:
-    """The published network that a checkpoint (.pth, .pth.tar, .pt or .caffemodel) is of.
+    """The published network that a checkpoint (.pth, .pth.tar, .pt or .caffemodel) is of, or a file of `convert`.
 
     Raises FileNotFoundError if there is no such file, ValueError if it is damaged, of a network that is not known, or
     lacks some of its network's tensors, which are named.

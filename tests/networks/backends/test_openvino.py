@@ -198,7 +198,8 @@ def test_device_backend_and_ending(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"backend must be one of \['openvino', .* but is 'tensorrt'"):
         load_backend(path, backend="tensorrt")
     with pytest.raises(
-        ValueError, match=r"model must be a file that ends in \.xml or \.safetensors or .*\.onnx or .* but is '.*toy\.bin'"
+        ValueError,
+        match=r"model must be a file that ends in \.xml or \.safetensors or .*\.onnx or .* but is '.*toy\.bin'",
     ):
         load_backend(path.with_suffix(".bin"))
 
