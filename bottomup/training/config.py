@@ -189,9 +189,10 @@ class TrainConfig:
 
     def _fit_network(self) -> None:
         """Give the network the task that goes with the mode."""
-        task, size, decode = "fields", 0, ""
+        task, size, decode = "fields", (0, 0), ""
         if self.mode == "crops":
-            task, size = "crops" if self.crop_loss == "candidates" else "places", self.crop_size(1.0)
+            task = "crops" if self.crop_loss == "candidates" else "places"
+            size = self.crop_shape(self.crop_size(1.0))
             decode = "integral" if self.crop_loss == "integral" else ""  # by what it was trained, it is read
         object.__setattr__(self, "network", replace(self.network, task=task, crop_size=size, decode=decode))
 
