@@ -308,8 +308,11 @@ class People:
 
         return people_formats.to_openpose(self)
 
-    def to_torchvision(self) -> dict[str, torch.Tensor]:
-        """The dictionary of torchvision's Keypoint R-CNN.
+    def to_torchvision(self, *, logits: bool = False) -> dict[str, torch.Tensor]:
+        """The dictionary of torchvision's Keypoint R-CNN, whose own joint scores are no shares but logits.
+
+        logits: give logits of the joint scores, log(p / (1 - p)), within 9.2 of 0, for programs with thresholds made
+        for Keypoint R-CNN's, such as 0 or 2; else they are from 0 to 1 as everywhere here.
 
         Returns
         -------
@@ -318,7 +321,7 @@ class People:
         """
         from bottomup import people_formats
 
-        return people_formats.to_torchvision(self)
+        return people_formats.to_torchvision(self, logits)
 
     def to_supervision(self) -> sv.KeyPoints:
         """supervision's key points, for its annotators: a missing joint is 0 0, not visible, of confidence 0; ids are

@@ -25,6 +25,8 @@ _OPENPOSE_OTHERS = (
     "hand_left_keypoints_3d", "hand_right_keypoints_3d",
 )  # fmt: skip
 
+_UNLIKELY = 1e-4  # a score of 0 has no logarithm; this one's logit is -9.2
+
 
 def to_dict(people: People) -> dict[str, Any]:
     """See `People.to_dict`."""
@@ -147,9 +149,14 @@ def to_openpose(people: People) -> dict[str, Any]:
     }
 
 
-def to_torchvision(people: People) -> dict[str, torch.Tensor]:
+def to_torchvision(people: People, logits: bool = False) -> dict[str, torch.Tensor]:
     """See `People.to_torchvision`."""
     import torch
+
+    scores = people.keypoint_scores.astype(np.float64)
+    if logits:
+        likely = np.clip(scores, _UNLIKELY, 1 - _UNLIKELY)
+        scores = np.log(likely / (1 - likely))
 
     visible = (people.keypoint_scores > 0).astype(np.float32)[:, :, None]
     keypoints = np.concatenate([_finite_keypoints(people).astype(np.float32), visible], axis=2)
@@ -158,7 +165,7 @@ def to_torchvision(people: People) -> dict[str, torch.Tensor]:
         "labels": torch.ones(len(people), dtype=torch.int64),
         "scores": torch.from_numpy(people.scores.copy()),
         "keypoints": torch.from_numpy(keypoints),
-        "keypoints_scores": torch.from_numpy(people.keypoint_scores.copy()),
+        "keypoints_scores": torch.from_numpy(scores.astype(np.float32)),
     }
 
 
