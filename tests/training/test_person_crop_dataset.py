@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from bottomup import CropDetector, Detector
-from bottomup.crop_detector import CROP_MARGIN
+from bottomup.crop_geometry import CROP_MARGIN
 from bottomup.fields import cell_centres, draw_heatmaps
 from bottomup.image import read_image
 from bottomup.networks.export.onnx import export_onnx
