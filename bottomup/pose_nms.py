@@ -42,6 +42,14 @@ class PoseNmsOptions(Options):
         "Half the side of the square around a joint of the better person in which the other's joint is the same, as a "
         "share of the person's size; RMPE's tenth of the box.",
     )
+    published: bool = option(
+        False,
+        "RMPE's similarity as published: a sum over the joints, distances in pixels, exp(-d^2 / sigma2) with sigma2 "
+        "in square pixels, the box around a joint a tenth of the person's width and height.",
+    )
+    merge: bool = option(
+        False, "Let the joints of redundant people move those of the better one, weighted by their scores."
+    )
 
 
 # What `fit_pose_nms` tries: the confidences and distances at which joints of one person and of two were seen to differ,
@@ -72,18 +80,19 @@ def pose_nms(people: People, *, options: PoseNmsOptions = PoseNmsOptions()) -> P
 
     RMPE sums over the joints and measures distances in pixels. Here they are shares of the size of person i, which is
     the longer side of the box around its joints, so that near and far people are treated alike, and a fragment of a
-    few joints can be as redundant as a whole body.
+    few joints can be as redundant as a whole body. `PoseNmsOptions.published` has it as RMPE has it.
 
     Parameters
     ----------
     people:
         Of one picture, in any order.
     options:
-        sigma1, sigma2, weight, threshold and radius.
+        sigma1, sigma2, weight, threshold and radius; whether redundant people are merged into those who stay.
 
     Returns
     -------
-    Those who stay, in their order.
+    Those who stay, in their order. With `merge` a joint lies at the mean of those of all whom its person made
+    redundant and who have it within the radius, weighted by the scores; their scores stay.
 
     Raises
     ------
@@ -94,13 +103,21 @@ def pose_nms(people: People, *, options: PoseNmsOptions = PoseNmsOptions()) -> P
         raise TypeError(f"people must be People but is a {type(people).__name__}")
     left = np.ones(len(people), bool)
     stays = np.zeros(len(people), bool)
+    merged = people.keypoints.copy()
     for best in np.argsort(-people.scores, kind="stable"):
         if left[best]:
             stays[best] = True
             left[best] = False
             others = np.flatnonzero(left)
             left[others] = _similarity(people, int(best), others, options) < options.threshold
-    return people[stays]
+            if options.merge:
+                merged[best] = _merged(people, int(best), others[~left[others]], options)
+    kept = people[stays]
+    return (
+        kept
+        if not options.merge
+        else People(kept.skeleton, merged[stays], kept.keypoint_scores, kept.scores, ids=kept.ids)
+    )
 
 
 def _similarity(people: People, best: int, others: npt.NDArray[np.int64], options: PoseNmsOptions) -> Floats:
@@ -110,16 +127,42 @@ def _similarity(people: People, best: int, others: npt.NDArray[np.int64], option
     both = seen & (people.keypoint_scores[best] > 0)
     if not both.any():
         return np.zeros(len(others))
-    box = people.boxes[best].astype(np.float64)
-    size = max(float((box[2:] - box[:2]).max()), 1.0)  # a person of one joint is a pixel large
-    apart = np.where(both[..., None], np.abs(theirs - mine), np.inf) / size
     certain = np.tanh(people.keypoint_scores[[best]] / options.sigma1)
     certain = certain * np.tanh(people.keypoint_scores[others] / options.sigma1)
+    if options.published:
+        pixels = np.where(both[..., None], np.abs(theirs - mine), np.inf)
+        near = (pixels <= _sides(people, best) / 20).all(axis=2)
+        spatial = np.exp(-(pixels**2).sum(axis=2) / options.sigma2)
+        summed: Floats = (certain * near + options.weight * spatial).sum(axis=1)
+        return summed
+    size = float(_sides(people, best).max())
+    apart = np.where(both[..., None], np.abs(theirs - mine), np.inf) / size
     confidence = certain * (apart.max(axis=2) <= options.radius)
     distance = np.exp(-(apart**2).sum(axis=2) / (2 * options.sigma2**2))
     count = np.maximum(seen.sum(axis=1), 1)
     similarity: Floats = (confidence + options.weight * distance).sum(axis=1) / ((1 + options.weight) * count)
     return similarity
+
+
+def _sides(people: People, person: int) -> Floats:
+    """(2,) width and height of the box around a person's joints, at least a pixel: somebody may have one joint."""
+    box = people.boxes[person].astype(np.float64)
+    sides: Floats = np.maximum(box[2:] - box[:2], 1.0)
+    return sides
+
+
+def _merged(
+    people: People, best: int, others: npt.NDArray[np.int64], options: PoseNmsOptions
+) -> npt.NDArray[np.float32]:
+    """(K, 2) the joints of a person and of those whom it makes redundant, at their means."""
+    group = np.concatenate([[best], others])
+    places = people.keypoints[group].astype(np.float64)
+    reach = _sides(people, best) / 20 if options.published else options.radius * _sides(people, best).max()
+    near = (np.abs(places - people.keypoints[best]) <= reach).all(axis=2)
+    weights = np.where(near, people.keypoint_scores[group], 0.0)
+    total = weights.sum(axis=0)[:, None]
+    means = (np.where(weights[..., None] > 0, places, 0.0) * weights[..., None]).sum(axis=0) / np.maximum(total, 1e-12)
+    return np.where(total > 0, means, people.keypoints[best]).astype(np.float32)
 
 
 def oks_nms(

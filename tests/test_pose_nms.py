@@ -219,3 +219,33 @@ def test_fitting_searches_what_the_grid_names() -> None:
 def test_unknown_parameters_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         fit_pose_nms([], lambda people: 0.0, **options)
+
+
+def test_the_published_similarity_is_a_sum_in_pixels() -> None:
+    """RMPE, eq. 8 and 9: joints within a tenth of the box count by their certainty, all by exp(-d^2 / sigma2)."""
+    apart = 2.5  # pixels; the box is 60 wide, so that 3 pixels are the same joint
+    people = make([POSE, shifted(apart)])
+    certain = np.tanh(0.9 / 0.3) ** 2
+    similarity = 3 * (certain + 0.5 * np.exp(-(apart**2) / 20.0))
+    for threshold, stay in ((similarity - 1e-3, 1), (similarity + 1e-3, 2)):
+        options = PoseNmsOptions(sigma1=0.3, sigma2=20.0, weight=0.5, threshold=threshold, published=True)
+        assert len(pose_nms(people, options=options)) == stay
+    far = make([POSE, shifted(3.5)])
+    options = PoseNmsOptions(sigma1=0.3, sigma2=1e-6, weight=0.5, threshold=1e-3, published=True)
+    assert len(pose_nms(far, options=options)) == 2, "beyond w / 20 it is another joint"
+
+
+def test_redundant_people_are_merged_by_their_scores() -> None:
+    poses = np.stack([POSE, shifted(4.0), shifted(300.0)])
+    poses[1, 2] = shifted(90.0)[2]  # not the same joint
+    people = make(poses, joint_scores=np.array([[0.9] * 3, [0.3] * 3, [0.9] * 3], np.float32))
+    merged = pose_nms(people, options=PoseNmsOptions(threshold=0.3, merge=True))
+    assert len(merged) == 2
+    np.testing.assert_allclose(merged.keypoints[0, :2], shifted(4.0 * 0.3 / 1.2)[:2], rtol=1e-5)
+    np.testing.assert_allclose(merged.keypoints[0, 2], POSE[2])
+    np.testing.assert_array_equal(merged.keypoints[1], shifted(300.0))
+    assert pose_nms(people, options=PoseNmsOptions(threshold=0.3)).keypoints[0].tolist() == POSE.tolist()
+    gap = POSE.copy()
+    gap[1] = np.nan
+    alone = pose_nms(make([gap]), options=PoseNmsOptions(merge=True))
+    np.testing.assert_array_equal(alone.keypoints[0], gap)
