@@ -162,7 +162,7 @@ def _merged(
     weights = np.where(near, people.keypoint_scores[group], 0.0)
     total = weights.sum(axis=0)[:, None]
     means = (np.where(weights[..., None] > 0, places, 0.0) * weights[..., None]).sum(axis=0) / np.maximum(total, 1e-12)
-    return np.where(total > 0, means, people.keypoints[best]).astype(np.float32)
+    return np.asarray(np.where(total > 0, means, people.keypoints[best]), np.float32)
 
 
 def oks_nms(

@@ -124,7 +124,9 @@ class TorchRunner:
 
 
 def read_openvino(core: Any, path: Path) -> Any:
-    """An `openvino.Model`; ValueError that names the file if it cannot be read."""
+    """An `openvino.Model`; ValueError that names the file if it cannot be read, FileNotFoundError if half is missing."""
+    if path.suffix.lower() == ".xml" and not path.with_suffix(".bin").is_file():
+        raise FileNotFoundError(f"model must have its weights beside it but {path.with_suffix('.bin')} is no file")
     try:
         return core.read_model(path.absolute())
     except RuntimeError as error:
