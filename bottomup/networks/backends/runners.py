@@ -124,7 +124,7 @@ class TorchRunner:
 
 
 def read_openvino(core: Any, path: Path) -> Any:
-    """An `openvino.Model`; ValueError that names the file if it cannot be read, FileNotFoundError if half is missing."""
+    """An `openvino.Model`; ValueError if the file cannot be read, FileNotFoundError if its weights are missing."""
     if path.suffix.lower() == ".xml" and not path.with_suffix(".bin").is_file():
         raise FileNotFoundError(f"model must have its weights beside it but {path.with_suffix('.bin')} is no file")
     try:
