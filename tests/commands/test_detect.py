@@ -335,14 +335,17 @@ def test_nothing_to_write_is_wrong_usage(picture: Picture, tmp_path: Path) -> No
 def test_options_reach_the_detector(picture: Picture, stand_in: type[StandIn]) -> None:
     options = ["--model", "x.xml", "--device", "cpu", "--backend", "openvino", "--input-height", "256", "--flip"]
     options += ["--person-threshold", "0.3", "--joint-threshold", "0.2", "--scales", "0.5,1", "--merge", "candidates"]
+    options += ["--refine", "crops.xml"]
     assert run(app, ["detect", str(picture("a.jpg")), *options]).exit_code == 0
     model, given = stand_in.made
     assert (model, given["device"], given["backend"]) == ("x.xml", "cpu", "openvino")
+    assert given["refine"] == "crops.xml"
     assert given["settings"] == Settings(
         input_height=256, flip=True, person_threshold=0.3, joint_threshold=0.2, scales=(0.5, 1.0), merge="candidates"
     )
     assert run(app, ["detect", str(picture("a.jpg"))]).exit_code == 0
-    assert stand_in.made == ("default", {"device": None, "backend": None, "settings": Settings()})
+    usual = {"device": None, "backend": None, "settings": Settings(), "refine": None}
+    assert stand_in.made == ("default", usual)
 
 
 @pytest.mark.parametrize(
