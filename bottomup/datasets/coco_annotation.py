@@ -80,6 +80,9 @@ def _keypoints(values: Any) -> FloatArray | None:
         raise ValueError(f"keypoints must be finite numbers, 3 for each joint, but is {values!r}"[:200])
     rows = array.astype(np.float64).reshape(-1, 3)
     labelled = (rows[:, 2] > 0) & (rows[:, 2] != _NOT_LABELLED)
+    if np.isfinite(rows).all():  # as nearly always
+        rows[~labelled] = (np.nan, np.nan, 0)
+        return rows.ravel()
     unsure = np.isnan(rows[:, 2]) & np.isfinite(rows[:, :2]).all(axis=1) & rows[:, :2].any(axis=1)
     if not np.isfinite(rows[labelled]).all() or unsure.any():
         raise ValueError(f"keypoints must be {array.size} finite numbers but is {values!r}"[:200])

@@ -27,16 +27,18 @@ class PeopleTable:
         self._people = [person for person, kept in zip(people, placed, strict=True) if kept]
         rows = rows[placed]
         self.keypoints, self._seen = rows[..., :2], (rows[..., 2] > 0).any(axis=1)
-        tight = joint_boxes(self.keypoints)
-        boxes = [one if p.box is None else p.box for p, one in zip(self._people, tight, strict=True)]
-        self.boxes = np.array(boxes, np.float64).reshape(-1, 4)
-        told = np.array([p.area for p in self._people], np.float64)
-        guess = ~np.isfinite(told) | area_from_box
+        unknown = np.full(4, np.nan)
+        told = np.array([unknown if p.box is None else p.box for p in self._people], np.float64).reshape(-1, 4)
+        # Those of the joints are only made where they are needed: most files tell every person's box.
+        tight = told if (told[:, 2:] > told[:, :2]).all() else joint_boxes(self.keypoints)
+        self.boxes = np.where(np.isnan(told[:, :1]), tight, told)
+        areas = np.array([p.area for p in self._people], np.float64)
+        guess = ~np.isfinite(areas) | area_from_box
         self.estimated = int(guess.sum())
         empty_box = (self.boxes[:, 2:] - self.boxes[:, :2]).min(axis=1, initial=np.inf) <= 0
         # An empty box tells no size, but the joints may.
         frames = np.where((empty_box & self._seen)[:, None], tight, self.boxes)
-        self.areas = np.where(guess, AREA_OF_BOX * np.prod(frames[:, 2:] - frames[:, :2], axis=1), told)
+        self.areas = np.where(guess, AREA_OF_BOX * np.prod(frames[:, 2:] - frames[:, :2], axis=1), areas)
 
     def photo(self, number: int, path: Path, image: Mapping[str, Any], videos: Mapping[Any, str]) -> PhotoLabels:
         people, count = self._people, len(self._people)
