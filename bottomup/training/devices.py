@@ -140,7 +140,7 @@ class WholeBatch:
         """Nothing was taken."""
 
     def backward(self, batch: Batch) -> torch.Tensor:
-        """See `Computer.backward`; the losses are those of this process, on its device: nobody waits for them here."""
+        """See `Computer.backward`; the losses are those of this process, on its device, and not waited for."""
         parts = (part.to(self._place.device, non_blocking=True) for part in batch)
         self._network.zero_grad(set_to_none=True)
         losses = torch.stack(self._loss(*parts))

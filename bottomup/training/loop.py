@@ -246,7 +246,7 @@ def _batches(state: TrainState, crops: Dataset[Batch], place: Place) -> Generato
 
 def _export(state: TrainState, out: Path) -> Path:
     path = out / "weights.safetensors"
-    # Where this run kept its files is nobody else's matter.
+    # Where this run kept its files concerns no other.
     started_from = state.config.initial_weights
     if is_weight_file(started_from):
         started_from = Path(started_from).name
