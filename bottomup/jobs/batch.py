@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -103,17 +104,29 @@ def look(detector: Any, inputs: Inputs, done: Iterable[str], *, workers: int | N
 def look_at(
     detector: Any, sources: Iterable[Picture | Unreadable], inputs: Inputs, *, workers: int | None = None
 ) -> Iterator[Finished]:
-    """Rows of some pictures of a job. Raises SourceGone if their place vanishes."""
-    with contextlib.closing(run(detector, sources, workers=workers)) as outcomes:  # type: ignore[type-var]
+    """Rows of some pictures of a job. Raises SourceGone if their place vanishes, after the rows of what was read."""
+    gone: SourceGone | None = None
+
+    def while_there() -> Iterator[Picture | Unreadable]:
+        nonlocal gone
+        try:
+            yield from itertools.takewhile(lambda _: gone is None, sources)
+        except SourceGone as error:
+            gone = error
+
+    with contextlib.closing(run(detector, while_there(), workers=workers)) as outcomes:  # type: ignore[type-var]
         for outcome in outcomes:
             path = outcome.source.path
             if outcome.people is not None:
                 yield picture_row(path, outcome.shape, outcome.people), None
                 continue
             error = outcome.error or ValueError("no result")
-            if isinstance(error, OSError) and not inputs.is_there():
-                raise _gone(inputs)
+            if isinstance(error, OSError) and (gone is not None or not inputs.is_there()):
+                gone = _gone(inputs)
+                continue
             yield error_row(path, plain_text(explain(error))), error_kind(error)
+    if gone is not None:
+        raise gone
 
 
 def _gone(inputs: Inputs) -> SourceGone:
