@@ -27,7 +27,15 @@ from bottomup.progress import progress_bar
 from bottomup.refinement import Refiner
 from bottomup.settings import Settings, default_settings
 from bottomup.skeletons import reported_skeleton
-from bottomup.test_time_augmentation import Pass, average_fields, check_scales, pass_candidates, plan_passes
+from bottomup.tag_decoder import decode_tags
+from bottomup.test_time_augmentation import (
+    Pass,
+    average_fields,
+    average_tags,
+    check_scales,
+    pass_candidates,
+    plan_passes,
+)
 
 OnePicture = str | os.PathLike[str] | bytes | bytearray | npt.NDArray[np.uint8] | Image.Image
 Boxes = npt.NDArray[np.float64]
@@ -43,8 +51,8 @@ class Detector:
     model:
         `default` for the built-in network, the name of one that can be downloaded (`bottomup weights list`),
         or the path of a `.safetensors` of `bottomup train`, an `.onnx` of `bottomup export onnx`, an OpenVINO `.xml`
-        with its `.bin` beside it, or the checkpoint of a published network with part affinity fields (`.pth`,
-        `.caffemodel`; OpenPose, Lightweight OpenPose, trt_pose).
+        with its `.bin` beside it, or the checkpoint of a published network with part affinity fields or tags (`.pth`,
+        `.caffemodel`; OpenPose, Lightweight OpenPose, trt_pose, HigherHRNet).
     device:
         `cpu`, `cuda` or `cuda:N`; None takes the GPU if there is one that the backend can use.
     backend:
@@ -98,9 +106,11 @@ class Detector:
         else:
             self.backend = backend
         self.info = info_of(self.backend)
-        if self.info.task != "fields":
+        if self.info.task not in ("fields", "tags"):
             task = self.info.task
             raise ValueError(f"model must see fields in whole pictures but {model} is for {task}: use CropDetector")
+        if self.info.task == "tags" and self.settings.merge != "fields":
+            raise ValueError(f'merge must be "fields" for a network with tags but is {self.settings.merge!r}')
         self.skeleton = reported_skeleton(self.info.skeleton)
         # How sure a network is where nobody is differs, and so on; the project's own networks say it in their weights.
         wishes = self.info.default_settings
@@ -260,6 +270,8 @@ class Detector:
 
     def _average(self, photo: PreparedPhoto, outputs: list[Output]) -> Fields:
         """The fields, averaged over the passes."""
+        if self.info.task != "fields":
+            raise ValueError(f"model must have part affinity fields but {self.info.name} has {self.info.task}")
         return average_fields(photo.passes, outputs, self.info.skeleton, self.info.stride)
 
     def _merge(self, photo: PreparedPhoto, outputs: list[Output]) -> Candidates | None:
@@ -271,19 +283,7 @@ class Detector:
 
     def _decode(self, photo: PreparedPhoto, outputs: list[Output]) -> People:
         """Fields -> people in network pixels -> people in the picture's pixels, in the skeleton that is reported."""
-        fields = self._average(photo, outputs)
-        people = cast(
-            People,
-            decode_fields(
-                fields.heatmaps,
-                fields.pafs,
-                fields.skeleton,
-                stride=fields.stride,
-                settings=self.settings,
-                proposals=photo.boxes,
-                candidates=self._merge(photo, outputs),
-            ),
-        )
+        people = self._decode_tags(photo, outputs) if self.info.task == "tags" else self._decode_fields(photo, outputs)
         letterbox = photo.passes[0].letterbox
         height, width = letterbox.image_size
         # The last cell of a field may reach beyond the picture, and a joint in it with it.
@@ -291,6 +291,26 @@ class Detector:
         people = People(people.skeleton, keypoints, people.keypoint_scores, people.scores).convert(self.skeleton)
         people = people[np.flatnonzero(people.keypoint_scores.any(axis=1))]  # a lone neck is no person in COCO-17
         return people if self.refiner is None or photo.picture is None else self.refiner(photo.picture, people)
+
+    def _decode_fields(self, photo: PreparedPhoto, outputs: list[Output]) -> People:
+        fields = self._average(photo, outputs)
+        people = decode_fields(
+            fields.heatmaps,
+            fields.pafs,
+            fields.skeleton,
+            stride=fields.stride,
+            settings=self.settings,
+            proposals=photo.boxes,
+            candidates=self._merge(photo, outputs),
+        )
+        return cast(People, people)
+
+    def _decode_tags(self, photo: PreparedPhoto, outputs: list[Output]) -> People:
+        if photo.boxes is not None:
+            raise ValueError("proposals must be None for a network with tags, which needs none to tell people apart")
+        heatmaps, tags = average_tags(photo.passes, outputs, self.info.skeleton, self.info.stride)
+        people = decode_tags(heatmaps, tags, self.info.skeleton, stride=self.info.stride, settings=self.settings)
+        return cast(People, people)
 
 
 def check_settings(settings: Settings | None) -> Settings:

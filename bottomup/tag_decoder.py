@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -173,6 +174,9 @@ def _match(heatmaps: Field, tags: TagField, skeleton: Skeleton, stride: float, s
     heat, values = (as_floats(cpu_values(field)) for field in (heatmaps, tags.field))
     for name, array in (("heatmaps", heat), ("tags", values)):
         check_finite(name, find_non_finite(array))
+    if settings.matching.enlarge:
+        heat, values = (_enlarged(field, stride) for field in (heat, values))
+        stride = 1.0
     batch, joints, *cells = heat.shape
     people = []
     for maps, embeddings in zip(heat, values.reshape(batch, joints, tags.depth, *cells), strict=True):
@@ -183,3 +187,13 @@ def _match(heatmaps: Field, tags: TagField, skeleton: Skeleton, stride: float, s
         pixels = np.where(seen[..., None], pixels, np.nan).astype(np.float32)
         people.append(People(skeleton, pixels, poses[order, :, 2], scores[order]))
     return people
+
+
+def _enlarged(field: Floats, stride: float) -> Floats:
+    """(B, C, h, w) as large as the input, by bilinear interpolation with half-pixel centres."""
+    height, width = (max(1, round(side * stride)) for side in field.shape[2:])
+    planes = [
+        cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
+        for plane in field.reshape(-1, *field.shape[2:])
+    ]
+    return np.asarray(planes, np.float32).reshape(*field.shape[:2], height, width)

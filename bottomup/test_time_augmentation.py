@@ -88,6 +88,27 @@ def average_fields(
     return Fields(heatmaps, pafs, stride, skeleton)
 
 
+def average_tags(
+    passes: Sequence[Pass], outputs: Sequence[tuple[FloatArray, FloatArray]], skeleton: Skeleton, stride: int
+) -> tuple[FloatArray, FloatArray]:
+    """The heatmaps (K, h, w) averaged over all passes, and the tags (K, D, h, w) of the D passes at the largest scale.
+
+    Tags of different passes mean different things, so each is a value of its own, of the photo and of its mirror image;
+    those of smaller scales say nothing more (Cheng et al., CVPR 2020). Parameters as those of `average_fields`, with
+    tags (K, h, w) in place of the pafs.
+    """
+    reference = passes[0].letterbox
+    heatmaps: FloatArray = np.zeros(1, np.float32)
+    tags = []
+    for look, fields in zip(passes, outputs, strict=True):
+        heat, embeddings = (_on_grid(field, look, reference, stride) for field in fields)
+        order = skeleton.flip_permutation if look.mirrored else slice(None)
+        heatmaps = heatmaps + heat[order]
+        if look.letterbox == reference:
+            tags.append(embeddings[order])
+    return np.ascontiguousarray(heatmaps / np.float32(len(passes)), np.float32), np.stack(tags, axis=1)
+
+
 def pass_candidates(
     passes: Sequence[Pass],
     outputs: Sequence[tuple[FloatArray, FloatArray]],

@@ -10,7 +10,7 @@ from bottomup.fields import Fields, draw_fields
 from bottomup.image import Letterbox
 from bottomup.settings import Settings
 from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
-from bottomup.test_time_augmentation import Pass, average_fields, pass_candidates, plan_passes
+from bottomup.test_time_augmentation import Pass, average_fields, average_tags, pass_candidates, plan_passes
 
 
 def ideal(look: Pass, keypoints: np.ndarray, *, stride: int = 8) -> tuple[np.ndarray, np.ndarray]:
@@ -155,3 +155,18 @@ def test_a_scale_beyond_all_memory_is_refused() -> None:
     assert plan_passes(100, 100, Settings(scales=(40.0,), input_height=400), 8)
     with pytest.raises(ValueError, match=r"scales must be at most 40\.96 for an input_height of 400 but has 41"):
         plan_passes(100, 100, Settings(scales=(1.0, 41.0), input_height=400), 8)
+
+
+def test_tags_of_the_mirrored_picture_are_a_second_value() -> None:
+    settings = Settings(flip=True, scales=(1.0, 0.5), input_height=64)
+    passes = plan_passes(64, 96, settings, 8)
+    rng = np.random.default_rng(0)
+    sizes = [look.letterbox.padded_size for look in passes]
+    outputs = [
+        tuple(rng.normal(0, 1, (17, height // 2, width // 2)).astype(np.float32) for _ in range(2))
+        for height, width in sizes
+    ]
+    heatmaps, tags = average_tags(passes, outputs, COCO_17, 2)  # type: ignore[arg-type]
+    assert (heatmaps.shape, tags.shape) == ((17, 32, 48), (17, 2, 32, 48))
+    np.testing.assert_array_equal(tags[:, 0], outputs[0][1])
+    np.testing.assert_allclose(tags[:, 1], outputs[1][1][COCO_17.flip_permutation][..., ::-1], atol=1e-5)

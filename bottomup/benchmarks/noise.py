@@ -29,8 +29,11 @@ class Noise:
     faintest: the peaks of each joint and person are scaled by a random factor from this to 1.
     noise: standard deviation of what is added to heatmaps, in blobs; affinity fields get twice that.
     false_peaks: peaks where no joint is, for each visible joint; as high as a third of a true one to all of it.
+    tag_spread: standard deviation of the tags of a person's joints; see `draw_tags`.
+    tag_gap: how far apart the tags of people are.
+    tag_collisions: share of people who have the tag of somebody else.
 
-    Raises ValueError if one is negative or not finite, or if missing or faintest exceeds 1.
+    Raises ValueError if one is negative or not finite, or if missing, faintest or tag_collisions exceeds 1.
     """
 
     missing: float = 0.0
@@ -39,11 +42,14 @@ class Noise:
     faintest: float = 1.0
     noise: float = 0.0
     false_peaks: float = 0.0
+    tag_spread: float = 0.0
+    tag_gap: float = 1.7
+    tag_collisions: float = 0.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            highest = 1.0 if field.name in ("missing", "faintest") else math.inf
+            highest = 1.0 if field.name in ("missing", "faintest", "tag_collisions") else math.inf
             if not (math.isfinite(value) and 0 <= value <= highest):
                 wanted = "at least 0 and finite" if highest == math.inf else "from 0 to 1"
                 raise ValueError(f"{field.name} must be {wanted} but is {value}")
@@ -53,9 +59,38 @@ class Noise:
 LEVELS: Mapping[str, Noise] = MappingProxyType(
     {
         "clean": Noise(),
-        "mild": Noise(jitter=0.1, blur=0.2, faintest=0.5, noise=0.017, false_peaks=0.01),
-        "hard": Noise(missing=0.05, jitter=0.2, blur=0.4, faintest=0.4, noise=0.034, false_peaks=0.03),
-        "severe": Noise(missing=0.1, jitter=0.3, blur=0.5, faintest=0.35, noise=0.045, false_peaks=0.1),
+        "mild": Noise(
+            jitter=0.1,
+            blur=0.2,
+            faintest=0.5,
+            noise=0.017,
+            false_peaks=0.01,
+            tag_spread=0.1,
+            tag_gap=1.5,
+            tag_collisions=0.03,
+        ),
+        "hard": Noise(
+            missing=0.05,
+            jitter=0.2,
+            blur=0.4,
+            faintest=0.4,
+            noise=0.034,
+            false_peaks=0.03,
+            tag_spread=0.2,
+            tag_gap=1.2,
+            tag_collisions=0.1,
+        ),
+        "severe": Noise(
+            missing=0.1,
+            jitter=0.3,
+            blur=0.5,
+            faintest=0.35,
+            noise=0.045,
+            false_peaks=0.1,
+            tag_spread=0.25,
+            tag_gap=1.0,
+            tag_collisions=0.2,
+        ),
     }
 )
 

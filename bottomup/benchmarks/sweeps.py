@@ -34,18 +34,20 @@ def sweep_crowds(
     noises: Sequence[str],
     images: int,
     settings: Settings,
+    fields: str = "pafs",
     done: Callable[[], None] = lambda: None,
 ) -> list[Row]:
     """A row for each combination, over `images` procedural crowds: what was asked for, accuracy, times by stage.
 
-    `base` says the rest: map size, skeleton, first seed. `done` is called after each row.
+    `base` says the rest: map size, skeleton, first seed. `fields` are those of `file_scenes`. `done`
+    is called after each row.
     """
     if images < 1:
         raise ValueError(f"images must be at least 1 but is {images}")
     rows = []
     for count, index, noise in product(people, crowd_indices, noises):
         case = replace(base, people=count, crowd_index=index, noise=noise)
-        scenes = list(procedural_scenes(case, images, settings=settings))
+        scenes = list(procedural_scenes(case, images, settings=settings, fields=fields))
         asked = {"noise": noise, "people_per_image": count, "crowd_index_wanted": index}
         rows.append({**asked, **_measured(scenes, get_skeleton(case.skeleton))})
         done()
@@ -53,12 +55,19 @@ def sweep_crowds(
 
 
 def sweep_file(
-    labels: Labels, *, noises: Sequence[str], long_side: int, stride: int, seed: int, settings: Settings
+    labels: Labels,
+    *,
+    noises: Sequence[str],
+    long_side: int,
+    stride: int,
+    seed: int,
+    settings: Settings,
+    fields: str = "pafs",
 ) -> list[Row]:
     """Rows for each noise level and group of the pictures of an annotation file, whose fields are drawn."""
     rows = []
     for noise in noises:
-        how: Row = {"noise": get_level(noise), "long_side": long_side, "stride": stride, "seed": seed}
+        how: Row = {"noise": get_level(noise), "long_side": long_side, "stride": stride, "seed": seed, "fields": fields}
         rows += [
             {"noise": noise, **row} for row in _grouped(list(file_scenes(labels, **how, settings=settings)), labels)
         ]

@@ -179,6 +179,9 @@ class TagMatchOptions(Options):
     detection_threshold: float = option(0.1, "A candidate must be higher than this.")
     tag_threshold: float = option(1.0, "A candidate joins a person if its tag is nearer to the person's mean.")
     nms_kernel: int = option(5, "Side in cells, odd, of the square in which a candidate is the highest cell.", low=1)
+    enlarge: bool = option(
+        False, "Enlarge heatmaps and tags to the input's size first, bilinearly, as HigherHRNet's test setting does."
+    )
     refine: bool = option(True, "Give each person all joints that it lacks, wherever in the picture one fits best.")
 
     def __post_init__(self) -> None:

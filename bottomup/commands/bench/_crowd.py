@@ -23,6 +23,7 @@ def run_crowds(
     images: int,
     ways: Sequence[Settings],
     files: Files,
+    fields: str = "pafs",
 ) -> None:
     """`bottomup bench crowd` on procedural crowds; `ways` differ in their assignment."""
     files.check()
@@ -32,7 +33,7 @@ def run_crowds(
             ways,
             lambda settings: sweep_crowds(
                 base, people=people, crowd_indices=crowd_indices, noises=noises, images=images,
-                settings=settings, done=advance,
+                settings=settings, fields=fields, done=advance,
             ),
         )  # fmt: skip
     _print(rows, ways, {"people": "people_per_image", "crowd index": "crowd_index", "noise": "noise"})
@@ -56,7 +57,7 @@ def run_crowds(
 
 def run_file(
     annotations: Path, noises: Sequence[str], limit: int | None, long_side: int, stride: int, seed: int,
-    ways: Sequence[Settings], files: Files,
+    ways: Sequence[Settings], files: Files, fields: str = "pafs",
 ) -> None:  # fmt: skip
     """`bottomup bench crowd --annotations`."""
     from bottomup.benchmarks.noise import get_level
@@ -65,7 +66,7 @@ def run_file(
     for noise in noises:
         get_level(noise)
     labels = _labels(annotations, limit)
-    drawn: Row = {"noises": noises, "long_side": long_side, "stride": stride, "seed": seed}
+    drawn: Row = {"noises": noises, "long_side": long_side, "stride": stride, "seed": seed, "fields": fields}
     _finish_groups(_each_way(ways, lambda settings: sweep_file(labels, **drawn, settings=settings)), ways, files)
 
 

@@ -41,9 +41,15 @@ def crowd(
     assignment: Annotated[
         str,
         typer.Option(
-            metavar="LIST", help="Ways to group: sweep, single, limb, greedy, exact. Only the first is built for speed."
+            metavar="LIST",
+            help="Ways to group: sweep, single, limb, greedy, exact, with --fields tags also tags, the published "
+            "match_by_tag. Only the first is built for speed. [default: sweep; for tags sweep,tags]",
+            show_default=False,
         ),
-    ] = "sweep",
+    ] = "",
+    fields: Annotated[
+        str, typer.Option(metavar="KIND", help="What is drawn beside heatmaps: pafs or tags (associative embeddings).")
+    ] = "pafs",
     annotations: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Take the people of a COCO or CrowdPose file instead.", show_default=False),
@@ -70,17 +76,22 @@ def crowd(
     from bottomup.settings import Settings
 
     with failures():
+        if fields not in ("pafs", "tags"):
+            raise ValueError(f"--fields must be pafs or tags but is {fields!r}")
+        assignment = assignment or ("sweep,tags" if fields == "tags" else "sweep")
         files, noises = Files(csv, json, plots=plots), noise.split(",")
         ways = [Settings(assignment=way, threads=threads) for way in assignment.split(",")]
+        if photos is not None and fields != "pafs":
+            raise ValueError("--fields must be pafs for --photos, whose fields the network tells")
         if annotations is not None and photos is not None:
             work.run_photos(annotations, photos, model, limit, ways, files)
         elif photos is not None:
             raise ValueError("--photos must come with the --annotations that say who is in them")
         elif annotations is not None:
-            work.run_file(annotations, noises, limit, long_side, stride, seed, ways, files)
+            work.run_file(annotations, noises, limit, long_side, stride, seed, ways, files, fields)
         else:
             from bottomup.benchmarks.cases import Case
 
             base = Case(0, *read_size(size), skeleton=skeleton, seed=seed)
             indices = read_numbers("--crowd-index", crowd_index)
-            work.run_crowds(base, whole_numbers("--people", people), indices, noises, images, ways, files)
+            work.run_crowds(base, whole_numbers("--people", people), indices, noises, images, ways, files, fields)

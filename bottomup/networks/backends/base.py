@@ -93,18 +93,19 @@ def check_outputs(backend: Backend, info: NetworkInfo, images: npt.NDArray[np.ui
     """What `backend.run(images)` gave; TypeError or ValueError if that is not what `Backend.run` promises."""
     name = type(backend).__name__
     if not (isinstance(outputs, tuple | list) and len(outputs) == 2):
-        raise TypeError(f"backend {name} must give heatmaps and pafs but gave a {type(outputs).__name__}")
+        raise TypeError(f"backend {name} must give two fields but gave a {type(outputs).__name__}")
     batch, height, width, _ = images.shape
-    heatmaps, pafs = outputs
+    heatmaps, beside = outputs
     skeleton, stride = info.skeleton, info.stride
+    second = ("tags", skeleton.num_joints) if info.task == "tags" else ("pafs", 2 * skeleton.num_limbs)
     for field, channels, values in (
         ("heatmaps", skeleton.num_joints, heatmaps),
-        ("pafs", 2 * skeleton.num_limbs, pafs),
+        (*second, beside),
     ):
         expected = (batch, channels, height // stride, width // stride)
         if np.shape(values) != expected:
             raise ValueError(f"backend {name} must give {field} of shape {expected} but gave {np.shape(values)}")
-    return heatmaps, pafs
+    return heatmaps, beside
 
 
 def check_images(images: npt.NDArray[np.uint8], alignment: int) -> npt.NDArray[np.uint8]:

@@ -1,7 +1,10 @@
-"""OpenVINO on the CPU: networks with OpenPose's output, such as human-pose-estimation-0001, and the project's own.
+"""OpenVINO on the CPU: human-pose-estimation-0001 and others with OpenPose's output, human-pose-estimation-0005 to
+0007, and the project's own.
 
 OpenPose's input: (B, 3, H, W) BGR of 0..255. Its outputs: 19 heatmaps (OpenPose's 18 joints and the background) and 38
 part affinity channels. They are told apart by their number of channels, since every conversion names them differently.
+The Open Model Zoo's 0005 to 0007 have heatmaps of COCO's 17 joints, those that are no maxima negated, and as many tags
+with a fifth axis, (B, 17, h, w, 1), of the same input.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from bottomup.networks.export.lowering import check_weights, lower
 from bottomup.networks.export.openvino import openvino_model
 from bottomup.networks.info import NetworkInfo
 from bottomup.networks.stored import read_network
-from bottomup.skeletons import OPENPOSE_COCO_18
+from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
 
 _HEATMAPS = OPENPOSE_COCO_18.num_joints + 1  # the last is the background, which is not needed here
 _PAFS = 2 * OPENPOSE_COCO_18.num_limbs
@@ -31,6 +34,8 @@ _Y_OFFSETS = {"human-pose-estimation-0001": 0.6}
 # OpenVINO prepares each layer for each size of input and keeps that: some 5 MB a size, without end. So many layers are
 # kept, the ones last used: those of some 25 sizes.
 _KEPT_LAYERS = 2000
+_TAG_ALIGNMENT = 32  # sides of the input of networks with tags, as published
+_TAG_HEIGHT = 448  # their input's height where the file leaves it open; the largest of the three
 _PROBE = 256  # pixels; any size that common strides divide will do to learn the stride
 
 
@@ -50,7 +55,8 @@ child that ends) kills the process.
 
 
 class OpenVinoBackend(NetworkBackend):
-    """An OpenVINO IR (`.xml` and `.bin`) with OpenPose's 19 heatmaps and 38 part affinity channels.
+    """An OpenVINO IR (`.xml` and `.bin`) with OpenPose's 19 heatmaps and 38 part affinity channels, or with heatmaps
+    and tags of COCO's 17 joints.
 
     The network is compiled once for inputs of any size: OpenVINO then prepares each new size in some
     40 ms and remembers the last 25 or so, where compiling per size took 200 ms or more, and runs equally fast.
@@ -82,8 +88,11 @@ class OpenVinoBackend(NetworkBackend):
             raise ValueError(
                 f"model must be an OpenVINO IR but {str(self._path)!r} cannot be read: {_brief(error)}"
             ) from error
-        heatmaps, pafs, stride = _inspect(model, self._path)
         name = model.get_friendly_name()
+        if (tags := _tag_output(model)) is not None:
+            self.info = _tag_info(model, tags, name, self._path)
+            return _Runner(_compile(core, _take_pictures(model)), 1 - tags, tags)
+        heatmaps, pafs, stride = _inspect(model, self._path)
         self.info = NetworkInfo(OPENPOSE_COCO_18, stride, stride, name=name, y_offset=_Y_OFFSETS.get(name, 0.0))
         return _Runner(_compile(core, _take_pictures(model)), heatmaps, pafs)
 
@@ -92,8 +101,10 @@ class OpenVinoBackend(NetworkBackend):
 
     def run(self, images: npt.NDArray[np.uint8]) -> Outputs:
         """See `Backend.run`."""
-        heatmaps, pafs = self._runner()(check_images(images, self.alignment))
-        return np.ascontiguousarray(heatmaps[:, :-1]), pafs
+        heatmaps, beside = self._runner()(check_images(images, self.alignment))
+        if self.info.task == "tags":
+            return np.abs(heatmaps), beside.reshape(heatmaps.shape)
+        return np.ascontiguousarray(heatmaps[:, :-1]), beside
 
 
 class OpenVinoFieldBackend(NetworkBackend):
@@ -161,6 +172,32 @@ def check_openvino(path: Path, device: str | None) -> None:
         raise ImportError(
             f'model {str(path)!r} needs the package openvino: pip install "bottomup[openvino]"'
         ) from error
+
+
+def _tag_output(model: Any) -> int | None:
+    """The number of the output that holds tags, of a network that has one beside its heatmaps; None for others."""
+    shapes = [tuple(side.get_length() if side.is_static else -1 for side in port.get_partial_shape())
+              for port in model.outputs if port.get_partial_shape().rank.is_static]  # fmt: skip
+    joints = COCO_17.num_joints
+    if sorted(len(shape) for shape in shapes) != [4, 5] or any(shape[1] != joints for shape in shapes):
+        return None
+    return next(number for number, shape in enumerate(shapes) if len(shape) == 5)
+
+
+def _tag_info(model: Any, tags: int, name: str, path: Path) -> NetworkInfo:
+    """The facts of a network with tags; leaves the model's input at any size."""
+    height = model.input().get_partial_shape()[2]
+    _reshape(model, [1, 3, _PROBE, _PROBE], path)
+    heatmaps, embeddings = (tuple(model.outputs[number].get_shape()) for number in (1 - tags, tags))
+    stride = max(_PROBE // max(heatmaps[2], 1), 1)
+    if heatmaps[2:] != (_PROBE // stride, _PROBE // stride) or embeddings != (*heatmaps, 1):
+        raise ValueError(
+            f"model must have heatmaps (B, K, h, w) and tags (B, K, h, w, 1) but those of {str(path)!r} have shapes "
+            f"{heatmaps} and {embeddings} for {_PROBE} x {_PROBE} pixels"
+        )
+    _reshape(model, [-1, 3, -1, -1], path)
+    wanted = {"input_height": height.get_length() if height.is_static else _TAG_HEIGHT}
+    return NetworkInfo(COCO_17, stride, _TAG_ALIGNMENT, "tags", name=name, default_settings=wanted)
 
 
 def _inspect(model: Any, path: Path) -> tuple[int, int, int]:

@@ -18,15 +18,15 @@ _BLACK = 0  # beyond a picture's edge, in the published implementations' crops
 
 
 class PublishedBackend(NetworkBackend):
-    """A checkpoint of a published network with part affinity fields or for crops, in float32; see `load_published`.
+    """A checkpoint of a published network with part affinity fields, with tags or for crops, in float32; see
+    `load_published`.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is damaged, is of no network that is known or of one with associative embeddings, or the device is
-        not there.
+        If the file is damaged, is of no network that is known, or the device is not there.
     """
 
     library = "torch"
@@ -36,11 +36,6 @@ class PublishedBackend(NetworkBackend):
         self._device = choose_device(device)
         self.device = str(self._device)
         self._published = published = load_published(path)
-        if published.task == "tags":
-            raise ValueError(
-                f"model must have part affinity fields or be for crops but {str(path)!r} is {published.family}, which "
-                "has associative embeddings: bottomup.networks.published.families.load_published gives its outputs"
-            )
         published.network.to(self._device)
         self.info = published_info(published)
 
@@ -48,8 +43,8 @@ class PublishedBackend(NetworkBackend):
         """See `Backend.run`."""
         images = check_images(images, self.alignment)
         survive_fork()
-        heatmaps, pafs = self._published(torch.from_numpy(images).to(self._device))
-        return heatmaps.float().contiguous().cpu().numpy(), pafs.float().contiguous().cpu().numpy()
+        heatmaps, beside = self._published(torch.from_numpy(images).to(self._device))
+        return heatmaps.float().contiguous().cpu().numpy(), beside.float().contiguous().cpu().numpy()
 
 
 def published_info(published: Published) -> NetworkInfo:

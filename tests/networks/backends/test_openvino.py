@@ -13,7 +13,7 @@ import pytest
 from bottomup.detector import Detector
 from bottomup.networks.backends.base import Backend
 from bottomup.networks.backends.factory import load_backend
-from bottomup.skeletons import OPENPOSE_COCO_18
+from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
 
 openvino = pytest.importorskip("openvino")
 
@@ -250,3 +250,42 @@ def test_a_signal_is_survived_after_networks_that_are_no_more(tmp_path: Path) ->
     command = [sys.executable, "-c", SIGNALLED, str(tmp_path / "toy.xml")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
+
+
+def save_tags(path: Path, *, tag_joints: int = 17, first: str = "heatmaps") -> None:
+    """An IR as human-pose-estimation-0005 to 0007 are: heatmaps with cells that are no maxima negated, and tags.
+
+    Heatmaps are the blue of each cell, negated where there is red; tags are the green.
+    """
+    from openvino import opset13 as ops
+
+    picture = ops.parameter([1, 3, 288, 352], np.float32, name="image")
+
+    def cells(weights: Any, joints: int) -> Any:
+        kernel = np.tile(np.array(weights, np.float32)[None, :, None, None] / (255 * 4), (joints, 1, 2, 2))
+        return ops.convolution(picture, ops.constant(kernel), [2, 2], [0, 0], [0, 0], [1, 1])
+
+    heatmaps = cells([1, 0, -2], 17)
+    tags = ops.unsqueeze(cells([0, 1, 0], tag_joints), ops.constant(4))
+    outputs = [heatmaps, tags] if first == "heatmaps" else [tags, heatmaps]
+    openvino.save_model(openvino.Model(outputs, [picture], "human-pose-estimation-0005"), path, compress_to_fp16=False)
+
+
+@pytest.mark.parametrize("first", ["heatmaps", "embeddings"])
+def test_networks_with_tags_are_detectors(tmp_path: Path, first: str) -> None:
+    save_tags(tmp_path / "tags.xml", first=first)
+    detector = Detector(tmp_path / "tags.xml")
+    assert (detector.info.task, detector.info.stride, detector.info.alignment) == ("tags", 2, 32)
+    assert (detector.skeleton, detector.settings.input_height) == (COCO_17, 288)
+    images = pictures(2, 64, 96)
+    blue, green, red = images.reshape(2, 32, 2, 48, 2, 3).mean((2, 4)).transpose(3, 0, 1, 2) / 255
+    heatmaps, tags = detector.backend.run(images)
+    assert heatmaps.shape == tags.shape == (2, 17, 32, 48)
+    np.testing.assert_allclose(heatmaps[:, 3], np.abs(blue - 2 * red), atol=1e-5)
+    np.testing.assert_allclose(tags[:, 16], green, atol=1e-5)
+
+
+def test_tags_of_other_joints_are_an_error(tmp_path: Path) -> None:
+    save_tags(tmp_path / "tags.xml", tag_joints=14)
+    with pytest.raises(ValueError, match="model must have one output of 19 heatmaps"):
+        Detector(tmp_path / "tags.xml")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from bottomup import CropDetector, Detector
+from bottomup import CropDetector, Detector, Settings
 from bottomup.networks.backends import published as backend_module
 from bottomup.networks.backends.factory import load_backend
 from bottomup.networks.published.families import Published
@@ -46,11 +46,8 @@ def test_a_checkpoint_is_a_detector(name: str, tmp_path: Path, monkeypatch: pyte
     assert fields.heatmaps[0].argmax() == 5 * 16 + 8
 
 
-def test_networks_without_affinity_fields_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend_module, "load_published", lambda _: published("tags"))
+def test_a_checkpoint_ends_as_one_for_torch_does(tmp_path: Path) -> None:
     (tmp_path / "a.pth").write_bytes(b"not read")
-    with pytest.raises(ValueError, match=r"but '.*a\.pth' is Tiny, which has associative embeddings"):
-        load_backend(tmp_path / "a.pth", device="cpu")
     with pytest.raises(ValueError, match="model must end in"):
         load_backend(tmp_path / "a.pth", device="cpu", backend="openvino")
 
@@ -73,3 +70,33 @@ def test_a_checkpoint_for_crops_is_a_crop_detector(tmp_path: Path, monkeypatch: 
     assert np.abs(people.keypoints[0] - [67, 43]).max() < 8
     with pytest.raises(ValueError, match="is for crops: use CropDetector"):
         Detector(tmp_path / "a.pth", device="cpu")
+
+
+class TinyTags(nn.Module):
+    """Heatmaps and tags of 17 joints at stride 8, blue and green of each cell."""
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        cells = nn.functional.avg_pool2d(images[:, :2], 8)
+        return cells[:, :1].repeat(1, 17, 1, 1), cells[:, 1:].repeat(1, 17, 1, 1)
+
+
+def test_a_checkpoint_with_tags_is_a_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Published(
+        "Tiny", TinyTags(), "tags", COCO_17, 8, 16, (96, 0), lambda outputs: outputs, rgb=False,
+        mean=(0.0,) * 3, std=(1.0,) * 3,
+    )  # fmt: skip
+    monkeypatch.setattr(backend_module, "load_published", lambda _: network)
+    (tmp_path / "a.pth").write_bytes(b"not read")
+    detector = Detector(tmp_path / "a.pth", device="cpu")
+    assert (detector.info.task, detector.info.stride, detector.settings.input_height) == ("tags", 8, 96)
+    image = np.zeros((96, 128, 3), np.uint8)
+    image[40:48, 64:72, 0] = 255
+    people = detector(image)
+    assert len(people) == 1
+    np.testing.assert_allclose(people.keypoints[0], [[67.5, 43.5]] * 17, atol=0.01)
+    with pytest.raises(ValueError, match="model must have part affinity fields but Tiny has tags"):
+        detector.fields(image)
+    with pytest.raises(ValueError, match="proposals must be None for a network with tags"):
+        detector(image, proposals=[[0, 0, 50, 50]])
+    with pytest.raises(ValueError, match='merge must be "fields" for a network with tags'):
+        Detector(tmp_path / "a.pth", device="cpu", settings=Settings(merge="candidates"))
