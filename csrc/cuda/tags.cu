@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "kernels.h"
+#include "layout.h"
 #include "stages.cuh"
 
 namespace bottomup::cuda {
