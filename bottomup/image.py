@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -123,20 +124,26 @@ def _content(path: str | os.PathLike[str]) -> bytes:
         raise ValueError("image must be the path of a picture but is empty")
     path = Path(os.fsdecode(path))
     try:
-        size = path.stat().st_size if path.exists() else None
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise _not_there(path) from None
     except (OSError, ValueError) as error:  # a name that no file system holds
         raise FileNotFoundError(f"image must be an existing file but {str(path)!r} is none: {error}") from error
-    if size is None:
-        hint = "; download it first, if it is an address" if path.parts[0] in ("http:", "https:") else ""
-        raise FileNotFoundError(f"image must be an existing file but {str(path)!r} does not exist{hint}")
-    if not path.is_file():
+    if not stat.S_ISREG(status.st_mode):
         raise ValueError(f"image must be a file but {str(path)!r} is a directory or a device")
-    if size > _MOST_BYTES:
-        raise ValueError(f"image must be a file of at most {_MOST_BYTES} bytes but {str(path)!r} has {size}")
+    if status.st_size > _MOST_BYTES:
+        raise ValueError(f"image must be a file of at most {_MOST_BYTES} bytes but {str(path)!r} has {status.st_size}")
     try:
         return path.read_bytes()
+    except FileNotFoundError:  # since a moment ago
+        raise _not_there(path) from None
     except OSError as error:
         raise ValueError(f"image must be a file that can be read but {str(path)!r} cannot: {error.strerror}") from error
+
+
+def _not_there(path: Path) -> FileNotFoundError:
+    hint = "; download it first, if it is an address" if path.parts[:1] in (("http:",), ("https:",)) else ""
+    return FileNotFoundError(f"image must be an existing file but {str(path)!r} does not exist{hint}")
 
 
 def _decode(read: Callable[[], bytes], name: str, least: Callable[[int, int], int] | None) -> DecodedImage:

@@ -245,7 +245,7 @@ def test_a_source_that_vanishes_ends_the_job(tmp_path: Path, monkeypatch: pytest
     assert result.exit_code == 1
     assert "SOURCE must stay there while the job runs but" in result.stderr
     assert 20 <= len(counts(tmp_path / "out")) < 200
-    assert not any(row["error"] for row in rows(tmp_path / "out"))
+    assert [row["error"] for row in rows(tmp_path / "out") if row["error"]] == []
     (tmp_path / "elsewhere").rename(tmp_path / "in")
     assert run(app, command).exit_code == 0
     assert counts(tmp_path / "out") == {f"{number}.png": 1 for number in range(200)}
