@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.makers.services import is_missing
 
 Send = Callable[[Any, int], None]  # answers a request through its handler, told how many came before it
 
@@ -113,7 +113,7 @@ GLib.MainLoop().run()
 
 @contextmanager
 def rtsp_server() -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The address of a camera's stream, by GStreamer, and the process; skips the test where that is not installed.
+    """The address of a camera's stream, by GStreamer, and the process; see `is_missing` where that is not installed.
 
     On Debian: gir1.2-gst-rtsp-server-1.0, gstreamer1.0-plugins-good, -ugly, and python3-gi of the system's Python.
     """
@@ -123,7 +123,7 @@ def rtsp_server() -> Iterator[tuple[str, subprocess.Popen[str]]]:
         (one for one in pythons if not subprocess.run([one, "-c", probe], capture_output=True).returncode), None
     )
     if python is None:
-        pytest.skip("GStreamer's RTSP server is not installed")
+        is_missing("GStreamer's RTSP server")
     process = subprocess.Popen([python, "-c", _RTSP], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert process.stdout is not None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -20,19 +19,12 @@ from PIL import Image
 from bottomup.detector import Detector
 from bottomup.settings import Settings
 from tests.makers.service import SeesRed, encoded, make_app, photo, serving
+from tests.makers.services import is_missing
 
 pytestmark = pytest.mark.slow
 
 _AXE = Path(__file__).parents[2] / "build" / "browser" / "node_modules" / "axe-core" / "axe.min.js"
 _LONGEST_WAIT = 60_000  # milliseconds, for a busy computer
-
-
-def _needed(what: str) -> None:
-    """Skip, unless BOTTOMUP_BROWSER says that a browser has to be there."""
-    message = f"{what} is not there: .ci/browser installs what the tests of the page need"
-    if os.environ.get("BOTTOMUP_BROWSER"):
-        pytest.fail(message)
-    pytest.skip(message)
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +41,11 @@ def browser(camera: Path) -> Iterator[Any]:
     names = ("chromium", "chromium-browser", "google-chrome")
     program = next((path for path in map(shutil.which, names) if path), None)
     if program is None:
-        _needed("Chromium")
+        is_missing("Chromium")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        _needed("playwright")
+        is_missing("playwright")
     options = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--no-sandbox"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -281,7 +273,7 @@ def test_every_control_is_reached_by_the_keyboard(page: Any) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(browser: Any, port: int, scheme: str) -> None:
     if not _AXE.is_file():
-        _needed("axe-core")
+        is_missing("axe-core")
     with opened(browser, port, color_scheme=scheme) as page:
         for prepare in (lambda: None, lambda: upload(page, encoded(photo())), lambda: upload(page, b"no picture")):
             prepare()

@@ -16,6 +16,7 @@ import pytest
 from bottomup.video.window import check_display
 from bottomup.weights import find_weights
 from tests.makers.clips import pictures, write_clip
+from tests.makers.services import is_missing
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.slow
 def display(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """The name of a virtual display and the folder of its frame buffer."""
     if shutil.which("Xvfb") is None:
-        pytest.skip("Xvfb is not installed")
+        is_missing("Xvfb")
     folder = tmp_path_factory.mktemp("display")
     read, write = os.pipe()
     command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "640x480x24", "-fbdir", str(folder)]
@@ -91,7 +92,7 @@ def test_frames_are_seen_and_q_ends(display: tuple[str, Path]) -> None:
         green = np.abs(shown(folder).astype(int) - (10, 200, 60)).max(axis=2) < 4
         assert green.sum() >= 200 * 300
         if shutil.which("xdotool") is None:
-            pytest.skip("xdotool is not installed: q was not pressed")
+            is_missing("xdotool")
         process.stdin.write("\n")
         process.stdin.flush()
         command = ["xdotool", "search", "--name", "clip.mp4", "windowfocus", "key", "q"]
