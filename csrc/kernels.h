@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "limbs.h"
+#include "limb_tracing.h"
 #include "tags.h"
-#include "traces.h"
 
 namespace bottomup {
 
@@ -74,7 +74,7 @@ void collect_ends(const FieldView& pafs, const CandidateView& candidates, const 
                   LimbEnds& ends);
 
 // Candidates and pairs together with those of `ends`, in the order that they had; see insert_ends in
-// bottomup/kernels/traces.py.
+// bottomup/kernels/reference/limb_tracing.py.
 struct Found {
     std::vector<int64_t> offsets;
     std::vector<float> xy, score, extent;

@@ -1,6 +1,6 @@
 // Arithmetic of one candidate pair: the line integral of a part affinity field between two joints
 // (Cao et al., "Realtime Multi-Person 2D Pose Estimation using Part Affinity Fields", CVPR 2017, eq. 10).
-// Mirrored in bottomup/kernels/limbs.py (the NumPy twin).
+// bottomup/kernels/reference/limbs.py is its specification.
 #pragma once
 
 #include <cmath>

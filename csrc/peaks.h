@@ -1,5 +1,5 @@
 // Arithmetic of one heatmap cell: is it a peak, and where does the peak lie between cells?
-// Mirrored in bottomup/kernels/peaks.py (the NumPy twin).
+// bottomup/kernels/reference/peaks.py is its specification.
 #pragma once
 
 #include <cfloat>

@@ -1,6 +1,6 @@
 // Bicubic upsampling by a whole factor, one value at a time: cubic convolution (Keys, "Cubic convolution
 // interpolation for digital image processing", 1981, eq. 4 with a = -0.75, as in OpenCV and torch) under the half-pixel
-// rule, the border repeated. Mirrored in bottomup/kernels/upsample.py (the NumPy twin).
+// rule, the border repeated. bottomup/kernels/reference/upsample.py is its specification.
 #pragma once
 
 #include "peaks.h"

@@ -4,9 +4,9 @@
 #include <memory>
 
 #include "../kernels.h"
-#include "../reach.h"
+#include "../search_radius.h"
 #include "neighbours.h"
-#include "vectors.h"
+#include "simd/vectors.h"
 
 namespace bottomup::cpu {
 
@@ -30,7 +30,7 @@ struct Crowd {
     const FieldView& pafs;
     const float* scores;
     LimbCriteria criteria;
-    std::vector<float> near{}, reach{};  // of each end; see reach.h. `reach` has room for 2 kLanes more
+    std::vector<float> near{}, reach{};  // of each end; see search_radius.h. `reach` has room for 2 kLanes more
     // Of the directions that the limbs' fields show, one after another. Not all of it may ever be written.
     std::unique_ptr<uint8_t[]> maps{};
 };

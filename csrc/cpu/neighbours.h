@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "vectors.h"
+#include "simd/vectors.h"
 
 namespace bottomup::cpu {
 

@@ -6,7 +6,7 @@
 #include "../kernels.h"
 #include "channels.h"
 #include "parallel.h"
-#include "vectors.h"
+#include "simd/vectors.h"
 
 namespace bottomup::cpu {
 namespace {

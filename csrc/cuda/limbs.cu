@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "../reach.h"
+#include "../search_radius.h"
 #include "layout.h"
 #include "stages.cuh"
 

@@ -1,4 +1,4 @@
-// The stages of a call, each of which puts its kernels on a stream and returns at once; csrc/cuda/calls.cu strings them
+// The stages of a call, each of which puts its kernels on a stream and returns at once; csrc/cuda/call.cu strings them
 // together.
 #pragma once
 
@@ -55,7 +55,7 @@ struct LimbTask {
     const int32_t* ends;  // 2 per limb, in host memory
 };
 
-// How far candidates look for partners; a slot for each limb's end at a candidate, as csrc/reach.h explains.
+// How far candidates look for partners; a slot for each limb's end at a candidate, as csrc/search_radius.h explains.
 struct ReachSpace {
     uint32_t* near;  // complement of the bits of the nearest good partner's distance; 0 at first, which means none
     float* reach;

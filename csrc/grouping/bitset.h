@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "../cpu/bits.h"
+#include "../cpu/simd/bits.h"
 
 namespace bottomup::grouping {
 

@@ -1,6 +1,6 @@
 #include "pose_prior.h"
 
-#include "../cpu/bits.h"
+#include "../cpu/simd/bits.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 // How far from a joint candidate its partners are sought. The distances are gone through ring by ring, from near to far;
 // within a ring the order does not matter, so that any number of threads finds the same pairs.
-// Mirrored in bottomup/kernels/limbs.py (the NumPy twin).
+// bottomup/kernels/reference/limbs.py is its specification.
 #pragma once
 
 #include <cfloat>

@@ -2,7 +2,7 @@
 // at run time, or the one that the environment variable BOTTOMUP_CPU_ISA names.
 #pragma once
 
-#include "../reach.h"
+#include "../../search_radius.h"
 
 namespace bottomup::cpu {
 

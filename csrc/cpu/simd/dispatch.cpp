@@ -1,7 +1,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "../kernels.h"
+#include "../../kernels.h"
 #include "vectors.h"
 
 #if defined(_MSC_VER)

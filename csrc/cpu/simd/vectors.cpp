@@ -3,7 +3,7 @@
 // library, and those of this project are static.
 #include "vectors.h"
 
-#include "../peaks.h"
+#include "../../peaks.h"
 #include "simd.h"
 #include "vector_limbs.h"
 #include "vector_map.h"

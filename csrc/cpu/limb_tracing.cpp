@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "../kernels.h"
-#include "../traces.h"
+#include "../limb_tracing.h"
 #include "neighbours.h"
 #include "parallel.h"
 

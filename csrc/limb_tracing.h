@@ -1,5 +1,5 @@
 // Arithmetic of one trace: following a part affinity field from a joint to where the limb ends.
-// Mirrored in bottomup/kernels/traces.py (the NumPy twin).
+// bottomup/kernels/reference/limb_tracing.py is its specification.
 #pragma once
 
 #include "limbs.h"
