@@ -62,7 +62,9 @@ struct FieldView {
     int64_t batch, channels, height, width;
     int64_t stride_batch, stride_channel, stride_row, stride_column;
 
-    BOTTOMUP_HD_MEMBER const char* plane(int64_t b, int64_t c) const { return data + b * stride_batch + c * stride_channel; }
+    BOTTOMUP_HD_MEMBER const char* plane(int64_t b, int64_t c) const {
+        return data + b * stride_batch + c * stride_channel;
+    }
 };
 
 template <class T>

@@ -126,16 +126,16 @@ namespace cpu {
 TagValues read_tags(const FieldView& tags, int64_t depth, const TagPlaces& places);
 // The best cell of each window.
 std::vector<TagCell> search_windows(const FieldView& heatmaps, const FieldView& tags, int64_t depth,
-                                    const std::vector<TagWindow>& windows, const std::vector<float>& wanted, float min_response,
-                                    int threads);
+                                    const std::vector<TagWindow>& windows, const std::vector<float>& wanted,
+                                    float min_response, int threads);
 Peaks find_peaks(const FieldView& heatmaps, const PeakCriteria& criteria, int threads);
 // The same where the heatmaps are upsampled; positions and extents are in cells of the heatmaps.
 Peaks find_upsampled_peaks(const FieldView& heatmaps, const PeakCriteria& criteria, int threads);
 // Of the candidates, `extents` is not read and may be null.
 Pairs score_limbs(const FieldView& pafs, const CandidateView& candidates, const int32_t* limbs, int64_t limb_count,
                   const LimbCriteria& criteria, int threads);
-LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs,
-                     const int32_t* limbs, const TraceCriteria& criteria, int threads);
+LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs, const int32_t* limbs,
+                     const TraceCriteria& criteria, int threads);
 const char* instruction_set();
 }  // namespace cpu
 

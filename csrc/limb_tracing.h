@@ -36,8 +36,8 @@ BOTTOMUP_HD Walk start_walk(ValueX paf_x, ValueY paf_y, int64_t height, int64_t 
 
 // Takes a step, where a sample supports the limb from `threshold` on. False if there is none to take, or nothing to follow.
 template <class ValueX, class ValueY>
-BOTTOMUP_HD bool walk_on(ValueX paf_x, ValueY paf_y, int64_t height, int64_t width, float sign, float threshold, int max_steps,
-                         Walk* walk) {
+BOTTOMUP_HD bool walk_on(ValueX paf_x, ValueY paf_y, int64_t height, int64_t width, float sign, float threshold,
+                         int max_steps, Walk* walk) {
     if (!(walk->norm > threshold) || walk->step >= max_steps || walk->missed >= kTraceGap) return false;
     const float ux = walk->run_x / walk->norm, uy = walk->run_y / walk->norm;
     const float x = walk->x + ux, y = walk->y + uy;

@@ -55,9 +55,7 @@ BOTTOMUP_HD int sample_count(float length, int max_samples) {
 }
 
 // How many of the samples need not support the limb.
-BOTTOMUP_HD int allowed_failures(float coverage, int samples) {
-    return int((1.0f - coverage) * float(samples) + 1e-4f);
-}
+BOTTOMUP_HD int allowed_failures(float coverage, int samples) { return int((1.0f - coverage) * float(samples) + 1e-4f); }
 
 // Samples of a limb between two joints, as they are counted and weighed.
 struct Segment {
@@ -69,8 +67,14 @@ struct Segment {
 
 BOTTOMUP_HD Segment make_segment(float x0, float y0, float dx, float dy, float length, int max_samples) {
     const float divisor = length > 0.0f ? length : 1.0f;
-    return {x0, y0, dx, dy, length > 0.0f ? dx / divisor : 0.0f, length > 0.0f ? dy / divisor : 0.0f,
-            length < 1.0f ? length : 1.0f, sample_count(length, max_samples)};
+    return {x0,
+            y0,
+            dx,
+            dy,
+            length > 0.0f ? dx / divisor : 0.0f,
+            length > 0.0f ? dy / divisor : 0.0f,
+            length < 1.0f ? length : 1.0f,
+            sample_count(length, max_samples)};
 }
 
 // The part of a sampled vector along the limb; `energy` is the square of its magnitude.
@@ -121,8 +125,8 @@ struct PairTally {
 // Coherent mean over evenly spaced samples of the field's component along the limb. `paf_x(row, column)` and `paf_y`
 // read the two channels. Stops as soon as too many samples have failed for the pair to pass.
 template <class ValueX, class ValueY>
-BOTTOMUP_HD PairResult score_pair(ValueX paf_x, ValueY paf_y, int64_t height, int64_t width, float x0, float y0,
-                                  float x1, float y1, const LimbCriteria& criteria, float* score) {
+BOTTOMUP_HD PairResult score_pair(ValueX paf_x, ValueY paf_y, int64_t height, int64_t width, float x0, float y0, float x1,
+                                  float y1, const LimbCriteria& criteria, float* score) {
     const float dx = x1 - x0, dy = y1 - y0;
     const float length = sqrtf(dx * dx + dy * dy);
     if (!(length <= criteria.max_length && length < INFINITY)) return PairResult::rejected;

@@ -55,8 +55,7 @@ constexpr int kSmallPlateau = 32;
 // Walks over the plateau of a cell. It is a peak, and `sum` that of its cells, if no neighbour of any of them is higher
 // and no cell lies before the one given: of all cells of a plateau exactly one gives the peak.
 template <class Value>
-BOTTOMUP_HD Plateau walk_plateau(Value value, int64_t row, int64_t column, int64_t height, int64_t width,
-                                 PlateauSum* sum) {
+BOTTOMUP_HD Plateau walk_plateau(Value value, int64_t row, int64_t column, int64_t height, int64_t width, PlateauSum* sum) {
     const float here = value(row, column);
     int64_t cells[kSmallPlateau];
     int known = 1;

@@ -56,7 +56,8 @@ BOTTOMUP_HD TagCell look_at(const FieldView& heatmaps, const FieldView& tags, in
     const float score = load<T>(heat + row * heatmaps.stride_row + column * heatmaps.stride_column);
     const int64_t cell = row * heatmaps.width + column;
     if (!(score >= min_response && score > 0.0f && score < INFINITY)) return {0.0f, cell};
-    const char* const first = tags.plane(window.image, window.joint * depth) + row * tags.stride_row + column * tags.stride_column;
+    const char* const first =
+        tags.plane(window.image, window.joint * depth) + row * tags.stride_row + column * tags.stride_column;
     const auto tag = [&](int64_t d) { return load<U>(first + d * tags.stride_channel); };
     const float distance = squared_tag_distance(tag, wanted, depth);
     return {distance <= window.tolerance * window.tolerance ? score : 0.0f, cell};

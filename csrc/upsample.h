@@ -30,9 +30,7 @@ BOTTOMUP_HD float cubic(float before, float here, float after, float beyond, con
     return here + (tap.before * (before - here) + tap.after * (after - here) + tap.beyond * (beyond - here));
 }
 
-BOTTOMUP_HD int64_t clamp_to(int64_t index, int64_t count) {
-    return index < 0 ? 0 : (index < count ? index : count - 1);
-}
+BOTTOMUP_HD int64_t clamp_to(int64_t index, int64_t count) { return index < 0 ? 0 : (index < count ? index : count - 1); }
 
 // A channel of `height` x `width` cells read as if it were upsampled; with factor 1, as it is.
 template <class Value>
@@ -48,7 +46,7 @@ struct Upsampled {
         return cubic(lines[0], lines[1], lines[2], lines[3], y);
     }
 
-private:
+   private:
     BOTTOMUP_HD_MEMBER float line(int64_t row, const CubicTap& x) const {
         return cubic(source(row, clamp_to(x.cell - 1, width)), source(row, clamp_to(x.cell, width)),
                      source(row, clamp_to(x.cell + 1, width)), source(row, clamp_to(x.cell + 2, width)), x);

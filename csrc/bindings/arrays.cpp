@@ -23,9 +23,16 @@ DType dtype_named(const std::string& name) {
 
 FieldView view_of(const py::array& field) {
     if (field.ndim() != 4) throw std::invalid_argument("a field must have 4 dimensions");
-    return {static_cast<const char*>(field.data()), dtype_of(field.dtype().kind(), field.itemsize()),
-            field.shape(0), field.shape(1), field.shape(2), field.shape(3),
-            field.strides(0), field.strides(1), field.strides(2), field.strides(3)};
+    return {static_cast<const char*>(field.data()),
+            dtype_of(field.dtype().kind(), field.itemsize()),
+            field.shape(0),
+            field.shape(1),
+            field.shape(2),
+            field.shape(3),
+            field.strides(0),
+            field.strides(1),
+            field.strides(2),
+            field.strides(3)};
 }
 
 py::object to_python(const NonFinite& at) {

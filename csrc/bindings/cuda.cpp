@@ -16,8 +16,16 @@ using GpuField = std::tuple<uintptr_t, std::string, std::array<int64_t, 4>, std:
 
 FieldView view_of(const GpuField& field) {
     const auto& [address, dtype, shape, strides] = field;
-    return {reinterpret_cast<const char*>(address), dtype_named(dtype), shape[0], shape[1], shape[2], shape[3],
-            strides[0], strides[1], strides[2], strides[3]};
+    return {reinterpret_cast<const char*>(address),
+            dtype_named(dtype),
+            shape[0],
+            shape[1],
+            shape[2],
+            shape[3],
+            strides[0],
+            strides[1],
+            strides[2],
+            strides[3]};
 }
 
 void* stream_of(uintptr_t handle) { return reinterpret_cast<void*>(handle); }
@@ -60,9 +68,9 @@ py::tuple score_limbs(const GpuField& pafs, const py::object& candidates, const 
     }));
 }
 
-py::tuple find_peaks_and_limbs(const GpuField& heatmaps, const GpuField& pafs, const LimbArray& limbs,
-                               float peak_threshold, int64_t upsample, float limb_threshold, const LimbOptions& options,
-                               uintptr_t stream, uintptr_t pafs_stream, const py::object& timings) {
+py::tuple find_peaks_and_limbs(const GpuField& heatmaps, const GpuField& pafs, const LimbArray& limbs, float peak_threshold,
+                               int64_t upsample, float limb_threshold, const LimbOptions& options, uintptr_t stream,
+                               uintptr_t pafs_stream, const py::object& timings) {
     const FieldView view = view_of(heatmaps), paf_view = view_of(pafs);
     if (paf_view.batch != view.batch) throw std::invalid_argument("pafs must fit the heatmaps");
     check_pafs(paf_view, limbs);
@@ -79,8 +87,8 @@ py::tuple find_peaks_and_limbs(const GpuField& heatmaps, const GpuField& pafs, c
 }
 
 py::tuple trace_limbs(const GpuField& pafs, const py::object& candidates, const py::object& pairs, const LimbArray& limbs,
-                      const FloatArray& typical, float score, const LimbOptions& limb_options,
-                      const TraceOptions& options, uintptr_t stream) {
+                      const FloatArray& typical, float score, const LimbOptions& limb_options, const TraceOptions& options,
+                      uintptr_t stream) {
     const FieldView view = view_of(pafs);
     const CandidateArrays joints(candidates);
     const PairArrays links(pairs);
@@ -89,8 +97,8 @@ py::tuple trace_limbs(const GpuField& pafs, const py::object& candidates, const 
     LimbEnds ends;
     {
         const py::gil_scoped_release release;
-        ends = cuda::trace_limbs(view, joints.view(), links.view(limbs.shape(0)), limbs.data(), criteria,
-                                 stream_of(stream));
+        ends =
+            cuda::trace_limbs(view, joints.view(), links.view(limbs.shape(0)), limbs.data(), criteria, stream_of(stream));
     }
     return to_python(joints.view(), links.view(limbs.shape(0)), view.batch, ends);
 }

@@ -92,7 +92,8 @@ void PersonJointGraph::assign(int64_t joint, const Ints& person, const Ints& can
     check_candidates("candidate", candidate);
     for (int64_t n = 0; n < person.size(); ++n) {
         const int64_t who = person.data()[n], what = candidate.data()[n];
-        check(types_[size_t(what)] == joint && state_.person_of[size_t(what)] < 0, "candidate must be a free one of the joint");
+        check(types_[size_t(what)] == joint && state_.person_of[size_t(what)] < 0,
+              "candidate must be a free one of the joint");
         check(state_.row(who)[joint] < 0, "person must have no candidate of the joint");
         state_.assign(who, joint, int32_t(what));
     }
@@ -104,7 +105,8 @@ void PersonJointGraph::assign(int64_t joint, const Ints& person, const Ints& can
 void PersonJointGraph::merge_people(int64_t person, int64_t other) {
     const auto is_there = [&](int64_t one) { return one >= 0 && one < state_.people(); };
     check(is_there(person) && is_there(other) && person != other, "person and other must be two of the people");
-    check(!state_.types_of.meet(size_t(person), state_.types_of, size_t(other)), "person and other must share no joint type");
+    check(!state_.types_of.meet(size_t(person), state_.types_of, size_t(other)),
+          "person and other must share no joint type");
     state_.merge_people(person, other);
 }
 

@@ -34,7 +34,8 @@ grouping::PosePrior make_prior(const Bools& known, const Floats& mean, const Flo
     check_shape("mean", mean, {joints, 2});
     check_shape("covariance", covariance, {2 * joints, 2 * joints});
     const std::vector<char> flags(known.data(), known.data() + joints);
-    check(std::count(flags.begin(), flags.end(), 1) <= grouping::PosePrior::kMost, "known must be true of at most 64 joints");
+    check(std::count(flags.begin(), flags.end(), 1) <= grouping::PosePrior::kMost,
+          "known must be true of at most 64 joints");
     return grouping::PosePrior(flags, to_vector(mean), to_vector(covariance));
 }
 
@@ -63,8 +64,8 @@ std::vector<Pair> pairs_from(const grouping::GroupingModel& model, int64_t candi
     std::vector<Pair> all;
     all.reserve(size_t(pairs));
     for (int64_t n = 0; n < pairs; ++n) {
-        all.push_back({int32_t(own.data()[n]), int32_t(other.data()[n]), int32_t(limb.data()[n]),
-                       float(affinity.data()[n]), float(length.data()[n])});
+        all.push_back({int32_t(own.data()[n]), int32_t(other.data()[n]), int32_t(limb.data()[n]), float(affinity.data()[n]),
+                       float(length.data()[n])});
         check(std::isfinite(all.back().affinity), "affinity must be finite");
     }
     return all;
@@ -204,7 +205,9 @@ void PersonJointGraph::set_state(const Ints& person_of, const Ints& members, con
         expected[size_t(candidate)] = n / model_->joints;
     }
     check(std::equal(expected.begin(), expected.end(), person_of.data()), "person_of must say the same as members");
-    state_ = {model_->joints, {expected.begin(), expected.end()}, {members.data(), members.data() + members.size()},
+    state_ = {model_->joints,
+              {expected.begin(), expected.end()},
+              {members.data(), members.data() + members.size()},
               to_vector(heights)};
 }
 

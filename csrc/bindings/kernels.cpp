@@ -38,8 +38,8 @@ py::tuple score_limbs(const py::array& pafs, const py::object& candidates, const
 }
 
 py::tuple trace_limbs(const py::array& pafs, const py::object& candidates, const py::object& pairs, const LimbArray& limbs,
-                      const FloatArray& typical, float score, const LimbOptions& limb_options,
-                      const TraceOptions& options, int threads) {
+                      const FloatArray& typical, float score, const LimbOptions& limb_options, const TraceOptions& options,
+                      int threads) {
     const FieldView view = view_of(pafs);
     const CandidateArrays joints(candidates);
     const PairArrays links(pairs);
@@ -98,12 +98,11 @@ py::tuple to_python(const CandidateView& candidates, const PairView& pairs, int6
         const py::gil_scoped_release release;
         found = insert_ends(candidates, pairs, images, ends);
     }
-    return py::make_tuple(
-        py::make_tuple(to_numpy(std::move(found.offsets)), to_numpy(std::move(found.xy), 2),
-                       to_numpy(std::move(found.score)), to_numpy(std::move(found.extent)),
-                       to_numpy(std::move(found.pair_offsets)), to_numpy(std::move(found.first)),
-                       to_numpy(std::move(found.second)), to_numpy(std::move(found.affinity))),
-        to_python(ends.non_finite));
+    return py::make_tuple(py::make_tuple(to_numpy(std::move(found.offsets)), to_numpy(std::move(found.xy), 2),
+                                         to_numpy(std::move(found.score)), to_numpy(std::move(found.extent)),
+                                         to_numpy(std::move(found.pair_offsets)), to_numpy(std::move(found.first)),
+                                         to_numpy(std::move(found.second)), to_numpy(std::move(found.affinity))),
+                          to_python(ends.non_finite));
 }
 
 void bind_kernels(py::module_& m) {

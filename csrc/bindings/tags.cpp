@@ -15,7 +15,8 @@ void check_image_of(const LimbArray& images, int64_t batch) {
         check_that(images.data()[n] >= 0 && images.data()[n] < batch, "images must be of the batch");
 }
 
-py::tuple read_tags(const py::array& tags, int64_t depth, const LimbArray& images, const LimbArray& joints, const FloatArray& xy) {
+py::tuple read_tags(const py::array& tags, int64_t depth, const LimbArray& images, const LimbArray& joints,
+                    const FloatArray& xy) {
     const FieldView view = view_of(tags);
     const TagPlaces places = tag_places(view, depth, images, joints, xy);
     TagValues found;
@@ -32,12 +33,13 @@ py::tuple score_pairs(const FloatArray& tags, const py::object& candidates, cons
     check_that(limbs.ndim() == 2 && limbs.shape(1) == 2 && skeleton_limbs >= 0 && skeleton_limbs <= limbs.shape(0),
                "limbs must have shape (L, 2), the skeleton's first");
     check_limbs(joints, limbs, images);
-    check_that(tags.ndim() == 2 && tags.shape(0) == joints.scores.size() && tags.shape(1) > 0, "tags must fit the candidates");
+    check_that(tags.ndim() == 2 && tags.shape(0) == joints.scores.size() && tags.shape(1) > 0,
+               "tags must fit the candidates");
     TagPairs found;
     {
         const py::gil_scoped_release release;
-        found = score_tags(joints.view(), tags.data(), tags.shape(1), images, limbs.data(), limbs.shape(0),
-                           skeleton_limbs, longer_side, options);
+        found = score_tags(joints.view(), tags.data(), tags.shape(1), images, limbs.data(), limbs.shape(0), skeleton_limbs,
+                           longer_side, options);
     }
     return py::make_tuple(to_numpy(std::move(found.pairs.offsets)), to_numpy(std::move(found.pairs.first)),
                           to_numpy(std::move(found.pairs.second)), to_numpy(std::move(found.pairs.score)),
@@ -64,14 +66,17 @@ py::tuple search_windows(const py::array& heatmaps, const py::array& tags, int64
 TagPlaces tag_places(const FieldView& tags, int64_t depth, const LimbArray& images, const LimbArray& joints,
                      const FloatArray& xy) {
     check_that(depth > 0 && tags.channels % depth == 0 && tags.height > 0 && tags.width > 0, "depth must fit the tags");
-    check_that(images.size() == joints.size() && xy.size() == 2 * joints.size(), "images, joints and xy must fit each other");
+    check_that(images.size() == joints.size() && xy.size() == 2 * joints.size(),
+               "images, joints and xy must fit each other");
     check_image_of(images, tags.batch);
     for (py::ssize_t n = 0; n < joints.size(); ++n)
         check_that(joints.data()[n] >= 0 && joints.data()[n] < tags.channels / depth, "joints must be those of the tags");
     return {images.data(), joints.data(), xy.data(), joints.size()};
 }
 
-py::tuple to_python(TagValues&& found) { return py::make_tuple(to_numpy(std::move(found.values)), to_python(found.non_finite)); }
+py::tuple to_python(TagValues&& found) {
+    return py::make_tuple(to_numpy(std::move(found.values)), to_python(found.non_finite));
+}
 
 py::tuple to_python(const std::vector<TagWindow>& windows, const std::vector<TagCell>& cells, int64_t width) {
     std::vector<int32_t> person, joint;
@@ -88,11 +93,12 @@ py::tuple to_python(const std::vector<TagWindow>& windows, const std::vector<Tag
 
 void TagSearch::check(const FieldView& heatmaps, const FieldView& tags, int64_t depth) const {
     const int64_t people = images.size(), joints = heatmaps.channels;
-    check_that(depth > 0 && tags.channels == joints * depth && tags.batch == heatmaps.batch && tags.height == heatmaps.height &&
-                   tags.width == heatmaps.width,
+    check_that(depth > 0 && tags.channels == joints * depth && tags.batch == heatmaps.batch &&
+                   tags.height == heatmaps.height && tags.width == heatmaps.width,
                "tags must fit the heatmaps");
-    check_that(xy.size() == 2 * people * joints && scores.size() == people * joints && values.size() == people * joints * depth &&
-                   tolerances.size() == people && lengths.size() == joints * joints,
+    check_that(xy.size() == 2 * people * joints && scores.size() == people * joints &&
+                   values.size() == people * joints * depth && tolerances.size() == people &&
+                   lengths.size() == joints * joints,
                "the people's arrays must fit each other");
     check_image_of(images, heatmaps.batch);
     check_that(limbs.ndim() == 2 && limbs.shape(1) == 2, "limbs must have shape (L, 2)");
@@ -102,9 +108,10 @@ void TagSearch::check(const FieldView& heatmaps, const FieldView& tags, int64_t 
 
 std::vector<TagWindow> TagSearch::plan(const FieldView& heatmaps, int64_t depth, const TagOptions& options,
                                        std::vector<float>& wanted) const {
-    const TagPeople people{images.data(), xy.data(), scores.data(), values.data(), tolerances.data(), images.size(),
-                           heatmaps.channels, depth};
-    return plan_windows(people, limbs.data(), limbs.shape(0), lengths.data(), heatmaps.height, heatmaps.width, options, wanted);
+    const TagPeople people{images.data(),     xy.data(),     scores.data(),     values.data(),
+                           tolerances.data(), images.size(), heatmaps.channels, depth};
+    return plan_windows(people, limbs.data(), limbs.shape(0), lengths.data(), heatmaps.height, heatmaps.width, options,
+                        wanted);
 }
 
 void bind_tags(py::module_& m) {

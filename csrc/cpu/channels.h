@@ -28,14 +28,13 @@ FieldView split_channels(const FieldView& view, int64_t b, int threads, std::vec
             const int64_t end = std::min(begin + kBlock, view.width);
             for (int64_t k = 0; k < view.channels; ++k) {
                 T* const to = planes + k * cells + row * view.width;
-                for (int64_t c = begin; c < end; ++c)
-                    to[c] = reinterpret_cast<const T*>(from + c * view.stride_column)[k];
+                for (int64_t c = begin; c < end; ++c) to[c] = reinterpret_cast<const T*>(from + c * view.stride_column)[k];
             }
         }
     });
     const auto size = int64_t(sizeof(T));
-    return {memory.data(), view.dtype, 1, view.channels, view.height, view.width, view.channels * cells * size,
-            cells * size, view.width * size, size};
+    return {memory.data(), view.dtype,        1,   view.channels, view.height, view.width, view.channels * cells * size,
+            cells * size,  view.width * size, size};
 }
 
 }  // namespace bottomup::cpu

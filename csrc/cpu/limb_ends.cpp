@@ -21,7 +21,7 @@ Found insert_ends(const CandidateView& candidates, const PairView& pairs, int64_
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
         return ends.type[size_t(a)] != ends.type[size_t(b)] ? ends.type[size_t(a)] < ends.type[size_t(b)]
-                                                           : ends.score[size_t(a)] > ends.score[size_t(b)];
+                                                            : ends.score[size_t(a)] > ends.score[size_t(b)];
     });
     Found found;
     std::vector<int32_t> number(size_t(candidates.count) + order.size());  // of each candidate and new joint
@@ -34,7 +34,8 @@ Found insert_ends(const CandidateView& candidates, const PairView& pairs, int64_
     auto next = order.begin();
     for (int64_t type = 0; type < types; ++type) {
         const auto add_new = [&](float lower_than) {
-            for (; next != order.end() && ends.type[size_t(*next)] == type && ends.score[size_t(*next)] > lower_than; ++next)
+            for (; next != order.end() && ends.type[size_t(*next)] == type && ends.score[size_t(*next)] > lower_than;
+                 ++next)
                 add(candidates.count + *next, ends.xy[2 * size_t(*next)], ends.xy[2 * size_t(*next) + 1],
                     ends.score[size_t(*next)], ends.extent[size_t(*next)]);
         };

@@ -50,8 +50,9 @@ void LimbScan<T>::run(const Ring& ring) {
         if (second && std::all_of(others.reach, others.reach + others.count, looks_far)) break;  // and have found all
         for (int64_t place = 0; place < ends.count;) {
             if (pairs.room() - pairs.count < others.count) look_at(ring);
-            pairs.count += loops_.find_partners(ends, others, second, ring, crowd_.criteria, from_place(pairs.columns(), pairs.count),
-                                                pairs.room() - pairs.count, &place);
+            pairs.count +=
+                loops_.find_partners(ends, others, second, ring, crowd_.criteria, from_place(pairs.columns(), pairs.count),
+                                     pairs.room() - pairs.count, &place);
         }
     }
     look_at(ring);
@@ -75,7 +76,9 @@ void LimbScan<T>::look_at(const Ring& ring) {
 template <class T>
 void LimbScan<T>::take_planes() {
     planes_.x = nullptr;
-    if (height_ < 2 || width_ < 2 || height_ > kMappedSide || width_ > kMappedSide || crowd_.criteria.max_samples > kMostMappedSamples) return;
+    if (height_ < 2 || width_ < 2 || height_ > kMappedSide || width_ > kMappedSide ||
+        crowd_.criteria.max_samples > kMostMappedSamples)
+        return;
     const int64_t stride = plane_x_.stride_row / int64_t(sizeof(float));
     if (std::is_same_v<T, float> && plane_x_.stride_column == int64_t(sizeof(float)) && stride >= 0 &&
         stride * height_ < INT32_MAX && plane_x_.stride_row % int64_t(sizeof(float)) == 0) {

@@ -37,7 +37,7 @@ struct Crowd {
 
 // The pairs that are looked at together; later only those that pass.
 class PairList {
-public:
+   public:
     int64_t count = 0;
 
     int64_t room() const { return room_; }
@@ -46,7 +46,7 @@ public:
     // Makes room for at least so many. What was in the list is lost.
     void make_room(int64_t pairs);
 
-private:
+   private:
     int64_t room_ = 0;
     std::unique_ptr<int32_t[]> places_{};  // not all of which may ever be written
     std::unique_ptr<float[]> values_{};
@@ -60,14 +60,14 @@ struct Scratch {
 
 template <class T>
 class LimbScan {
-public:
+   public:
     LimbScan(Crowd& crowd, Limb& limb, Scratch& scratch)
         : crowd_(crowd), limb_(limb), scratch_(scratch), plane_x_(crowd.pafs, limb.image, 2 * limb.limb),
           plane_y_(crowd.pafs, limb.image, 2 * limb.limb + 1), height_(crowd.pafs.height), width_(crowd.pafs.width) {}
 
     void run(const Ring& ring);
 
-private:
+   private:
     Points points(bool second);
     void look_at(const Ring& ring);
     void take_planes();

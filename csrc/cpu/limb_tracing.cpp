@@ -133,8 +133,9 @@ namespace {
 // Follows a limb from some of its joints. Walks go side by side, a step of each at a time: a step has to wait for the one
 // before it, but not for those of others.
 template <class T>
-void follow_limb(const FieldView& pafs, int64_t image, int32_t limb, const CandidateView& candidates, const TraceStart* starts,
-                 size_t count, float threshold, int max_steps, std::vector<Walk>& walks, Trace* traces) {
+void follow_limb(const FieldView& pafs, int64_t image, int32_t limb, const CandidateView& candidates,
+                 const TraceStart* starts, size_t count, float threshold, int max_steps, std::vector<Walk>& walks,
+                 Trace* traces) {
     const Plane<T> paf_x(pafs, image, 2 * limb), paf_y(pafs, image, 2 * limb + 1);
     const auto sign = [&](size_t n) { return starts[n].end == 0 ? 1.0f : -1.0f; };
     walks.clear();
@@ -148,7 +149,8 @@ void follow_limb(const FieldView& pafs, int64_t image, int32_t limb, const Candi
         size_t left = 0;
         for (const int32_t n : going) {
             going[left] = n;
-            left += walk_on(paf_x, paf_y, pafs.height, pafs.width, sign(size_t(n)), threshold, max_steps, &walks[size_t(n)]);
+            left +=
+                walk_on(paf_x, paf_y, pafs.height, pafs.width, sign(size_t(n)), threshold, max_steps, &walks[size_t(n)]);
         }
         going.resize(left);
     }
@@ -168,15 +170,15 @@ void follow(const FieldView& pafs, int64_t image, const CandidateView& candidate
     std::vector<std::vector<Walk>> walks(size_t(worker_count(count, threads)));
     parallel_for(count, threads, [&](int worker, int64_t item) {
         const size_t begin = begins[size_t(item)], end = begins[size_t(item) + 1];
-        follow_limb<T>(pafs, image, starts[begin].limb, candidates, &starts[begin], end - begin, threshold, criteria.max_steps,
-                       walks[size_t(worker)], &traces[begin]);
+        follow_limb<T>(pafs, image, starts[begin].limb, candidates, &starts[begin], end - begin, threshold,
+                       criteria.max_steps, walks[size_t(worker)], &traces[begin]);
     });
 }
 
 }  // namespace
 
-LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs,
-                     const int32_t* limbs, const TraceCriteria& criteria, int threads) {
+LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs, const int32_t* limbs,
+                     const TraceCriteria& criteria, int threads) {
     LimbEnds ends;
     for (int64_t image = 0; image < pafs.batch; ++image) {
         const std::vector<TraceStart> starts = plan_traces(candidates, pairs, limbs, image, criteria);

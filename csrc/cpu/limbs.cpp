@@ -10,7 +10,8 @@ namespace bottomup::cpu {
 namespace {
 
 // How far the candidates of an image look in the next ring, from how near they have found partners.
-void set_reach(Crowd& crowd, const std::vector<Limb>& limbs, size_t begin, size_t end, int64_t first, std::vector<float>& farthest) {
+void set_reach(Crowd& crowd, const std::vector<Limb>& limbs, size_t begin, size_t end, int64_t first,
+               std::vector<float>& farthest) {
     const auto each_end = [&](auto visit) {
         for (size_t n = begin; n < end; ++n) {
             for (const bool second : {false, true}) {
@@ -25,7 +26,9 @@ void set_reach(Crowd& crowd, const std::vector<Limb>& limbs, size_t begin, size_
         const float near = crowd.near[at];
         farthest[candidate] = std::max(farthest[candidate], near < kUnlimited ? near : 0.0f);
     });
-    each_end([&](size_t at, size_t candidate) { crowd.reach[at] = reach_of(crowd.near[at], farthest[candidate], crowd.criteria); });
+    each_end([&](size_t at, size_t candidate) {
+        crowd.reach[at] = reach_of(crowd.near[at], farthest[candidate], crowd.criteria);
+    });
 }
 
 // Sorts pairs by one of their candidates, from all those of a side; equals keep their order.

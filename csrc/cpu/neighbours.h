@@ -12,7 +12,7 @@
 namespace bottomup::cpu {
 
 class Neighbours {
-public:
+   public:
     // The candidates of these numbers, `end` left out, on a field of that size.
     Neighbours(const float* xy, int64_t first, int64_t end, int64_t height, int64_t width)
         : first_(int32_t(first)), size_(end - first),
@@ -20,7 +20,9 @@ public:
           columns_(width / kColumns + 1), band_(float(bands_) / float(std::max<int64_t>(height, 1))),
           ends_(size_t(bands_ * columns_)), x_(size_t(size_ + 2 * kLanes)), y_(x_.size()), numbers_(size_t(size_)) {
         const Cells grid = cells();
-        const auto cell = [&](int64_t i) { return size_t(band_of(grid, xy[2 * i + 1]) * columns_ + column_of(grid, xy[2 * i])); };
+        const auto cell = [&](int64_t i) {
+            return size_t(band_of(grid, xy[2 * i + 1]) * columns_ + column_of(grid, xy[2 * i]));
+        };
         for (int64_t i = first; i < end; ++i) ++ends_[cell(i)];
         int32_t before = 0;
         for (int32_t& count : ends_) count = std::exchange(before, before + count);
@@ -55,7 +57,7 @@ public:
         return false;
     }
 
-private:
+   private:
     // A band holds about as many points as are looked at together, or more. Narrower ones would only be more in number.
     static constexpr int64_t kFewestRows = 32, kFewestPoints = 64, kColumns = 8;
 

@@ -43,7 +43,7 @@ struct Scratch {
 // Three rows in turn as contiguous floats: in place where memory already has that form, else converted.
 template <class T>
 class Rows {
-public:
+   public:
     Rows(const Plane<T>& plane, int64_t width, std::vector<float>* buffers)
         : plane_(plane), width_(width), buffers_(buffers), contiguous_(plane.stride_column == int64_t(sizeof(T))) {}
 
@@ -65,7 +65,7 @@ public:
         return buffer.data();
     }
 
-private:
+   private:
     const Plane<T>& plane_;
     const int64_t width_;
     std::vector<float>* buffers_;
@@ -77,7 +77,7 @@ private:
 // is higher, at the mean of its cells' refined positions.
 template <class T>
 class PlaneScan {
-public:
+   public:
     PlaneScan(const FieldView& view, int64_t b, int64_t k, float threshold, Scratch& scratch)
         : plane_(view, b, k), height_(view.height), width_(view.width), threshold_(threshold), scratch_(scratch) {}
 
@@ -103,7 +103,7 @@ public:
         return true;
     }
 
-private:
+   private:
     void visit(const float* above, const float* here, const float* below, int64_t row, int64_t column) {
         const bool inner = row > 0 && row + 1 < height_ && column > 0 && column + 1 < width_;
         if (inner) {
@@ -115,9 +115,12 @@ private:
                 return push(row, column, score, here[column - 1], here[column + 1], above[column], below[column]);
         }
         switch (classify(plane_, row, column, height_, width_)) {
-            case CellKind::not_a_peak: return;
-            case CellKind::strict_peak: return push_fitted(here[column], fit_cell(plane_, row, column, height_, width_));
-            case CellKind::plateau: return visit_plateau(row * width_ + column, here[column]);
+            case CellKind::not_a_peak:
+                return;
+            case CellKind::strict_peak:
+                return push_fitted(here[column], fit_cell(plane_, row, column, height_, width_));
+            case CellKind::plateau:
+                return visit_plateau(row * width_ + column, here[column]);
         }
     }
 
@@ -296,9 +299,12 @@ Peaks find_in(const FieldView& heatmaps, float threshold, int threads) {
 Peaks find_peaks(const FieldView& heatmaps, const PeakCriteria& criteria, int threads) {
     if (criteria.upsample > 1) return find_upsampled_peaks(heatmaps, criteria, threads);
     switch (heatmaps.dtype) {
-        case DType::float32: return find_in<float>(heatmaps, criteria.threshold, threads);
-        case DType::float16: return find_in<Half>(heatmaps, criteria.threshold, threads);
-        case DType::bfloat16: return find_in<BFloat16>(heatmaps, criteria.threshold, threads);
+        case DType::float32:
+            return find_in<float>(heatmaps, criteria.threshold, threads);
+        case DType::float16:
+            return find_in<Half>(heatmaps, criteria.threshold, threads);
+        case DType::bfloat16:
+            return find_in<BFloat16>(heatmaps, criteria.threshold, threads);
     }
     return {};
 }

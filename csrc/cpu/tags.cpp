@@ -27,7 +27,8 @@ class ImageTags {
         : candidates_(candidates), offsets_(candidates.offsets + image * candidates.joints), tags_(tags), depth_(depth),
           options_(options) {
         float highest = 0;
-        for (int64_t n = offsets_[0]; n < offsets_[candidates.joints]; ++n) highest = std::max(highest, candidates.scores[n]);
+        for (int64_t n = offsets_[0]; n < offsets_[candidates.joints]; ++n)
+            highest = std::max(highest, candidates.scores[n]);
         clear_response_ = std::min(options.clear_response, highest / 2);
         all_.resize(size_t(candidates.joints)), clear_.resize(size_t(candidates.joints));
         for (size_t joint = 0; joint < all_.size(); ++joint) {
@@ -123,7 +124,8 @@ class ImageTags {
         nearest_first_.assign(size_t(offsets_[a + 1] - offsets_[a]), none);
         nearest_second_.assign(size_t(offsets_[b + 1] - offsets_[b]), none);
         for (const Found& pair : found_) {
-            float &one = nearest_first_[size_t(pair.first - offsets_[a])], &two = nearest_second_[size_t(pair.second - offsets_[b])];
+            float &one = nearest_first_[size_t(pair.first - offsets_[a])],
+                  &two = nearest_second_[size_t(pair.second - offsets_[b])];
             one = std::min(one, pair.length), two = std::min(two, pair.length);
         }
         for (Found& pair : found_) {
@@ -222,8 +224,14 @@ std::vector<TagWindow> plan_windows(const TagPeople& people, const int32_t* limb
                 left = std::max(left, x - reach), right = std::min(right, x + reach);
                 top = std::max(top, y - reach), bottom = std::min(bottom, y + reach);
             }
-            const TagWindow window{people.images[n], joint, n, int64_t(std::ceil(left)), int64_t(std::ceil(top)),
-                                   int64_t(std::floor(right)), int64_t(std::floor(bottom)), begin,
+            const TagWindow window{people.images[n],
+                                   joint,
+                                   n,
+                                   int64_t(std::ceil(left)),
+                                   int64_t(std::ceil(top)),
+                                   int64_t(std::floor(right)),
+                                   int64_t(std::floor(bottom)),
+                                   begin,
                                    options.search_tolerance * people.tolerances[n]};
             if (wide > 0 && window.left <= window.right && window.top <= window.bottom) windows.push_back(window);
         }
@@ -263,8 +271,8 @@ TagValues read_tags(const FieldView& tags, int64_t depth, const TagPlaces& place
 }
 
 std::vector<TagCell> search_windows(const FieldView& heatmaps, const FieldView& tags, int64_t depth,
-                                    const std::vector<TagWindow>& windows, const std::vector<float>& wanted, float min_response,
-                                    int threads) {
+                                    const std::vector<TagWindow>& windows, const std::vector<float>& wanted,
+                                    float min_response, int threads) {
     std::vector<TagCell> cells(windows.size(), TagCell{0.0f, 0});
     with_type(heatmaps.dtype, [&](auto heat) {
         with_type(tags.dtype, [&](auto tag) {
@@ -274,8 +282,8 @@ std::vector<TagCell> search_windows(const FieldView& heatmaps, const FieldView& 
                 for (int64_t row = window.top; row <= window.bottom; ++row)
                     for (int64_t column = window.left; column <= window.right; ++column) {
                         const TagCell cell = look_at<decltype(heat), decltype(tag)>(
-                            heatmaps, tags, depth, window, &wanted[size_t(window.tags)], std::max(min_response, best.score), row,
-                            column);
+                            heatmaps, tags, depth, window, &wanted[size_t(window.tags)], std::max(min_response, best.score),
+                            row, column);
                         if (cell.score > 0 && (best.score == 0 || is_better(cell, best))) best = cell;
                     }
                 cells[size_t(n)] = best;

@@ -16,7 +16,7 @@ struct Found {
 
 // An upsampled channel, and what is needed to look for its peaks.
 class Map {
-public:
+   public:
     Map(int64_t height, int64_t width, int64_t factor)
         : height_(height), width_(width), factor_(factor), out_height_(height * factor), out_width_(width * factor),
           lines_(size_t(height * out_width_)), values_(size_t(out_height_ * out_width_)) {
@@ -67,7 +67,7 @@ public:
         }
     }
 
-private:
+   private:
     struct Reader {
         const float* values;
         int64_t width;

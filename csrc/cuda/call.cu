@@ -134,10 +134,13 @@ Output Call::output(const Arena& arena, const Places& p) const {
 namespace {
 
 template <class Record>
-Segments<Record> segments(const Arena& arena, const Room& room, size_t counts, size_t keys, size_t records,
-                          size_t starts) {
-    return {arena.at<Count>(counts), arena.at<uint64_t>(keys), arena.at<Record>(records),
-            room.starts.empty() ? nullptr : arena.at<int64_t>(starts), room.segments, room.each};
+Segments<Record> segments(const Arena& arena, const Room& room, size_t counts, size_t keys, size_t records, size_t starts) {
+    return {arena.at<Count>(counts),
+            arena.at<uint64_t>(keys),
+            arena.at<Record>(records),
+            room.starts.empty() ? nullptr : arena.at<int64_t>(starts),
+            room.segments,
+            room.each};
 }
 
 void copy_to_device(void* to, const void* from, size_t bytes, cudaStream_t stream) {
@@ -177,16 +180,16 @@ void Call::enqueue_peaks(const Arena& arena, const Places& p, const Output& out,
         find_large_plateaus(*heatmaps, peak_criteria, count, space, where, stream_);
     }
     clock.mark(timings_ ? &timings_->detect : nullptr);
-    const auto sorted = segments<Candidate>(arena, peak_room_, p.peak_counts, p.sorted_peak_keys, p.sorted_peak_records,
-                                            p.peak_starts);
+    const auto sorted =
+        segments<Candidate>(arena, peak_room_, p.peak_counts, p.sorted_peak_keys, p.sorted_peak_records, p.peak_starts);
     sort_peaks(where, sorted, out, peak_room_.most(), stream_);
     clock.mark(timings_ ? &timings_->sort_peaks : nullptr);
 }
 
 void Call::enqueue_pairs(const Arena& arena, const Places& p, const Output& out, Clock& clock) const {
     const auto found = segments<float>(arena, pair_room_, p.pair_counts, p.pair_keys, p.pair_records, p.pair_starts);
-    const auto sorted = segments<float>(arena, pair_room_, p.pair_counts, p.sorted_pair_keys, p.sorted_pair_records,
-                                        p.pair_starts);
+    const auto sorted =
+        segments<float>(arena, pair_room_, p.pair_counts, p.sorted_pair_keys, p.sorted_pair_records, p.pair_starts);
     const ReachSpace space{arena.at<uint32_t>(p.near), arena.at<float>(p.reach), reach_slots(limb_task())};
     score_pairs(*pafs, limb_task(), limb_query.criteria, out, space, candidate_room(), found, stream_);
     clock.mark(timings_ ? &timings_->score : nullptr);
@@ -201,8 +204,7 @@ bool Call::run_once() {
     const int64_t usual_peaks = std::min(peak_room_.total(), kUsualPeaks * peak_room_.segments);
     const int64_t usual_pairs = std::min(pair_room_.total(), kUsualPairs * pair_room_.segments);
     const size_t guess = fixed + size_t(usual_peaks) * sizeof(Candidate) + size_t(usual_pairs) * sizeof(Pair);
-    const size_t sent =
-        heatmaps ? 0 : p.input_candidates - p.input_offsets + size_t(candidate_count()) * sizeof(Candidate);
+    const size_t sent = heatmaps ? 0 : p.input_candidates - p.input_offsets + size_t(candidate_count()) * sizeof(Candidate);
     PinnedBuffer staging(std::max(guess, sent), stream_);
     arena.allocate();
 
@@ -273,8 +275,7 @@ bool Call::make_room(const Header& header, const Arena& arena, const Places& p) 
 
 void Call::list_plateaus(const unsigned char* large) {
     std::vector<unsigned char> flags(static_cast<size_t>(peak_room_.segments));
-    check(cudaMemcpyAsync(flags.data(), large, flags.size(), cudaMemcpyDeviceToHost, stream_),
-          "copy flags to the host");
+    check(cudaMemcpyAsync(flags.data(), large, flags.size(), cudaMemcpyDeviceToHost, stream_), "copy flags to the host");
     check(cudaStreamSynchronize(stream_), "find plateaus");
     for (size_t plane = 0; plane < flags.size(); ++plane)
         if (flags[plane]) plateau_planes_.push_back(int64_t(plane));

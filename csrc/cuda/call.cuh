@@ -23,7 +23,7 @@ struct Room {
 };
 
 class Call {
-public:
+   public:
     Call(int device, cudaStream_t stream, Timings* timings) : device_(device), stream_(stream), timings_(timings) {}
 
     // What is to be done: peaks of heatmaps, pairs of pafs, or both; pairs alone need candidates from the host.
@@ -39,7 +39,7 @@ public:
     Peaks peaks;
     Pairs pairs;
 
-private:
+   private:
     // Where the pieces lie in the memory of one run.
     struct Places {
         size_t peak_counts, pair_counts, large, header, peak_offsets, pair_offsets, results;

@@ -8,7 +8,7 @@
 namespace bottomup::cuda {
 
 class Clock {
-public:
+   public:
     Clock(bool wanted, cudaStream_t stream) : wanted_(wanted), stream_(stream) {
         // All events at once: making one between two kernels would keep the GPU waiting.
         for (int stage = 0; wanted && stage < kMarks; ++stage) {
@@ -43,7 +43,7 @@ public:
         return total;
     }
 
-private:
+   private:
     struct Mark {
         cudaEvent_t event;
         float* stage;

@@ -76,8 +76,7 @@ Pairs score_limbs(const FieldView& pafs, const float* xy, const float* scores, c
 }
 
 std::pair<Peaks, Pairs> find_peaks_and_limbs(const FieldView& heatmaps, const FieldView& pafs, const PeakCriteria& peaks,
-                                             const LimbQuery& limbs, void* stream, void* pafs_stream,
-                                             Timings* timings) {
+                                             const LimbQuery& limbs, void* stream, void* pafs_stream, Timings* timings) {
     if (empty(heatmaps)) return {no_peaks(heatmaps), no_pairs(pafs, limbs)};
     if (limbs.limbs == 0) return {find_peaks(heatmaps, peaks, stream, timings), no_pairs(pafs, limbs)};
     check_size(heatmaps, peaks);

@@ -25,20 +25,20 @@ struct LimbQuery {
 
 // All work is put on the stream, which is waited for; `timings` may be null.
 Peaks find_peaks(const FieldView& heatmaps, const PeakCriteria& query, void* stream, Timings* timings);
-Pairs score_limbs(const FieldView& pafs, const float* xy, const float* scores, const int64_t* offsets, const LimbQuery& query, void* stream,
-                  Timings* timings);
+Pairs score_limbs(const FieldView& pafs, const float* xy, const float* scores, const int64_t* offsets,
+                  const LimbQuery& query, void* stream, Timings* timings);
 // Does not come back to the host between the two. The pafs may belong to another stream, whose work is waited for.
 std::pair<Peaks, Pairs> find_peaks_and_limbs(const FieldView& heatmaps, const FieldView& pafs, const PeakCriteria& peaks,
                                              const LimbQuery& limbs, void* stream, void* pafs_stream, Timings* timings);
 
-LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs,
-                     const int32_t* limbs, const TraceCriteria& criteria, void* stream);
+LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs, const int32_t* limbs,
+                     const TraceCriteria& criteria, void* stream);
 
 TagValues read_tags(const FieldView& tags, int64_t depth, const TagPlaces& places, void* stream);
 // The tags' values must be there already.
 std::vector<TagCell> search_windows(const FieldView& heatmaps, const FieldView& tags, int64_t depth,
-                                    const std::vector<TagWindow>& windows, const std::vector<float>& wanted, float min_response,
-                                    void* stream);
+                                    const std::vector<TagWindow>& windows, const std::vector<float>& wanted,
+                                    float min_response, void* stream);
 
 int device_count();
 // For each GPU what keeps the kernels from running there; empty if nothing does.

@@ -45,7 +45,7 @@ struct Layout {
         return view.data + place[0] * stride[0] + place[1] * stride[1] + place[2] * stride[2] + place[3] * stride[3];
     }
 
-private:
+   private:
     BOTTOMUP_HD_MEMBER void split(int64_t number, int64_t place[4]) const {
         for (int k = 3; k > 0; --k) {
             const int64_t outer = quotient(number, size[k]);

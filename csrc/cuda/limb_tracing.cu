@@ -23,8 +23,7 @@ __global__ void __launch_bounds__(kThreads)
     traces[n] = trace_limb(paf_x, paf_y, pafs.height, pafs.width, walk.x, walk.y, walk.sign, walk.threshold, max_steps);
 }
 
-std::vector<Trace> follow_all(const FieldView& pafs, const std::vector<Walk>& walks, int max_steps,
-                              cudaStream_t stream) {
+std::vector<Trace> follow_all(const FieldView& pafs, const std::vector<Walk>& walks, int max_steps, cudaStream_t stream) {
     std::vector<Trace> traces(walks.size());
     if (walks.empty()) return traces;
     const DeviceGuard guard(pafs.data);
@@ -36,11 +35,10 @@ std::vector<Trace> follow_all(const FieldView& pafs, const std::vector<Walk>& wa
     arena.allocate();
     std::memcpy(staging.get(), walks.data(), sent);
     staging.in_use();
-    check(cudaMemcpyAsync(arena.at<Walk>(in), staging.get(), sent, cudaMemcpyHostToDevice, stream),
-          "copy to the device");
+    check(cudaMemcpyAsync(arena.at<Walk>(in), staging.get(), sent, cudaMemcpyHostToDevice, stream), "copy to the device");
     with_type(pafs.dtype, [&](auto zero) {
-        launch("follow limbs", follow<decltype(zero)>, blocks_of(count, kThreads), stream, pafs, arena.at<Walk>(in),
-               count, max_steps, arena.at<Trace>(out));
+        launch("follow limbs", follow<decltype(zero)>, blocks_of(count, kThreads), stream, pafs, arena.at<Walk>(in), count,
+               max_steps, arena.at<Trace>(out));
     });
     check(cudaMemcpyAsync(staging.get(), arena.at<Trace>(out), received, cudaMemcpyDeviceToHost, stream),
           "copy the results to the host");
@@ -52,8 +50,8 @@ std::vector<Trace> follow_all(const FieldView& pafs, const std::vector<Walk>& wa
 
 }  // namespace
 
-LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs,
-                     const int32_t* limbs, const TraceCriteria& criteria, void* stream) {
+LimbEnds trace_limbs(const FieldView& pafs, const CandidateView& candidates, const PairView& pairs, const int32_t* limbs,
+                     const TraceCriteria& criteria, void* stream) {
     std::vector<std::vector<TraceStart>> starts(static_cast<size_t>(pafs.batch));
     std::vector<Walk> walks;
     for (int64_t image = 0; image < pafs.batch; ++image) {

@@ -25,8 +25,8 @@ struct Work {
     FieldView pafs;
     LimbCriteria criteria;
     int64_t joints, limbs;  // of the skeleton
-    int64_t first, count;   // limbs of this launch
-    int64_t shares;         // blocks of each limb
+    int64_t first, count;  // limbs of this launch
+    int64_t shares;  // blocks of each limb
     const int64_t* offsets;
     const Candidate* candidates;
     Segments<float> found;
@@ -41,15 +41,15 @@ struct Work {
 };
 
 template <class T>
-__device__ void score(const Work& work, const Plane<T>& paf_x, const Plane<T>& paf_y, int64_t segment, int64_t i,
-                      int64_t j, int32_t from_slot, int32_t to_slot) {
+__device__ void score(const Work& work, const Plane<T>& paf_x, const Plane<T>& paf_y, int64_t segment, int64_t i, int64_t j,
+                      int32_t from_slot, int32_t to_slot) {
     const Candidate from = work.candidates[i], to = work.candidates[j];
     const int64_t first = i * work.space.slots + from_slot, second = j * work.space.slots + to_slot;
     const float dx = to.x - from.x, dy = to.y - from.y, length = sqrtf(dx * dx + dy * dy);
     if (!is_sought(length, work.ring, work.reach(first), work.reach(second), work.criteria)) return;
     float value = 0;
-    const PairResult result = score_pair(paf_x, paf_y, work.pafs.height, work.pafs.width, from.x, from.y, to.x, to.y,
-                                         work.criteria, &value);
+    const PairResult result =
+        score_pair(paf_x, paf_y, work.pafs.height, work.pafs.width, from.x, from.y, to.x, to.y, work.criteria, &value);
     if (result == PairResult::accepted) {
         work.found.add(segment, uint64_t(i) << 32 | uint64_t(j), value);
         if (is_good(value, from.score, to.score, work.criteria)) work.note(first, length), work.note(second, length);
@@ -70,14 +70,13 @@ __global__ void __launch_bounds__(kThreads, 3)
     const Plane<T> paf_y(work.pafs, image, 2 * (work.first + limb) + 1);
     for (int64_t pair = share * kThreads + threadIdx.x; pair < pairs; pair += work.shares * kThreads) {
         const int64_t row = quotient(pair, columns);
-        score(work, paf_x, paf_y, segment, a0 + row, b0 + pair - row * columns, ends.from_slot[limb],
-              ends.to_slot[limb]);
+        score(work, paf_x, paf_y, segment, a0 + row, b0 + pair - row * columns, ends.from_slot[limb], ends.to_slot[limb]);
     }
 }
 
 // One thread for each candidate: how far it looks in the next ring.
-__global__ void __launch_bounds__(kThreads)
-    set_reach(const __grid_constant__ ReachSpace space, const int64_t* candidates, const __grid_constant__ LimbCriteria criteria) {
+__global__ void __launch_bounds__(kThreads) set_reach(const __grid_constant__ ReachSpace space, const int64_t* candidates,
+                                                      const __grid_constant__ LimbCriteria criteria) {
     const int64_t candidate = int64_t(blockIdx.x) * kThreads + threadIdx.x;
     if (candidate >= *candidates) return;
     const uint32_t* const near = space.near + candidate * space.slots;
@@ -129,8 +128,9 @@ void score_pairs(const FieldView& pafs, const LimbTask& task, const LimbCriteria
                 ends.from_slot[limb] = used[size_t(ends.from[limb])]++;
                 ends.to_slot[limb] = used[size_t(ends.to[limb])]++;
             }
-            const Work work{pafs, criteria, task.joints, task.limbs, first, count, shares, output.peak_offsets,
-                            output.candidates, found, output.header, space, ring_at(ring, rings)};
+            const Work work{pafs,          criteria, task.joints,         task.limbs,        first,
+                            count,         shares,   output.peak_offsets, output.candidates, found,
+                            output.header, space,    ring_at(ring, rings)};
             with_type(pafs.dtype, [&](auto zero) {
                 launch("score limbs", score_limbs<decltype(zero)>, pafs.batch * count * shares, stream, work, ends);
             });

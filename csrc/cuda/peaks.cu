@@ -127,9 +127,8 @@ __device__ void look_at(const Pack<T> (&packs)[kReads], PlaceOf place_of, const 
 
 // A block has a tile of a long run.
 template <class T>
-__global__ void __launch_bounds__(kThreads, 4)
-    scan_tiles(const __grid_constant__ Layout layout, int64_t tiles, float threshold,
-               const __grid_constant__ PeakSink sink) {
+__global__ void __launch_bounds__(kThreads, 4) scan_tiles(const __grid_constant__ Layout layout, int64_t tiles,
+                                                          float threshold, const __grid_constant__ PeakSink sink) {
     constexpr int kValues = Pack<T>::kValues;
     const int64_t run = layout.runs == 1 ? 0 : quotient(blockIdx.x, tiles), tile = blockIdx.x - run * tiles;
     const char* const start = layout.runs == 1 ? layout.view.data : layout.address(run * layout.run);
@@ -141,8 +140,7 @@ __global__ void __launch_bounds__(kThreads, 4)
     // Two loops: with the choice inside, the compiler lets each read wait for the one before.
     if (first >= 0 && first + kThreads * kReads * kValues <= layout.run) {
 #pragma unroll
-        for (int r = 0; r < kReads; ++r)
-            packs[r] = read_whole<T>(start, first + int(r * kThreads + threadIdx.x) * kValues);
+        for (int r = 0; r < kReads; ++r) packs[r] = read_whole<T>(start, first + int(r * kThreads + threadIdx.x) * kValues);
     } else {
 #pragma unroll
         for (int r = 0; r < kReads; ++r) packs[r] = read_pack<T>(start, place_of(r * kThreads + threadIdx.x).part);
@@ -153,8 +151,7 @@ __global__ void __launch_bounds__(kThreads, 4)
 // A block has the packs of several short runs, such as the rows of a larger map, of which each has `each` packs.
 template <class T>
 __global__ void __launch_bounds__(kThreads, 4)
-    scan_rows(const __grid_constant__ Layout layout, int64_t each, float threshold,
-              const __grid_constant__ PeakSink sink) {
+    scan_rows(const __grid_constant__ Layout layout, int64_t each, float threshold, const __grid_constant__ PeakSink sink) {
     const int64_t first = int64_t(blockIdx.x) * kReads * kThreads, last = layout.runs - 1;
     const auto place_of = [&](int pack) {
         const int64_t number = first + pack, run = quotient(number, each);
@@ -213,8 +210,7 @@ void scan(const FieldView& heatmaps, float threshold, const PeakSink& sink, cuda
         launch("look for peaks", scan_rows<T>, blocks_of(layout.runs * packs, kReadValues), stream, layout, packs,
                threshold, sink);
     } else {
-        launch("look for peaks", scan_values<T>, blocks_of(layout.cells(), kReadValues), stream, layout, threshold,
-               sink);
+        launch("look for peaks", scan_values<T>, blocks_of(layout.cells(), kReadValues), stream, layout, threshold, sink);
     }
 }
 

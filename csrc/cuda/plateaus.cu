@@ -120,7 +120,8 @@ __global__ void add_peaks(Maps maps, PeakSink sink) {
 
 void find_large_plateaus(const FieldView& heatmaps, const PeakCriteria& criteria, int64_t planes, const PlateauSpace& space,
                          const PeakSink& sink, cudaStream_t stream) {
-    const Maps maps{heatmaps, criteria, space, planes, heatmaps.height * criteria.upsample, heatmaps.width * criteria.upsample};
+    const Maps maps{
+        heatmaps, criteria, space, planes, heatmaps.height * criteria.upsample, heatmaps.width * criteria.upsample};
     check(cudaMemsetAsync(space.sums_used, 0, sizeof(Count), stream), "clear a counter");
     const int64_t blocks = blocks_of(planes * maps.height * maps.width, kThreads);
     const char* const what = "look for plateaus";

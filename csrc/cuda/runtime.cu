@@ -84,8 +84,7 @@ void try_kernel(int device) {
     arena.allocate();
     int value = 0;
     launch("run a kernel", mark, 1, nullptr, arena.at<int>(place));
-    check(cudaMemcpyAsync(&value, arena.at<int>(place), sizeof value, cudaMemcpyDeviceToHost, nullptr),
-          "copy a result");
+    check(cudaMemcpyAsync(&value, arena.at<int>(place), sizeof value, cudaMemcpyDeviceToHost, nullptr), "copy a result");
     check(cudaStreamSynchronize(nullptr), "run a kernel");
     if (value != 1) throw std::runtime_error("CUDA failed to run a kernel: it did nothing");
 }

@@ -23,7 +23,7 @@ int device_of(const void* pointer);
 
 // Makes a GPU the current one while it lives.
 class DeviceGuard {
-public:
+   public:
     explicit DeviceGuard(int device);
     explicit DeviceGuard(const void* pointer) : DeviceGuard(device_of(pointer)) {}
     ~DeviceGuard();
@@ -32,7 +32,7 @@ public:
 
     int device() const { return device_; }
 
-private:
+   private:
     int before_ = 0, device_ = 0;
 };
 
@@ -55,7 +55,7 @@ inline int64_t blocks_of(int64_t items, int64_t per_block) { return (items + per
 // Device memory for the pieces of one call: reserve them all, allocate once. From a pool of this library, which keeps
 // a little between calls; given back in the order of the stream.
 class Arena {
-public:
+   public:
     explicit Arena(int device, cudaStream_t stream) : device_(device), stream_(stream) {}
     ~Arena();
     Arena(const Arena&) = delete;
@@ -70,7 +70,7 @@ public:
     }
     size_t size() const { return size_; }
 
-private:
+   private:
     int device_;
     cudaStream_t stream_;
     char* base_ = nullptr;
@@ -80,7 +80,7 @@ private:
 
 // Host memory that the GPU copies from and to without a detour.
 class PinnedBuffer {
-public:
+   public:
     PinnedBuffer(size_t size, cudaStream_t stream);
     // Waits for the copies of a call that was broken off, since the memory serves another call next.
     ~PinnedBuffer();
@@ -92,7 +92,7 @@ public:
     void in_use() { in_use_ = true; }
     void finished() { in_use_ = false; }
 
-private:
+   private:
     cudaStream_t stream_;
     char* data_ = nullptr;
     size_t size_ = 0;

@@ -28,8 +28,8 @@ __global__ void __launch_bounds__(kThreads)
 
 template <class T, class U>
 __global__ void __launch_bounds__(kThreads)
-    search(FieldView heatmaps, FieldView tags, int64_t depth, const TagWindow* windows, const float* wanted, float min_response,
-           TagCell* cells) {
+    search(FieldView heatmaps, FieldView tags, int64_t depth, const TagWindow* windows, const float* wanted,
+           float min_response, TagCell* cells) {
     __shared__ TagCell bests[kThreads];
     const TagWindow window = windows[blockIdx.x];
     const int64_t columns = window.right - window.left + 1, count = columns * (window.bottom - window.top + 1);
@@ -58,9 +58,11 @@ template <class In, class Out, class Enqueue>
 void exchange(const void* field, const std::vector<In>& sent, const std::vector<float>& more, std::vector<Out>& received,
               cudaStream_t stream, Enqueue enqueue) {
     const DeviceGuard guard(field);
-    const size_t first = sent.size() * sizeof(In), second = more.size() * sizeof(float), back = received.size() * sizeof(Out);
+    const size_t first = sent.size() * sizeof(In), second = more.size() * sizeof(float),
+                 back = received.size() * sizeof(Out);
     Arena arena(guard.device(), stream);
-    const size_t in = arena.reserve(int64_t(sent.size()), sizeof(In)), also = arena.reserve(int64_t(more.size() + 1), sizeof(float));
+    const size_t in = arena.reserve(int64_t(sent.size()), sizeof(In)),
+                 also = arena.reserve(int64_t(more.size() + 1), sizeof(float));
     const size_t out = arena.reserve(int64_t(received.size()), sizeof(Out));
     PinnedBuffer staging(std::max(first + second, back), stream);
     arena.allocate();
@@ -91,8 +93,8 @@ TagValues read_tags(const FieldView& tags, int64_t depth, const TagPlaces& place
     const auto on = static_cast<cudaStream_t>(stream);
     exchange(tags.data, sent, {}, found.values, on, [&](const Place* there, const float*, float* values) {
         with_type(tags.dtype, [&](auto zero) {
-            launch("read tags", read_places<decltype(zero)>, blocks_of(places.count, kThreads), on, tags, there, places.count,
-                   depth, values);
+            launch("read tags", read_places<decltype(zero)>, blocks_of(places.count, kThreads), on, tags, there,
+                   places.count, depth, values);
         });
     });
     for (size_t n = 0; n < found.values.size() && found.non_finite.batch < 0; ++n) {
@@ -105,16 +107,16 @@ TagValues read_tags(const FieldView& tags, int64_t depth, const TagPlaces& place
 }
 
 std::vector<TagCell> search_windows(const FieldView& heatmaps, const FieldView& tags, int64_t depth,
-                                    const std::vector<TagWindow>& windows, const std::vector<float>& wanted, float min_response,
-                                    void* stream) {
+                                    const std::vector<TagWindow>& windows, const std::vector<float>& wanted,
+                                    float min_response, void* stream) {
     std::vector<TagCell> cells(windows.size(), TagCell{0.0f, 0});
     if (windows.empty()) return cells;
     const auto on = static_cast<cudaStream_t>(stream);
     exchange(heatmaps.data, windows, wanted, cells, on, [&](const TagWindow* there, const float* tag, TagCell* best) {
         with_type(heatmaps.dtype, [&](auto heat) {
             with_type(tags.dtype, [&](auto value) {
-                launch("search windows", search<decltype(heat), decltype(value)>, int64_t(windows.size()), on, heatmaps, tags,
-                       depth, there, tag, min_response, best);
+                launch("search windows", search<decltype(heat), decltype(value)>, int64_t(windows.size()), on, heatmaps,
+                       tags, depth, there, tag, min_response, best);
             });
         });
     });

@@ -69,8 +69,8 @@ __device__ void upsample(Tile& tile, const Span& rows, const Span& columns, int6
         const int r = i / columns.outputs(), c = i % columns.outputs();
         const CubicTap y = cubic_tap(rows.low + r, factor);
         const int from = int(y.cell - 1 - rows.source);
-        tile.values[r][c] = cubic(tile.lines[from][c], tile.lines[from + 1][c], tile.lines[from + 2][c],
-                                  tile.lines[from + 3][c], y);
+        tile.values[r][c] =
+            cubic(tile.lines[from][c], tile.lines[from + 1][c], tile.lines[from + 2][c], tile.lines[from + 3][c], y);
     }
     __syncthreads();
 }

@@ -8,8 +8,8 @@ namespace bottomup::cuda {
 // Adds the peak of a cell, or of the plateau that begins with it. `near` reads the cell and its neighbours, `map` the
 // whole channel; both in cells of the map that is looked at, which has the size given.
 template <class Near, class Map>
-__device__ void visit_cell(Near near, Map map, int64_t plane, int64_t row, int64_t column, int64_t height,
-                           int64_t width, int64_t factor, const PeakSink& sink) {
+__device__ void visit_cell(Near near, Map map, int64_t plane, int64_t row, int64_t column, int64_t height, int64_t width,
+                           int64_t factor, const PeakSink& sink) {
     const float score = near(row, column);
     const Around around = look_around(near, row, column, height, width, score);
     if (around.higher || around.earlier) return;
@@ -24,6 +24,7 @@ __device__ void visit_cell(Near near, Map map, int64_t plane, int64_t row, int64
     if (kind == Plateau::too_large) sink.large_plateau(plane);
 }
 
-void detect_upsampled_peaks(const FieldView& heatmaps, const PeakCriteria& criteria, const PeakSink& sink, cudaStream_t stream);
+void detect_upsampled_peaks(const FieldView& heatmaps, const PeakCriteria& criteria, const PeakSink& sink,
+                            cudaStream_t stream);
 
 }  // namespace bottomup::cuda

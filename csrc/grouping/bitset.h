@@ -25,9 +25,7 @@ class BitSets {
 
     void resize(int64_t sets) { bits.resize(words * size_t(sets)); }
     void add(size_t set, int32_t member) { bits[set * words + size_t(member) / 64] |= uint64_t(1) << (member % 64); }
-    void remove(size_t set, int32_t member) {
-        bits[set * words + size_t(member) / 64] &= ~(uint64_t(1) << (member % 64));
-    }
+    void remove(size_t set, int32_t member) { bits[set * words + size_t(member) / 64] &= ~(uint64_t(1) << (member % 64)); }
     void add(size_t set, const BitSets& others, size_t other) {
         pair_words(set, other, [&](size_t mine, size_t theirs) { bits[mine] |= others.bits[theirs]; });
     }

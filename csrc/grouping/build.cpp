@@ -117,12 +117,14 @@ std::vector<Pair> scored_pairs(const GroupingModel& model, const CandidateView& 
         for (int64_t n = range[0]; n < range[1]; ++n) {
             const int32_t a = pairs.first[n], b = pairs.second[n];
             const double share = std::min(pairs.scores[n] / typical, model.affinity_cap);
-            const double support = std::max((share - model.neutral_affinity) / (1 - model.neutral_affinity), model.weak_factor * share) *
-                                   std::min(sure[size_t(a - base)], sure[size_t(b - base)]);
+            const double support =
+                std::max((share - model.neutral_affinity) / (1 - model.neutral_affinity), model.weak_factor * share) *
+                std::min(sure[size_t(a - base)], sure[size_t(b - base)]);
             if (!(support > 0)) continue;
             const double dx = double(candidates.xy[2 * a]) - double(candidates.xy[2 * b]);
             const double dy = double(candidates.xy[2 * a + 1]) - double(candidates.xy[2 * b + 1]);
-            found.push_back({int32_t(a - base), int32_t(b - base), limb, float(support), float(std::sqrt(dx * dx + dy * dy))});
+            found.push_back(
+                {int32_t(a - base), int32_t(b - base), limb, float(support), float(std::sqrt(dx * dx + dy * dy))});
         }
     }
     if (is_noise(model, candidates, image, found, peak_threshold))

@@ -38,7 +38,8 @@ const std::vector<Edge>& EdgeFinder::find(const State& state, const std::vector<
 void EdgeFinder::find_held(const State& state, const std::vector<int32_t>& candidates) {
     size_t count = 0;
     for (size_t n = 0, next; n < candidates.size(); n = next) {
-        for (next = n + 1; next < candidates.size() && candidates[next] == candidates[next - 1] + 1; ++next) {}
+        for (next = n + 1; next < candidates.size() && candidates[next] == candidates[next - 1] + 1; ++next) {
+        }
         const Link *link = links.begin(candidates[n]), *const end = links.end(candidates[next - 1]);
         held.resize(count + size_t(end - link) + 1);
         for (; link != end; ++link) {

@@ -18,7 +18,8 @@ class FragmentGroups {
     // Calls `visit(fragment)` for the fragments of a group.
     template <class Visit>
     void visit(int32_t number, Visit visit) const {
-        for (int32_t fragment = first[size_t(number)]; fragment != kNone; fragment = next[size_t(fragment)]) visit(fragment);
+        for (int32_t fragment = first[size_t(number)]; fragment != kNone; fragment = next[size_t(fragment)])
+            visit(fragment);
     }
 
     int32_t first_of(int32_t number) const { return first[size_t(number)]; }

@@ -83,10 +83,11 @@ void CsrLists::assign(size_t lists, const std::vector<std::pair<int32_t, int32_t
     start[0] = 0;
 }
 
-FragmentSet::FragmentSet(const GroupingModel& model, const PosePrior& body, const State& state, const double* xy, int64_t most_joints,
-               double height)
+FragmentSet::FragmentSet(const GroupingModel& model, const PosePrior& body, const State& state, const double* xy,
+                         int64_t most_joints, double height)
     : types(model.joints, state.people()), barred(types) {
-    fragments.reserve(size_t(state.people())), first.reserve(fragments.capacity() + 1), seen.reserve(state.person_of.size());
+    fragments.reserve(size_t(state.people())), first.reserve(fragments.capacity() + 1),
+        seen.reserve(state.person_of.size());
     for (int64_t person = 0; person < state.people(); ++person) {
         const auto set = size_t(person);
         Fragment fragment{{kInfinity, kInfinity}, {-kInfinity, -kInfinity}, height, 0, 0, false};

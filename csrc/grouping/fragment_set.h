@@ -41,8 +41,8 @@ struct Fragment {
 class FragmentSet {
    public:
     // `most_joints` of small ones, and the height that is typical.
-    FragmentSet(const GroupingModel& model, const PosePrior& body, const State& state, const double* xy, int64_t most_joints,
-           double height);
+    FragmentSet(const GroupingModel& model, const PosePrior& body, const State& state, const double* xy,
+                int64_t most_joints, double height);
 
     size_t size() const { return fragments.size(); }
     const Fragment& operator[](int32_t fragment) const { return fragments[size_t(fragment)]; }
@@ -62,7 +62,7 @@ class FragmentSet {
     void leave_alone();
 
     std::vector<Fragment> fragments;
-    std::vector<ObservedJoint> seen;      // fragment by fragment
+    std::vector<ObservedJoint> seen;  // fragment by fragment
     std::vector<int32_t> first;  // of each fragment; at the end that of one more
 };
 

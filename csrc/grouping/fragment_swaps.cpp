@@ -61,7 +61,8 @@ void FragmentSwaps::find_pairs() {
             if (seen[size_t(target)] == fragment) continue;
             seen[size_t(target)] = fragment;
             const int32_t other = in_stead(fragment, target);
-            if (other != kNone && !bars_rest(other, home, fragment)) add(std::min(fragment, other), std::max(fragment, other));
+            if (other != kNone && !bars_rest(other, home, fragment))
+                add(std::min(fragment, other), std::max(fragment, other));
         }
     }
 }

@@ -177,7 +177,8 @@ std::vector<int64_t> attach_fragments(const GroupingModel& model, const PosePrio
         PoseLikelihood density(body, height, options.height_spread);
         Mergers(groups, density, options.max_joints, std::log(options.odds * spanned_area(state, xy))).run();
         FragmentSwaps swaps(groups, density);
-        for (int round = 0; round < kMostRounds && swaps.run(); ++round) {}
+        for (int round = 0; round < kMostRounds && swaps.run(); ++round) {
+        }
     }
     return {groups.group.begin(), groups.group.end()};
 }

@@ -11,6 +11,7 @@
 namespace bottomup::grouping {
 
 // For each person the number of the group of fragments that becomes one person.
-std::vector<int64_t> attach_fragments(const GroupingModel& model, const PosePrior& prior, const State& state, const double* xy);
+std::vector<int64_t> attach_fragments(const GroupingModel& model, const PosePrior& prior, const State& state,
+                                      const double* xy);
 
 }  // namespace bottomup::grouping

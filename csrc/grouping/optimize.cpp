@@ -39,8 +39,7 @@ class Snapshot {
 };
 
 // Two people neither of which is dirty have nothing to gain from each other.
-PersonSet merge_dirty(MoveFinder& finder, State& state, HeldLimbs& held_limbs, PersonSet dirty,
-                      const Interrupt& poll) {
+PersonSet merge_dirty(MoveFinder& finder, State& state, HeldLimbs& held_limbs, PersonSet dirty, const Interrupt& poll) {
     PersonSet merged(state.people());
     while (true) {
         poll();
@@ -60,8 +59,7 @@ PersonSet exchange_dirty(const GroupingModel& model, MoveFinder& finder, State& 
         poll();
         const std::vector<Move> moves = finder.exchanges(dirty);
         if (moves.empty()) break;
-        for (const Move& move : moves)
-            state.exchange(move.first, move.second, model.patterns[size_t(move.pattern)].joints);
+        for (const Move& move : moves) state.exchange(move.first, move.second, model.patterns[size_t(move.pattern)].joints);
         dirty = people_of(moves, state.people());
         held_limbs.update(state, dirty);
         exchanged.add(dirty);

@@ -25,8 +25,8 @@ class Sharing {
    public:
     Sharing(const GroupingModel& model_, const Links& links_, const State& state_, const double* responses_)
         : model(model_), links(links_), state(state_), responses(responses_), sharing(model_.sharing),
-          members(state_.members), shared(size_t(state_.people())), versions(shared.size()),
-          taken(state_.person_of.size()), gains(taken.size()), shown(taken.size()) {}
+          members(state_.members), shared(size_t(state_.people())), versions(shared.size()), taken(state_.person_of.size()),
+          gains(taken.size()), shown(taken.size()) {}
 
     std::vector<SharedPeak> share() {
         std::vector<SharedPeak> chosen;
@@ -71,7 +71,8 @@ class Sharing {
         const double least = sharing.peak_cost - model.person_cost - 1e-9;  // a response adds no more than person_cost
         for (int64_t person = 0; person < people; ++person)
             for (int64_t joint = 0; joint < model.joints; ++joint)
-                may[size_t(person)] |= (state.row(person)[joint] < 0) & (most[size_t(person * model.joints + joint)] > least);
+                may[size_t(person)] |=
+                    (state.row(person)[joint] < 0) & (most[size_t(person * model.joints + joint)] > least);
         return may;
     }
 
@@ -96,7 +97,8 @@ class Sharing {
         }
         for (const int32_t candidate : near) {
             int64_t expected = 0;
-            for (const int32_t other : model.neighbours[size_t(links.types[size_t(candidate)])]) expected += held[other] >= 0;
+            for (const int32_t other : model.neighbours[size_t(links.types[size_t(candidate)])])
+                expected += held[other] >= 0;
             const double weight =
                 model.edge_weight(gains[size_t(candidate)], expected, shown[size_t(candidate)], responses[candidate]);
             shown[size_t(candidate)] = 0;
@@ -122,7 +124,8 @@ class Sharing {
 
 }  // namespace
 
-std::vector<SharedPeak> share_peaks(const GroupingModel& model, const Links& links, const State& state, const double* responses) {
+std::vector<SharedPeak> share_peaks(const GroupingModel& model, const Links& links, const State& state,
+                                    const double* responses) {
     return Sharing(model, links, state, responses).share();
 }
 

@@ -10,8 +10,8 @@ namespace bottomup::grouping {
 namespace {
 
 // The score of a person, or -1 if it is to be left out.
-double score_of(const int32_t* row, int64_t joints, const double* xy, const double* scores, bool sure,
-                const Report& report, const ResultOptions& options) {
+double score_of(const int32_t* row, int64_t joints, const double* xy, const double* scores, bool sure, const Report& report,
+                const ResultOptions& options) {
     double low_x = std::numeric_limits<double>::infinity(), low_y = low_x, high_x = -low_x, high_y = -low_x;
     double squares = 0, clearest = 0;
     int64_t count = 0;
@@ -43,9 +43,8 @@ Results read_people(const State& state, const double* xy, const double* scores, 
         const double score = score_of(state.row(person), joints, xy, scores, sure && sure[person], report, options);
         if (score >= 0) kept.emplace_back(score, person);
     }
-    std::sort(kept.begin(), kept.end(), [](const auto& a, const auto& b) {
-        return a.first != b.first ? a.first > b.first : a.second < b.second;
-    });
+    std::sort(kept.begin(), kept.end(),
+              [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
     constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
     const size_t cells = kept.size() * size_t(joints);
     Results found{std::vector<float>(2 * cells, kMissing), std::vector<float>(cells), {}, true};

@@ -21,7 +21,7 @@ struct Results {
 };
 
 // The people that are sure enough, the best first. `sure` (P,): for which of them min_best_keypoint is waived, or null.
-Results read_people(const State& state, const double* xy, const double* scores, const bool* sure,
-                    const Report& report, const ResultOptions& options);
+Results read_people(const State& state, const double* xy, const double* scores, const bool* sure, const Report& report,
+                    const ResultOptions& options);
 
 }  // namespace bottomup::grouping

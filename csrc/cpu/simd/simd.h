@@ -167,8 +167,8 @@ struct Bytes {
         return {_mm_unpacklo_epi64(eight(0), eight(8))};
 #else
         const auto one = [=](int i) { return char(from[at[i]]); };
-        return {_mm_setr_epi8(one(0), one(1), one(2), one(3), one(4), one(5), one(6), one(7), one(8), one(9), one(10), one(11),
-                              one(12), one(13), one(14), one(15))};
+        return {_mm_setr_epi8(one(0), one(1), one(2), one(3), one(4), one(5), one(6), one(7), one(8), one(9), one(10),
+                              one(11), one(12), one(13), one(14), one(15))};
 #endif
     }
 };
@@ -190,14 +190,28 @@ struct Bytes {
         for (int i = 0; i < 16; ++i) bytes.values[i] = uint8_t(value(i));
         return bytes;
     }
-    static Bytes all(int value) { return each([=](int) { return value; }); }
-    static Bytes of(const float* from) { return each([=](int i) { return int32_t(from[i]); }); }
-    static Bytes gather(const uint8_t* from, const int32_t* at) { return each([=](int i) { return from[at[i]]; }); }
+    static Bytes all(int value) {
+        return each([=](int) { return value; });
+    }
+    static Bytes of(const float* from) {
+        return each([=](int i) { return int32_t(from[i]); });
+    }
+    static Bytes gather(const uint8_t* from, const int32_t* at) {
+        return each([=](int i) { return from[at[i]]; });
+    }
 };
-inline Bytes operator&(Bytes a, Bytes b) { return Bytes::each([=](int i) { return a.values[i] & b.values[i]; }); }
-inline Bytes operator-(Bytes a, Bytes b) { return Bytes::each([=](int i) { return a.values[i] - b.values[i]; }); }
-inline Bytes operator==(Bytes a, Bytes b) { return Bytes::each([=](int i) { return -(a.values[i] == b.values[i]); }); }
-inline Bytes operator>(Bytes a, Bytes b) { return Bytes::each([=](int i) { return -(a.values[i] > b.values[i]); }); }
+inline Bytes operator&(Bytes a, Bytes b) {
+    return Bytes::each([=](int i) { return a.values[i] & b.values[i]; });
+}
+inline Bytes operator-(Bytes a, Bytes b) {
+    return Bytes::each([=](int i) { return a.values[i] - b.values[i]; });
+}
+inline Bytes operator==(Bytes a, Bytes b) {
+    return Bytes::each([=](int i) { return -(a.values[i] == b.values[i]); });
+}
+inline Bytes operator>(Bytes a, Bytes b) {
+    return Bytes::each([=](int i) { return -(a.values[i] > b.values[i]); });
+}
 #endif
 
 using Bits = uint64_t;

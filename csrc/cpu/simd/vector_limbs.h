@@ -151,7 +151,7 @@ void add_samples(const LimbPlanes& planes, float sample_threshold, int seen, con
 // Reads rows in the order in which pairs come that are sorted by bands, so that their samples need not be waited for. Fields
 // of many people do not fit into the nearer caches.
 class RowReader {
-public:
+   public:
     RowReader(const LimbPlanes& planes, int64_t pairs)
         : planes_(planes), next_(pairs * kCellsPerPair < planes.height * planes.width ? planes.height : 0) {}
 
@@ -169,7 +169,7 @@ public:
         }
     }
 
-private:
+   private:
     static constexpr int64_t kCellsPerPair = 200;  // with more pairs most lines are needed
     static constexpr int64_t kLine = 16;           // floats
 
@@ -204,7 +204,8 @@ int64_t keep_passing(const LimbPlanes& planes, const LimbCriteria& criteria, con
         const PairColumns own = from_place(pairs, begin);
         measure(own, criteria, lanes);
         rows.read(own);
-        for (int seen = 0; any_open(lanes, seen); seen += kChunk) add_samples(planes, criteria.sample_threshold, seen, own, lanes);
+        for (int seen = 0; any_open(lanes, seen); seen += kChunk)
+            add_samples(planes, criteria.sample_threshold, seen, own, lanes);
         uint32_t finite = 0, passing = 0;
         for (int i = 0; i < kLanes; i += Floats::kCount) {
             const Floats samples = Floats::load(lanes.samples + i), sum = Floats::load(lanes.sum + i), mean = sum / samples;

@@ -42,7 +42,8 @@ bool flag_row(const float* x, const float* y, int64_t width, float lowest, uint8
     uint32_t all = 0;
     for (int64_t begin = 0; begin < width; begin += kBlock) {
         const int64_t count = width - begin < kBlock ? width - begin : kBlock;
-        const uint32_t bits = count == kBlock ? joined_bits(x + begin, y + begin, kBlock) : joined_bits(x + begin, y + begin, count);
+        const uint32_t bits =
+            count == kBlock ? joined_bits(x + begin, y + begin, kBlock) : joined_bits(x + begin, y + begin, count);
         all |= bits;
         if ((bits & kMagnitude) == 0)
             std::memset(flags + begin, 0, size_t(count));  // as in most places of a clean field
@@ -61,7 +62,8 @@ bool map_octants(const LimbPlanes& planes, float lowest, uint8_t* flags, uint8_t
         const int64_t next = row + 1 < planes.height ? row + 1 : row, begin = next * planes.stride;
         const uint8_t* BOTTOMUP_RESTRICT first = flags + row % 2 * pitch;
         const uint8_t* BOTTOMUP_RESTRICT second = flags + next % 2 * pitch;
-        if (next > row && !flag_row(planes.x + begin, planes.y + begin, width, lowest, flags + next % 2 * pitch)) return false;
+        if (next > row && !flag_row(planes.x + begin, planes.y + begin, width, lowest, flags + next % 2 * pitch))
+            return false;
         uint8_t* BOTTOMUP_RESTRICT cells = map + row * width;
         for (int64_t i = 0; i < width; ++i) cells[i] = first[i] | second[i] | first[i + 1] | second[i + 1];
     }
@@ -95,10 +97,13 @@ void measure(const PairColumns& pairs, const LimbCriteria& criteria, const LimbP
         // Beyond the field samples are those of its border: then nothing is ruled out.
         const Mask inside = (x >= zero) & (y >= zero) & (end_x >= zero) & (end_y >= zero) & (last_column >= x) &
                             (last_row >= y) & (last_column >= end_x) & (last_row >= end_y);
-        const Floats samples = Floats::load(lanes.samples + i), steps = samples - one, may_fail = Floats::load(lanes.allowed + i);
+        const Floats samples = Floats::load(lanes.samples + i), steps = samples - one,
+                     may_fail = Floats::load(lanes.allowed + i);
         const Floats before = Floats::load(middle + i), step_x = dx / steps, step_y = dy / steps;
-        where(inside, x + before * step_x, zero).store(mapped->x + i), where(inside, step_x, zero).store(mapped->step_x + i);
-        where(inside, y + before * step_y, zero).store(mapped->y + i), where(inside, step_y, zero).store(mapped->step_y + i);
+        where(inside, x + before * step_x, zero).store(mapped->x + i),
+            where(inside, step_x, zero).store(mapped->step_x + i);
+        where(inside, y + before * step_y, zero).store(mapped->y + i),
+            where(inside, step_y, zero).store(mapped->step_y + i);
         where(inside & (most > may_fail), may_fail, most).store(allowed + i);
         where(most > samples, samples, most).store(looked_at + i);
     }
@@ -118,7 +123,8 @@ void place_samples(const MappedLanes& lanes, const LimbPlanes& planes, int seen,
     }
 }
 
-int64_t keep_mapped(const uint8_t* map, const LimbPlanes& planes, const LimbCriteria& criteria, const PairColumns& pairs, int64_t count) {
+int64_t keep_mapped(const uint8_t* map, const LimbPlanes& planes, const LimbCriteria& criteria, const PairColumns& pairs,
+                    int64_t count) {
     alignas(64) int32_t at[kSlots];
     MappedLanes lanes;
     int64_t left = 0;
@@ -130,7 +136,8 @@ int64_t keep_mapped(const uint8_t* map, const LimbPlanes& planes, const LimbCrit
         const Bytes none = failed;
         uint32_t lost = 0;
         for (int seen = 0; seen < kMostSeen;) {
-            for (int sample = 0; sample < kChunk; ++sample) place_samples(lanes, planes, seen + sample, at + sample * kLanes);
+            for (int sample = 0; sample < kChunk; ++sample)
+                place_samples(lanes, planes, seen + sample, at + sample * kLanes);
             for (int sample = 0; sample < kChunk; ++sample, ++seen) {
                 const Bytes shown = Bytes::gather(map, at + sample * kLanes);
                 failed = failed - (((shown & lanes.wanted) == none) & (lanes.most > Bytes::all(seen)));

@@ -9,7 +9,7 @@ namespace {
 
 // Those of kLanes values that are kept, from a bit for each.
 class Kept {
-public:
+   public:
     explicit Kept(uint32_t bits) {
 #if defined(__AVX512F__)
         mask_ = __mmask16(bits), count_ = count_bits(bits);
@@ -31,7 +31,7 @@ public:
 #endif
     }
 
-private:
+   private:
 #if defined(__AVX512F__)
     __mmask16 mask_;
 #else
@@ -63,7 +63,8 @@ struct Lanes {
 };
 
 // How many samples each pair has, and how many of them may fail. Returns the lengths in `length`.
-void count_samples(const PairColumns& pairs, const LimbCriteria& limb_criteria, Lanes& to, float* BOTTOMUP_RESTRICT length) {
+void count_samples(const PairColumns& pairs, const LimbCriteria& limb_criteria, Lanes& to,
+                   float* BOTTOMUP_RESTRICT length) {
     const LimbCriteria criteria = limb_criteria;
     Lanes* BOTTOMUP_RESTRICT lanes = &to;
     for (int i = 0; i < kLanes; ++i) {

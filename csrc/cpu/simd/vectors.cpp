@@ -68,8 +68,8 @@ int64_t peak_columns(const float* above, const float* row, const float* below, i
 }
 
 void fit_axes(const float* BOTTOMUP_RESTRICT before, const float* BOTTOMUP_RESTRICT here,
-              const float* BOTTOMUP_RESTRICT after, float* BOTTOMUP_RESTRICT position,
-              float* BOTTOMUP_RESTRICT curvature, int64_t count) {
+              const float* BOTTOMUP_RESTRICT after, float* BOTTOMUP_RESTRICT position, float* BOTTOMUP_RESTRICT curvature,
+              int64_t count) {
     for (int64_t i = 0; i < count; ++i) {
         const bool fits = here[i] > 0.0f;
         const AxisFit fit = fit_axis(before[i], fits ? here[i] : 1.0f, after[i]);
@@ -84,9 +84,7 @@ void extents(const float* BOTTOMUP_RESTRICT curvature_x, const float* BOTTOMUP_R
 }
 
 // How many of one comparison's lanes are set.
-int count_lanes(uint32_t bits) {
-    return Floats::kCount <= 4 ? "\0\1\1\2\1\2\2\3\1\2\2\3\2\3\3\4"[bits] : count_bits(bits);
-}
+int count_lanes(uint32_t bits) { return Floats::kCount <= 4 ? "\0\1\1\2\1\2\2\3\1\2\2\3\2\3\3\4"[bits] : count_bits(bits); }
 
 void rank_falling(const float* values, int32_t* rank, int64_t count) {
     constexpr int64_t kGroup = Floats::kCount;
@@ -108,7 +106,8 @@ void rank_falling(const float* values, int32_t* rank, int64_t count) {
 }  // namespace
 
 extern const VectorLoops BOTTOMUP_ISA;
-const VectorLoops BOTTOMUP_ISA{BOTTOMUP_ISA_NAME, widen<Half>, widen<BFloat16>, peak_columns,  fit_axes,     extents,
-                               rank_falling, map_octants, square_reaches, find_partners, keep_mapped, keep_supported, keep_passing};
+const VectorLoops BOTTOMUP_ISA{BOTTOMUP_ISA_NAME, widen<Half>,    widen<BFloat16>, peak_columns,   fit_axes,
+                               extents,           rank_falling,   map_octants,     square_reaches, find_partners,
+                               keep_mapped,       keep_supported, keep_passing};
 
 }  // namespace bottomup::cpu

@@ -107,16 +107,17 @@ struct VectorLoops {
     // Writes the pairs that is_sought in the ring, as far as one of the given ends looks as far as the ring; those of second
     // ends without those that first ends have. Goes on with the ends from `place` while there is room for another one's
     // pairs with all others, and returns how many pairs there are.
-    int64_t (*find_partners)(const Points& ends, const Points& others, bool second, const Ring& ring, const LimbCriteria& criteria,
-                             const PairColumns& found, int64_t room, int64_t* place);
+    int64_t (*find_partners)(const Points& ends, const Points& others, bool second, const Ring& ring,
+                             const LimbCriteria& criteria, const PairColumns& found, int64_t room, int64_t* place);
 
     // Keeps those of the first `count` pairs, in order, that the map does not rule out; returns how many are left. Pairs
     // that are still open after a while are likely to be limbs and are kept.
-    int64_t (*keep_mapped)(const uint8_t* map, const LimbPlanes& planes, const LimbCriteria& criteria, const PairColumns& pairs,
-                           int64_t count);
+    int64_t (*keep_mapped)(const uint8_t* map, const LimbPlanes& planes, const LimbCriteria& criteria,
+                           const PairColumns& pairs, int64_t count);
 
     // The same by the first few samples as score_pair orders them, whatever they hold.
-    int64_t (*keep_supported)(const LimbPlanes& planes, const LimbCriteria& criteria, const PairColumns& pairs, int64_t count);
+    int64_t (*keep_supported)(const LimbPlanes& planes, const LimbCriteria& criteria, const PairColumns& pairs,
+                              int64_t count);
 
     // Keeps the pairs that pass and writes their scores as score_pair does; returns how many there are. `non_finite`
     // becomes true if a sample that counts is not finite, or their sum.
