@@ -198,6 +198,7 @@ class PersonJointGraph:
         second: npt.NDArray[np.int32],
         affinities: npt.NDArray[np.float32],
         peak_threshold: float,
+        typical_affinity: float,
     ) -> PersonJointGraph: ...
     def copy(self) -> PersonJointGraph: ...
     @property

@@ -25,6 +25,8 @@ from bottomup.pose_nms import pose_nms
 from bottomup.settings import Settings, default_settings
 from bottomup.skeleton import Skeleton
 
+Floats = npt.NDArray[np.float64]
+
 STEPS = ("peaks", "limbs", "traces", "grouping", "people")
 
 
@@ -99,7 +101,7 @@ def decode_steps(
     stride: float,
     settings: Settings,
     done: Callable[[str, Any], None] = lambda step, result: None,
-    proposals: Sequence[npt.NDArray[np.float64] | None] = (),
+    proposals: Sequence[Floats | None] = (),
     candidates: Candidates | None = None,
 ) -> list[People]:
     """What `decode_fields` does once its arguments are checked; the people of each image of a batch.
@@ -124,10 +126,11 @@ def decode_steps(
         pairs = find_pairs(pafs, candidates, skeleton, settings)
     check_scale(candidates, settings.peaks)
     done("limbs", pairs)
+    typical = typical_affinity(candidates, pairs, skeleton, settings)
     if settings.trace:
-        candidates, pairs = add_limb_ends(pafs, candidates, pairs, skeleton, settings)
+        candidates, pairs, typical = add_limb_ends(pafs, candidates, pairs, typical, skeleton, settings)
     done("traces", candidates)
-    graphs = group_images(candidates, pairs, skeleton, settings)
+    graphs = group_images(candidates, pairs, typical, skeleton, settings)
     spoken_for: list[npt.NDArray[np.bool_] | None] = [None] * len(graphs)
     for image, boxes in enumerate(proposals):
         if boxes is not None:
@@ -159,29 +162,30 @@ def find_pairs(pafs: Any, candidates: Candidates, skeleton: Skeleton, settings: 
 
 
 def add_limb_ends(
-    pafs: Any, candidates: Candidates, pairs: LimbPairs, skeleton: Skeleton, settings: Settings
-) -> tuple[Candidates, LimbPairs]:
-    """Candidates and pairs together with the joints that only limbs show; see `trace_limbs`."""
-    return trace_limbs(
+    pafs: Any, candidates: Candidates, pairs: LimbPairs, typical: Floats, skeleton: Skeleton, settings: Settings
+) -> tuple[Candidates, LimbPairs, Floats]:
+    """Candidates and pairs together with the joints that only limbs show, and the typical affinity of all of these."""
+    traced, more = trace_limbs(
         pafs,
         candidates,
         pairs,
         skeleton,
-        typical_affinity(candidates, pairs, skeleton, settings).astype(np.float32),
+        typical.astype(np.float32),
         score=settings.peak_threshold,
         limbs=settings.limbs,
         options=settings.traces,
         threads=settings.threads,
     )
+    return traced, more, typical if more is pairs else typical_affinity(traced, more, skeleton, settings)
 
 
 def group_images(
-    candidates: Candidates, pairs: LimbPairs, skeleton: Skeleton, settings: Settings
+    candidates: Candidates, pairs: LimbPairs, typical: Floats, skeleton: Skeleton, settings: Settings
 ) -> list[PersonJointGraph]:
     """The grouped person-joint graph of each image of a batch."""
 
     def one(image: int) -> PersonJointGraph:
-        return group_image(candidates, pairs, image, skeleton, settings)
+        return group_image(candidates, pairs, image, float(typical[image]), skeleton, settings)
 
     return for_each_image(one, candidates.batch, settings.threads)
 
@@ -196,10 +200,10 @@ def for_each_image(group_one: Callable[[int], PersonJointGraph], images: int, th
 
 
 def group_image(
-    candidates: Candidates, pairs: LimbPairs, image: int, skeleton: Skeleton, settings: Settings
+    candidates: Candidates, pairs: LimbPairs, image: int, typical: float, skeleton: Skeleton, settings: Settings
 ) -> PersonJointGraph:
     """The grouped person-joint graph of one image of a batch."""
-    graph = build_graph(candidates, pairs, image, skeleton, settings)
+    graph = build_graph(candidates, pairs, image, skeleton, settings, typical)
     group(graph)
     return graph
 

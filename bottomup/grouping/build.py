@@ -20,11 +20,17 @@ Floats = npt.NDArray[np.float64]
 
 
 def build_graph(
-    candidates: Candidates, pairs: LimbPairs, image: int, skeleton: Skeleton, settings: Settings
+    candidates: Candidates,
+    pairs: LimbPairs,
+    image: int,
+    skeleton: Skeleton,
+    settings: Settings,
+    typical: float | None = None,
 ) -> PersonJointGraph:
     """The person-joint graph of one image of a batch, without people.
 
-    An affinity counts 1 if it is as high as is typical of this picture, nothing at `neutral_affinity` times that, and
+    An affinity counts 1 if it is as high as is typical of this picture (`typical`, by default what `typical_affinity`
+    says), nothing at `neutral_affinity` times that, and
     no more than at `affinity_cap` times that. How high a true limb's affinity comes out differs between networks and
     pictures (blurred fields halve it), but within one picture true limbs resemble each other far more than false ones
     do.
@@ -36,7 +42,9 @@ def build_graph(
     fields are noise, and of each joint's pairs on a limb only the best `max_partners` are kept, so that time grows with
     the joints.
     """
-    return PersonJointGraph.of_image(image, skeleton, settings, candidates, pairs)
+    if typical is None:
+        typical = float(typical_affinity(candidates, pairs, skeleton, settings)[image])
+    return PersonJointGraph.of_image(image, skeleton, settings, candidates, pairs, typical)
 
 
 def typical_affinity(candidates: Candidates, pairs: LimbPairs, skeleton: Skeleton, settings: Settings) -> Floats:

@@ -86,13 +86,20 @@ class PersonJointGraph:
 
     @classmethod
     def of_image(
-        cls, image: int, skeleton: Skeleton, settings: Settings, candidates: Candidates, pairs: LimbPairs
+        cls,
+        image: int,
+        skeleton: Skeleton,
+        settings: Settings,
+        candidates: Candidates,
+        pairs: LimbPairs,
+        typical_affinity: float,
     ) -> PersonJointGraph:
         """The graph of one image of what the kernels found of a batch; see `build_graph`."""
         model = _model_of(skeleton, settings)
         compiled = _C.PersonJointGraph.of_image(
             model.compiled, image, candidates.offsets, candidates.xy, candidates.scores,
             pairs.offsets, pairs.first, pairs.second, pairs.scores, settings.peak_threshold,
+            typical_affinity,
         )  # fmt: skip
         return object.__new__(cls)._set(skeleton, settings, model, compiled)
 

@@ -162,7 +162,7 @@ void PersonJointGraph::optimize() {
 void PersonJointGraph::attach_fragments() {
     const grouping::Links& all = links();
     const py::gil_scoped_release release;
-    const std::vector<int64_t> groups = grouping::attach_fragments(*model_, model_->prior, state_, xy_.data());
+    const std::vector<int64_t> groups = grouping::attach_fragments(*model_, model_->prior, state_, xy_.data(), signals());
     grouping::measure(*model_, all, state_, state_.merge_groups(groups.data()));
     state_.compact();
 }
@@ -170,7 +170,7 @@ void PersonJointGraph::attach_fragments() {
 void PersonJointGraph::share_peaks() {
     const grouping::Links& all = links();
     const py::gil_scoped_release release;
-    add_duplicates(grouping::duplicate_shared_peaks(*model_, all, responses_.data(), state_));
+    add_duplicates(grouping::duplicate_shared_peaks(*model_, all, responses_.data(), state_, signals()));
 }
 
 void PersonJointGraph::group() {
@@ -219,8 +219,9 @@ void bind_grouping(py::module_& m) {
     const auto of_image = [](const std::shared_ptr<GroupingModel>& model, int64_t image, const OffsetArray& offsets,
                              const FloatArray& xy, const FloatArray& scores, const OffsetArray& pair_offsets,
                              const LimbArray& first, const LimbArray& second, const FloatArray& affinities,
-                             double peak_threshold) {
-        return Graph::of_image(model, image, offsets, xy, scores, pair_offsets, first, second, affinities, peak_threshold);
+                             double peak_threshold, double typical_affinity) {
+        return Graph::of_image(model, image, offsets, xy, scores, pair_offsets, first, second, affinities, peak_threshold,
+                               typical_affinity);
     };
     py::class_<Graph>(m, "PersonJointGraph")
         .def(py::init(make), py::arg("model"), py::arg("types").noconvert(), py::arg("xy").noconvert(),
@@ -229,7 +230,7 @@ void bind_grouping(py::module_& m) {
         .def_static("of_image", of_image, py::arg("model"), py::arg("image"), py::arg("offsets").noconvert(),
                     py::arg("xy").noconvert(), py::arg("scores").noconvert(), py::arg("pair_offsets").noconvert(),
                     py::arg("first").noconvert(), py::arg("second").noconvert(), py::arg("affinities").noconvert(),
-                    py::arg("peak_threshold"))
+                    py::arg("peak_threshold"), py::arg("typical_affinity"))
         .def("copy", [](const Graph& graph) { return Graph(graph); })
         .def_property_readonly("types", &Graph::types)
         .def_property_readonly("xy", &Graph::xy)

@@ -136,8 +136,9 @@ PersonJointGraph::PersonJointGraph(Model model, const Ints& types, const Floats&
 PersonJointGraph PersonJointGraph::of_image(Model model, int64_t image, const OffsetArray& offsets, const FloatArray& xy,
                                             const FloatArray& scores, const OffsetArray& pair_offsets,
                                             const LimbArray& first, const LimbArray& second, const FloatArray& affinities,
-                                            double peak_threshold) {
+                                            double peak_threshold, double typical_affinity) {
     check_model(model);
+    check(typical_affinity > 0 && std::isfinite(typical_affinity), "typical_affinity must be positive and finite");
     FoundCall call(model->joints, model->limb_count(), offsets, scores, pair_offsets, first, second, affinities);
     call.check_image(image);
     check_shape("xy", xy, {call.candidates.count, 2});
@@ -151,9 +152,9 @@ PersonJointGraph PersonJointGraph::of_image(Model model, int64_t image, const Of
     types.reserve(size_t(end - begin));
     for (int64_t joint = 0; joint < model->joints; ++joint)
         types.insert(types.end(), size_t(range[joint + 1] - range[joint]), int32_t(joint));
-    return PersonJointGraph(model, std::move(types), {xy.data() + 2 * begin, xy.data() + 2 * end},
-                            {scores.data() + begin, scores.data() + end},
-                            grouping::scored_pairs(*model, call.candidates, call.pairs, image, peak_threshold));
+    return PersonJointGraph(
+        model, std::move(types), {xy.data() + 2 * begin, xy.data() + 2 * end}, {scores.data() + begin, scores.data() + end},
+        grouping::scored_pairs(*model, call.candidates, call.pairs, image, peak_threshold, typical_affinity));
 }
 
 const Links& PersonJointGraph::links() const {

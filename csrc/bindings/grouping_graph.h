@@ -32,7 +32,8 @@ class PersonJointGraph {
     // The graph of one image of what the kernels found.
     static PersonJointGraph of_image(Model model, int64_t image, const OffsetArray& offsets, const FloatArray& xy,
                                      const FloatArray& scores, const OffsetArray& pair_offsets, const LimbArray& first,
-                                     const LimbArray& second, const FloatArray& affinities, double peak_threshold);
+                                     const LimbArray& second, const FloatArray& affinities, double peak_threshold,
+                                     double typical_affinity);
 
     py::array types() const { return to_numpy(std::vector<int64_t>(types_.begin(), types_.end())); }
     py::array xy() const { return to_numpy(std::vector<double>(xy_), 2); }

@@ -101,9 +101,8 @@ double typical_affinity(const CandidateView& candidates, const PairView& pairs, 
 }
 
 std::vector<Pair> scored_pairs(const GroupingModel& model, const CandidateView& candidates, const PairView& pairs,
-                               int64_t image, double peak_threshold) {
+                               int64_t image, double peak_threshold, double typical) {
     const int64_t base = candidates.offsets[image * candidates.joints];
-    const double typical = std::max(typical_affinity(candidates, pairs, image), model.min_affinity_scale);
     // How far a joint's limbs count. A traced joint has no response of its own: its limbs are what shows it.
     std::vector<double> sure(size_t(candidates.offsets[(image + 1) * candidates.joints] - base));
     for (size_t n = 0; n < sure.size(); ++n) {

@@ -36,16 +36,18 @@ class Mergers {
         : groups(groups_), density(density_), most_joints(most_joints_), bonus(bonus_), changed(groups_.fragments.size()),
           seen(changed.size(), kNone), latest(changed.size(), kNone) {}
 
-    void run() {
+    void run(const Interrupt& poll) {
         for (size_t target = 0; target < changed.size(); ++target) {
             for (const int32_t other : groups.fragments.near.of(target))
                 if (may_join(other, int32_t(target))) sources.push_back(other);
             take_offers(int32_t(target));
+            poll();
         }
         for (const int32_t offer : latest)
             if (offer != kNone) heap.push_back(best_of(offer));
         std::make_heap(heap.begin(), heap.end(), worse);
         while (!heap.empty()) {
+            poll();
             const Offer best = heap.front();
             std::pop_heap(heap.begin(), heap.end(), worse);
             heap.pop_back();
@@ -168,17 +170,16 @@ double spanned_area(const State& state, const double* xy) {
 }  // namespace
 
 std::vector<int64_t> attach_fragments(const GroupingModel& model, const PosePrior& body, const State& state,
-                                      const double* xy) {
+                                      const double* xy, const Interrupt& poll) {
     const FragmentOptions& options = model.fragments;
     const double height = typical_height(state.heights);
     const FragmentSet fragments(model, body, state, xy, height > 0 ? options.max_joints : 0, height);
     FragmentGroups groups(fragments);
     if (fragments.any_small) {
         PoseLikelihood density(body, height, options.height_spread);
-        Mergers(groups, density, options.max_joints, std::log(options.odds * spanned_area(state, xy))).run();
+        Mergers(groups, density, options.max_joints, std::log(options.odds * spanned_area(state, xy))).run(poll);
         FragmentSwaps swaps(groups, density);
-        for (int round = 0; round < kMostRounds && swaps.run(); ++round) {
-        }
+        for (int round = 0; round < kMostRounds && swaps.run(); ++round) poll();
     }
     return {groups.group.begin(), groups.group.end()};
 }

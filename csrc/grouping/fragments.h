@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "interrupt.h"
 #include "model.h"
 #include "pose_prior.h"
 #include "state.h"
@@ -12,6 +13,6 @@ namespace bottomup::grouping {
 
 // For each person the number of the group of fragments that becomes one person.
 std::vector<int64_t> attach_fragments(const GroupingModel& model, const PosePrior& prior, const State& state,
-                                      const double* xy);
+                                      const double* xy, const Interrupt& poll);
 
 }  // namespace bottomup::grouping

@@ -84,7 +84,7 @@ void optimize(const GroupingModel& model, const Links& links, const double* resp
     for (int round = 0; round < model.max_sweeps; ++round) {
         poll();
         before.take(state);
-        const PersonSet& moved = sweep.run(round ? &changed : nullptr);
+        const PersonSet& moved = sweep.run(round ? &changed : nullptr, poll);
         held_limbs.measure(state, moved);
         pending.add(moved);
         const PersonSet merged = merge_dirty(finder, state, held_limbs, pending, poll);
@@ -114,8 +114,8 @@ void optimize(const GroupingModel& model, const Links& links, const double* resp
 }
 
 std::vector<int32_t> duplicate_shared_peaks(const GroupingModel& model, const Links& links, const double* responses,
-                                            State& state) {
-    const std::vector<SharedPeak> shared = share_peaks(model, links, state, responses);
+                                            State& state, const Interrupt& poll) {
+    const std::vector<SharedPeak> shared = share_peaks(model, links, state, responses, poll);
     PersonSet sharers(state.people());
     for (const SharedPeak& peak : shared) {
         state.members[size_t(peak.person * model.joints + links.types[size_t(peak.candidate)])] = peak.candidate;
@@ -134,9 +134,9 @@ std::vector<int32_t> duplicate_shared_peaks(const GroupingModel& model, const Li
 std::vector<int32_t> group(const GroupingModel& model, const Links& links, const PosePrior& prior, const double* responses,
                            const double* xy, State& state, const Interrupt& poll) {
     optimize(model, links, responses, state, poll);
-    measure(model, links, state, state.merge_groups(attach_fragments(model, prior, state, xy).data()));
+    measure(model, links, state, state.merge_groups(attach_fragments(model, prior, state, xy, poll).data()));
     state.compact();
-    return duplicate_shared_peaks(model, links, responses, state);
+    return duplicate_shared_peaks(model, links, responses, state, poll);
 }
 
 }  // namespace bottomup::grouping

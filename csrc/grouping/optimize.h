@@ -17,7 +17,7 @@ void optimize(const GroupingModel& model, const Links& links, const double* resp
 // Gives people duplicates of the peaks that they share with others. Returns the candidates that have one: the duplicates
 // are numbered after all others.
 std::vector<int32_t> duplicate_shared_peaks(const GroupingModel& model, const Links& links, const double* responses,
-                                            State& state);
+                                            State& state, const Interrupt& poll);
 
 // `optimize`, then fragments and shared peaks. Returns the candidates that have a duplicate: these are numbered after all
 // others.

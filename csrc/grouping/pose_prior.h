@@ -46,7 +46,7 @@ class PoseLikelihood {
     double with(const std::vector<ObservedJoint>& seen);
 
    private:
-    // What the joints so far say: the sums of y y, y w and w w that whole_body.py calls a, b and c, and det C.
+    // What the joints so far say: the sums of y y, y w and w w that reference/pose_prior.py calls a, b and c, and det C.
     struct Sums {
         double a, b, c, det, log_det;  // of the determinant a factor and the logarithm of the rest
 

@@ -28,12 +28,13 @@ class Sharing {
           members(state_.members), shared(size_t(state_.people())), versions(shared.size()), taken(state_.person_of.size()),
           gains(taken.size()), shown(taken.size()) {}
 
-    std::vector<SharedPeak> share() {
+    std::vector<SharedPeak> share(const Interrupt& poll) {
         std::vector<SharedPeak> chosen;
         const std::vector<char> may = may_share();
         for (int64_t person = 0; person < state.people(); ++person)
             if (may[size_t(person)]) offer(int32_t(person));
         while (!offers.empty()) {
+            poll();
             const Offer first = offers.front();
             std::pop_heap(offers.begin(), offers.end(), worse);
             offers.pop_back();
@@ -125,8 +126,8 @@ class Sharing {
 }  // namespace
 
 std::vector<SharedPeak> share_peaks(const GroupingModel& model, const Links& links, const State& state,
-                                    const double* responses) {
-    return Sharing(model, links, state, responses).share();
+                                    const double* responses, const Interrupt& poll) {
+    return Sharing(model, links, state, responses).share(poll);
 }
 
 }  // namespace bottomup::grouping

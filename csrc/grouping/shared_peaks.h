@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "interrupt.h"
 #include "links.h"
 #include "state.h"
 
@@ -16,6 +17,6 @@ struct SharedPeak {
 
 // Which person may have which candidate of another one as well, the best first.
 std::vector<SharedPeak> share_peaks(const GroupingModel& model, const Links& links, const State& state,
-                                    const double* responses);
+                                    const double* responses, const Interrupt& poll);
 
 }  // namespace bottomup::grouping

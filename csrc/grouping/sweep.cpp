@@ -15,7 +15,7 @@ Sweep::Sweep(const GroupingModel& model_, const Links& links_, const double* res
     : model(model_), links(links_), responses(responses_), state(state_), finder(model_, links_, responses_),
       stale(model_.joints), where(size_t(links_.candidates()), kUnseen), edges_of(where.size()) {}
 
-const PersonSet& Sweep::run(const PersonSet* changed) {
+const PersonSet& Sweep::run(const PersonSet* changed, const Interrupt& poll) {
     moved.clear(), stale.clear();
     stale.resize(state.people());
     people_there = 0;
@@ -26,6 +26,7 @@ const PersonSet& Sweep::run(const PersonSet* changed) {
         for (const int32_t person : changed->list)
             for (const int32_t joint : model.order) stale.add(size_t(person), joint);
     for (const int32_t joint : model.order) {
+        poll();
         people.clear();
         if (few) take_stale(joint, *changed);
         if (changed) take_stale(joint, moved);

@@ -7,6 +7,7 @@
 
 #include "assignment.h"
 #include "edges.h"
+#include "interrupt.h"
 #include "links.h"
 #include "state.h"
 
@@ -20,7 +21,7 @@ class Sweep {
 
     // One sweep. `changed`: people that did since the last one began, or null to assign everything anew. Returns people
     // that have other candidates than before, perhaps none now.
-    const PersonSet& run(const PersonSet* changed);
+    const PersonSet& run(const PersonSet* changed, const Interrupt& poll);
 
    private:
     // Of a candidate: its edges are yet to be found, or are known.

@@ -22,14 +22,17 @@ def test_what_the_kernels_cannot_have_found_is_refused() -> None:
     candidates, pairs = found(0, steps=10**6)
     whole: dict[str, Any] = {"offsets": candidates.offsets, "scores": candidates.scores, "pair_offsets": pairs.offsets}
     whole |= {"first": pairs.first, "second": pairs.second, "affinities": pairs.scores}
+    more = {"xy": candidates.xy, "peak_threshold": 0.1, "typical_affinity": 1.0}
 
     def build(image: int = 0, **changes: Any) -> None:
-        _C.PersonJointGraph.of_image(model(), image, **{"xy": candidates.xy, **whole, **changes}, peak_threshold=0.1)
+        _C.PersonJointGraph.of_image(model(), image, **{**more, **whole, **changes})
 
     build()
     for changes, message in (
         ({"image": 3}, "image must be one of the batch"),
         ({"image": -1}, "image must be one of the batch"),
+        ({"typical_affinity": 0.0}, "typical_affinity must be positive"),
+        ({"typical_affinity": np.nan}, "typical_affinity must be positive"),
         ({"offsets": candidates.offsets[:-1].copy()}, "must fit the joints and limbs"),
         ({"offsets": candidates.offsets[::-1].copy()}, "offsets must rise"),
         ({"pair_offsets": pairs.offsets + 10**6}, "pair_offsets must rise"),
@@ -41,7 +44,7 @@ def test_what_the_kernels_cannot_have_found_is_refused() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             build(**changes)
-        if not set(changes) & {"image", "xy"}:
+        if not set(changes) & {"image", *more}:
             with pytest.raises(ValueError, match=message):
                 _C.typical_affinities(17, COCO_17.num_limbs, **{**whole, **changes})
 
