@@ -92,8 +92,8 @@ def test_a_reduced_photo_gives_the_same_people(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (lambda fields: None, TypeError, "must give heatmaps and pafs but gave a NoneType"),
-        (lambda fields: fields[:1], TypeError, "must give heatmaps and pafs but gave a tuple"),
+        (lambda fields: None, TypeError, "must give two fields but gave a NoneType"),
+        (lambda fields: fields[:1], TypeError, "must give two fields but gave a tuple"),
         (lambda fields: [fields[0][:1], fields[1]], ValueError, r"must give heatmaps of shape \(2, .* gave \(1, 18"),
         (lambda fields: [fields[0], fields[1][..., 1:]], ValueError, r"must give pafs of shape \(2, 38, 46, 65\) but"),
     ],
