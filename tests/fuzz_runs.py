@@ -114,6 +114,8 @@ def _judge(case: Case, fault: str, code: int, output: str, errors: str) -> str:
         return f"exit code {code}: {errors[-400:]}"
     if code == 1 and not errors.strip() and case.command == "eval":
         return "exit code 1 without a word"
+    if fault == "folder" and code == 0 and not case.out.exists():
+        return _judge_second_run(case, fault, found, kept, everything)  # removed after the results were whole
     if code == 0 and found != everything and fault != "pictures":
         return f"exit code 0 with {len(found)} of {PICTURES} pictures"
     if fault in ("full", "closed") and found != everything:
