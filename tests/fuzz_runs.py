@@ -107,11 +107,13 @@ def inject(seed: int, folder: Path) -> tuple[str, str]:
 def _judge(case: Case, fault: str, code: int, output: str, errors: str) -> str:
     everything, found, kept = set(range(1, PICTURES + 1)), case.found(), case.lines()
     codes = {
-        "kill": (-signal.SIGKILL, 0), "interrupt": (130, 0), "disk": (0, 1), "folder": (0, 1), "pictures": (0, 1),
-        "full": (1,), "closed": (1,),
+        "kill": (-signal.SIGKILL, 0), "interrupt": (130, 0, -signal.SIGINT), "disk": (0, 1), "folder": (0, 1),
+        "pictures": (0, 1), "full": (1,), "closed": (1,),
     }[fault]  # fmt: skip
     if code not in codes:
         return f"exit code {code}: {errors[-400:]}"
+    if code == -signal.SIGINT and found != everything:  # Python itself is ended by it, after its last line
+        return f"ended by the signal with {len(found)} of {PICTURES} pictures"
     if code == 1 and not errors.strip() and case.command == "eval":
         return "exit code 1 without a word"
     if fault == "folder" and code == 0 and not case.out.exists():

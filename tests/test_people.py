@@ -242,7 +242,8 @@ def test_to_torchvision_with_logits() -> None:
     pytest.importorskip("torch")
     scores = np.zeros((1, 17), np.float32)
     scores[0, :3] = 0.5, 0.9, 1.0
-    people = People(COCO_17, np.zeros((1, 17, 2), np.float32), scores, np.ones(1, np.float32))
+    keypoints = np.where(scores[..., None] > 0, np.zeros((1, 17, 2), np.float32), np.nan)
+    people = People(COCO_17, keypoints, scores, np.ones(1, np.float32))
     logits = people.to_torchvision(logits=True)["keypoints_scores"][0].numpy()
     np.testing.assert_allclose(logits[:3], [0, np.log(9), 9.2102], atol=1e-3)
     assert (logits[3:] < -9).all(), "a missing joint is below every threshold"

@@ -33,7 +33,7 @@ _PAFS = 2 * OPENPOSE_COCO_18.num_limbs
 _Y_OFFSETS = {"human-pose-estimation-0001": 0.6}
 # OpenVINO prepares each layer for each size of input and keeps that: some 5 MB a size, without end. So many layers are
 # kept, the ones last used: those of some 25 sizes.
-_KEPT_LAYERS = 2000
+_KEPT_LAYERS = 1000
 _TAG_ALIGNMENT = 32  # sides of the input of networks with tags, as published
 _TAG_HEIGHT = 448  # their input's height where the file leaves it open; the largest of the three
 _PROBE = 256  # pixels; any size that common strides divide will do to learn the stride
