@@ -33,6 +33,7 @@ def test_version_answers_without_heavy_imports(tmp_path: Path) -> None:
     assert loaded.stdout.strip() == "[]", loaded.stderr
 
 
+@pytest.mark.slow
 def test_the_built_in_network_finds_the_photographer(tmp_path: Path) -> None:
     from bottomup.weights import find_weights
 

@@ -242,6 +242,7 @@ def test_heatmaps_must_be_finite_everywhere_and_pafs_where_they_matter(bad: floa
         decode_fields(fields.heatmaps, np.full_like(fields.pafs, bad), COCO_17, stride=4)
 
 
+@pytest.mark.slow
 def test_needs_no_torch() -> None:
     code = """
 import sys

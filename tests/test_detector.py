@@ -125,6 +125,7 @@ def test_joints_come_back_in_image_pixels(skeleton: Skeleton, alignment: int, in
     assert backend.shapes == [(1, *detector.letterbox(500, 700).padded_size, 3)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("merge", ["fields", "candidates"])
 def test_a_network_that_sees_everything_too_high(merge: str) -> None:
     class SeesHigh(SeesColours):
@@ -180,6 +181,7 @@ def test_candidates_of_several_looks_merge(scales: tuple[float, ...]) -> None:
         assert people.keypoint_scores.mean() > averaged.keypoint_scores.mean()
 
 
+@pytest.mark.slow
 def test_a_joint_that_one_look_alone_shows_is_found_where_candidates_merge() -> None:
     image, poses = TWO
 
@@ -336,6 +338,7 @@ def test_detect_people_keeps_its_detector(random_network: Path, monkeypatch: pyt
     bottomup.shorthand._detector.cache_clear()
 
 
+@pytest.mark.slow
 def test_the_path_to_openvino_does_not_import_torch() -> None:
     program = "import sys, bottomup.detector, bottomup.networks.backends.openvino; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -82,6 +82,7 @@ def test_detect_people_finds_the_offline_network_by_name(
     assert_is_the_astronaut(people)
 
 
+@pytest.mark.slow
 def test_astronaut_mirrored_is_the_mirror_image(openvino_network: Path, astronaut: Any) -> None:
     """With `flip`, whatever the network prefers about left and right cancels out."""
     detector = Detector(openvino_network, settings=Settings(flip=True))
@@ -95,6 +96,7 @@ def test_astronaut_mirrored_is_the_mirror_image(openvino_network: Path, astronau
     np.testing.assert_allclose(back[seen], people.keypoints[0][seen], atol=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [Settings(scales=(1.0, 1.4)), Settings(input_height=512, flip=True)])
 def test_astronaut_in_several_passes(openvino_network: Path, astronaut: Any, settings: Settings) -> None:
     assert_is_the_astronaut(Detector(openvino_network, settings=settings)(astronaut, rgb=True))
@@ -119,6 +121,7 @@ def labelled(data_root: Path, number: int) -> tuple[Path, list[int]]:
     return folder, sorted(image["id"] for image in images if image["coco_split"] == "val2017")[:number]
 
 
+@pytest.mark.slow
 def test_coco_photos(data_root: Path, detector: Detector) -> None:
     pytest.importorskip("pycocotools")
     from bottomup.evaluation.coco import evaluate
@@ -127,6 +130,7 @@ def test_coco_photos(data_root: Path, detector: Detector) -> None:
     assert evaluate(detector, folder, ids=ids)["AP"] >= 0.38
 
 
+@pytest.mark.slow
 def test_a_list_of_photos_is_as_good_as_one_by_one(data_root: Path, detector: Detector) -> None:
     folder, ids = labelled(data_root, 12)
     paths = [folder / "images" / f"{number:012}.webp" for number in ids]
@@ -136,6 +140,7 @@ def test_a_list_of_photos_is_as_good_as_one_by_one(data_root: Path, detector: De
         np.testing.assert_allclose(together.keypoints, alone.keypoints, atol=0.05, equal_nan=True)
 
 
+@pytest.mark.slow
 def test_photos_without_people(data_root: Path, detector: Detector) -> None:
     paths = sorted((data_root / "data" / "no-people").glob("*.webp"))[:40]
     if not paths:

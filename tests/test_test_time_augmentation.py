@@ -67,6 +67,7 @@ def test_all_passes_agree_where_the_joints_are(size: tuple[int, int], settings: 
     )
 
 
+@pytest.mark.slow
 @given(st.integers(0, 1000), st.integers(40, 90), st.integers(40, 90))
 def test_mirroring_is_exact_and_its_own_inverse(seed: int, height: int, width: int) -> None:
     """A network blind to left and right: averaging with the mirrored pass makes the fields mirror-symmetric."""

@@ -12,6 +12,7 @@ from bottomup.datasets import Labels
 from bottomup.skeletons import CROWDPOSE_14
 
 
+@pytest.mark.slow
 def test_sharing_is_at_least_as_good_as_each_box_alone() -> None:
     pytest.importorskip("pycocotools")
     crowds = {

@@ -55,6 +55,7 @@ def test_a_case_draws_the_same_fields_again_with_so_many_people() -> None:
     assert len(_people(Case(4, 92, 164, noise="clean"))) in (4, 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_measure_decode(dtype: str) -> None:
     measured = measure_decode(Case(4, 46, 82, dtype=dtype), repeats=2)

@@ -10,6 +10,7 @@ import pytest
 from bottomup.benchmarks.exactness import Gap, crowd_graphs, main, measure_gap, summarise
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", ["clean", "mild"])
 def test_the_sweep_is_close_to_the_optimum(noise: str) -> None:
     gaps = [measure_gap(graph, people=people) for people, graph in crowd_graphs(12, most=4, noise=noise)]

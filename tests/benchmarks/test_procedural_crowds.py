@@ -133,6 +133,7 @@ def test_labels_say_what_is_visible() -> None:
     assert not labels.ignored.any()
 
 
+@pytest.mark.slow
 def test_what_hides_an_elbow_mostly_hides_the_wrist() -> None:
     crowd = make_crowd(400, COCO_17, height=1472, width=2624, crowd_index=0.1, hidden=0.1, seed=1)
     elbow, wrist = (crowd.visible[:, COCO_17.index(f"left_{joint}")] for joint in ("elbow", "wrist"))

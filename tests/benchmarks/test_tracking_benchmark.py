@@ -84,6 +84,7 @@ def test_videos_of_an_annotation_file(tmp_path: Path) -> None:
     assert np.allclose(read.frames[1].crowd.keypoints[there], expected[there])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -254,6 +254,7 @@ def test_the_real_crowds(data_root: Path) -> None:
     assert {name: len(ids) for name, ids in crowd_groups(labels).items()} == {"easy": 186, "medium": 625, "hard": 165}
 
 
+@pytest.mark.slow
 def test_real_sports(data_root: Path) -> None:
     """Leeds Sports Pose has its joints in an order of its own; labels that are found again are all right."""
     folder = data_root / "data" / "lspet"

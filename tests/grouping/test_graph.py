@@ -43,6 +43,7 @@ def elbow_graph(*, far: float = 30.0) -> PersonJointGraph:
 # -- the objective ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(random_graphs(), SEEDS)
 def test_objective_is_what_its_description_says(graph: PersonJointGraph, seed: int) -> None:
     deal(graph, seed)

@@ -105,6 +105,7 @@ def test_exact_refuses_what_is_too_large() -> None:
     assert largest_group(make_graph(SQUARE, [], {})) == 0
 
 
+@pytest.mark.slow
 @given(st.text(max_size=8))
 def test_other_strategies_are_refused(strategy: str) -> None:
     assume(strategy not in STRATEGIES)

@@ -35,6 +35,7 @@ def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "_C.so"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pools", [True, False], ids=["with memory pools", "without"])
 def test_cuda_sources_pass_the_tests_for_a_gpu(extension: Path, pools: bool) -> None:
     files = [

@@ -43,6 +43,7 @@ rules = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @hypothesis_settings(max_examples=300)
 @given(pafs=fields(channels=4), seed=seeds, rule=rules, threads=st.integers(1, 4), whole=st.booleans())
 def test_agrees_with_the_reference(pafs: Field, seed: int, rule: dict[str, Any], threads: int, whole: bool) -> None:
@@ -104,6 +105,7 @@ def test_agrees_on_the_fields_of_a_4k_picture(device: str) -> None:
     assert_agree(pairs, drawn.pafs, candidates, STICK)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 @pytest.mark.parametrize("layout", ["contiguous", "planes transposed", "with steps"])
 @pytest.mark.parametrize("scale", [1.0, 30.0])  # beyond what the map of directions covers

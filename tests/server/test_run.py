@@ -38,6 +38,7 @@ def rest(client: socket.socket) -> bytes:
     return data
 
 
+@pytest.mark.slow
 def test_slow_and_broken_clients_keep_no_other_from_its_answer(caplog: pytest.LogCaptureFixture) -> None:
     data = encoded(photo())
     head = b"POST /v1/detect HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
@@ -108,6 +109,7 @@ def test_a_picture_that_takes_too_long_is_told() -> None:
         go_on.set()
 
 
+@pytest.mark.slow
 def test_what_was_accepted_is_answered_before_the_end() -> None:
     busy, go_on = threading.Event(), threading.Event()
     backend = SeesRed()

@@ -33,6 +33,7 @@ def test_every_feature_is_turned_round_once(config: TrainConfig) -> None:
         dataclasses.replace(config, **changes)
 
 
+@pytest.mark.slow
 def test_a_table_is_written_and_finished_rows_are_kept(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     config = dataclasses.replace(config, steps=6, sources=(config.sources[0], dataclasses.replace(config.sources[1])))
     monkeypatch.setattr(ablation, "FEATURES", FEATURES[:2])

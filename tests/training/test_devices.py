@@ -76,6 +76,7 @@ def test_each_process_asks_for_its_own_part_of_a_batch() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_several_processes_train_what_one_would(config: TrainConfig, tmp_path: Path) -> None:
     # Normalisation sees the parts one by one, so one process computes in the same parts.
     config = dataclasses.replace(config, bfloat16=False, micro_batch=2, device="cpu", checkpoint_minutes=60.0)
@@ -234,6 +235,7 @@ with take_place("cpu") as place:
 """
 
 
+@pytest.mark.slow
 def test_processes_that_were_killed_go_on_as_if_nothing_had_been(config: TrainConfig, tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text(dataclasses.replace(config, steps=6, hours=1.0).to_toml())
     (tmp_path / "killed.py").write_text(_KILLED_TOGETHER)

@@ -37,6 +37,7 @@ def rows(out: str, name: str = "log.csv") -> list[list[str]]:
         return list(csv.reader(file))
 
 
+@pytest.mark.slow
 def test_a_run_learns_what_it_is_shown(config: TrainConfig) -> None:
     lines: list[str] = []
     config = dataclasses.replace(
@@ -59,6 +60,7 @@ class Killed(Exception):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_killed_run_goes_on_as_if_nothing_had_been(
     config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int

@@ -238,6 +238,7 @@ def trained(drawn_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
     return weights
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["candidates", "softmax", "integral"])
 def test_a_network_for_crops_finds_people_in_their_boxes(
     trained: Callable[[str], Path], drawn_data: Path, loss: str

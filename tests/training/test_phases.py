@@ -118,6 +118,7 @@ class Killed(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_a_run_through_all_parts_goes_on_where_it_was_killed(
     config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

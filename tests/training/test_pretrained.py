@@ -175,6 +175,7 @@ def test_a_network_for_crops_can_start_from_the_beginning_of_one_for_pictures(
         )
 
 
+@pytest.mark.slow
 def test_hrnet_starts_from_a_published_checkpoint(config: TrainConfig, tmp_path: Path) -> None:
     torch.manual_seed(1)
     published = PublishedHRNet(8)

@@ -14,6 +14,7 @@ from bottomup.training import TrainConfig, train
 pytest.importorskip("pycocotools")
 
 
+@pytest.mark.slow
 def test_tensorboard_has_the_curves(config: TrainConfig) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

@@ -30,6 +30,7 @@ def test_says_what_is_wrong_with_a_network(tmp_path: Path) -> None:
         Teacher(tmp_path / "none.xml", OPENPOSE_COCO_18)
 
 
+@pytest.mark.slow
 def test_the_real_teacher_sees_a_person_and_remembers_it(openvino_network: Path, tmp_path: Path) -> None:
     data = pytest.importorskip("skimage.data")
     photo = np.ascontiguousarray(data.astronaut()[:, :, ::-1])

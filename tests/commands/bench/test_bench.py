@@ -23,6 +23,7 @@ def table(output: str) -> list[list[str]]:
     return [line.split("\t") for line in output.splitlines()]
 
 
+@pytest.mark.slow
 def test_decode_prints_and_writes_every_figure(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     files = {name: tmp_path / "new" / f"decode.{name}" for name in ("csv", "json", "png")}
@@ -46,6 +47,7 @@ def test_decode_prints_and_writes_every_figure(tmp_path: Path) -> None:
     assert files["png"].read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_kernels() -> None:
     code, output, _ = run(
         "kernels", *QUICK, "--dtype", "float16", "--noise", "clean", "--skeleton", "coco17", "--batch", "1,2"
@@ -54,6 +56,7 @@ def test_kernels() -> None:
     assert len(table(output)) == 5
 
 
+@pytest.mark.slow
 def test_crowd_prints_and_writes_every_figure(tmp_path: Path) -> None:
     pytest.importorskip("pycocotools")
     pytest.importorskip("matplotlib")
@@ -75,6 +78,7 @@ def test_crowd_prints_and_writes_every_figure(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "plots").iterdir()} == names
 
 
+@pytest.mark.slow
 def test_crowd_compares_ways_to_group(tmp_path: Path) -> None:
     pytest.importorskip("pycocotools")
     code, output, _ = run(
@@ -91,6 +95,7 @@ def test_crowd_compares_ways_to_group(tmp_path: Path) -> None:
     assert (tmp_path / "plots" / "crowd_ap.png").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("people", ["2", "2,4"])
 def test_crowd_draws_plots_of_one_crowd_index_too(tmp_path: Path, people: str) -> None:
     pytest.importorskip("pycocotools")
@@ -103,6 +108,7 @@ def test_crowd_draws_plots_of_one_crowd_index_too(tmp_path: Path, people: str) -
     assert (tmp_path / "plots" / "crowd_ap.png").exists()
 
 
+@pytest.mark.slow
 def test_end_to_end_compares_few_and_many(tmp_path: Path) -> None:
     if find_weights("default") is None:
         pytest.skip("the built-in network is not in this source tree")
@@ -119,6 +125,7 @@ def test_end_to_end_compares_few_and_many(tmp_path: Path) -> None:
     assert float(few["total_ms"]) > float(few["decode_ms"]) > 0
 
 
+@pytest.mark.slow
 def test_end_to_end_can_match_the_picture_to_the_fields(tmp_path: Path) -> None:
     if find_weights("default") is None:
         pytest.skip("the built-in network is not in this source tree")
@@ -135,6 +142,7 @@ def test_end_to_end_can_match_the_picture_to_the_fields(tmp_path: Path) -> None:
     assert "--matching must come without a --photo" in errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

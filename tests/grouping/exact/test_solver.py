@@ -77,6 +77,7 @@ def people_of(graph: PersonJointGraph) -> list[tuple[int, ...]]:
     return sorted(tuple(row[row >= 0].tolist()) for row in graph.members)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(random_graphs((SQUARE, BODY, LOOSE)))
 def test_no_grouping_is_better(graph: PersonJointGraph) -> None:
@@ -90,6 +91,7 @@ def test_no_grouping_is_better(graph: PersonJointGraph) -> None:
     assert optimum.bound == pytest.approx(optimum.value, abs=1e-5)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     skeleton=st.sampled_from([BODY, FRAME]),
@@ -140,6 +142,7 @@ def test_no_limb_is_overlooked_to_make_another_seem_short() -> None:
     assert optimum.bound == pytest.approx(optimum.value, abs=1e-5)
 
 
+@pytest.mark.slow
 @given(random_graphs((SQUARE, BODY, POINT, LOOSE)))
 def test_the_sweep_is_never_better(graph: PersonJointGraph) -> None:
     swept = graph.copy()

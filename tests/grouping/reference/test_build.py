@@ -16,6 +16,7 @@ from tests.makers.graphs import SQUARE, make_graph
 from tests.makers.settings import make_settings
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.sampled_from([4, 10**6]))
 def test_building_a_graph(seed: int, steps: int) -> None:
     candidates, pairs = found(seed, steps=steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ def in_order(edges: Edges) -> list[np.ndarray]:
     return [side[order] for side in edges]
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1))
 def test_edges(seed: int) -> None:
     graph, _ = dealt(seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,6 +62,7 @@ def loose_joints(seed: int) -> PersonJointGraph:
     return graph
 
 
+@pytest.mark.slow
 @given(SEEDS)
 def test_of_loose_joints_compiled_and_reference_attach_the_same(seed: int) -> None:
     graph = loose_joints(seed)

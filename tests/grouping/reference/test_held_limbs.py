@@ -12,6 +12,7 @@ from bottomup.grouping.reference.held_limbs import objective
 from tests.makers.crowds import dealt
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1))
 def test_objective_and_heights(seed: int) -> None:
     graph, reference = dealt(seed)

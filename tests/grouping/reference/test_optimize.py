@@ -30,6 +30,7 @@ def people_of(graph: PersonJointGraph | ReferenceGraph) -> dict[tuple[int, ...],
     return dict(zip(map(tuple, graph.members.tolist()), heights, strict=True))
 
 
+@pytest.mark.slow
 @given(SEEDS, st.booleans())
 def test_optimize(seed: int, from_nothing: bool) -> None:
     # Nothing is tied: no duplicates, and no gains of missing limbs alone, which are worth the same to any person.
@@ -44,6 +45,7 @@ def test_optimize(seed: int, from_nothing: bool) -> None:
     assert graph.objective() == pytest.approx(objective(reference), abs=1e-9)
 
 
+@pytest.mark.slow
 @given(SEEDS, st.booleans())
 def test_group(seed: int, dealt_before: bool) -> None:
     graph = crowd(seed, grouping__missing_limb_cost=0.0, sharing__peak_cost=0.3)

@@ -98,6 +98,7 @@ def random_weights() -> dict[str, torch.Tensor]:
     return weights
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_computes_what_the_published_network_does() -> None:
     weights, network = random_weights(), small()

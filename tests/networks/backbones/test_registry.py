@@ -22,6 +22,7 @@ def test_every_backbone_is_tried() -> None:
     assert SHAPES.keys() == BACKBONES.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "stride"), [*((name, 8) for name in SHAPES), ("pyramid", 4), ("resnet", 4)])
 def test_a_backbone_gives_what_it_says_and_can_be_trained(name: str, stride: int) -> None:
     torch.manual_seed(0)

@@ -78,6 +78,7 @@ def test_backends_can_be_pickled_and_copied(tmp_path: Path, monkeypatch: pytest.
                 np.testing.assert_array_equal(field, expected)
 
 
+@pytest.mark.slow
 def test_all_backends_agree_on_any_size(weights: Path, tmp_path: Path) -> None:
     export_onnx(load_network(weights), tmp_path / "network.onnx")
     reference = load_backend(weights, device="cpu", backend="torch")
@@ -100,6 +101,7 @@ def test_all_backends_agree_on_any_size(weights: Path, tmp_path: Path) -> None:
                 np.testing.assert_allclose(result, wanted, rtol=1e-5, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_openvino_may_round_to_bfloat16_and_no_further(weights: Path) -> None:
     backend, images = load_backend(weights, device="cpu", backend="openvino"), pictures(2, 64, 96)
     exact = OpenVinoFieldBackend(weights, exact=True).run(images)
@@ -108,6 +110,7 @@ def test_openvino_may_round_to_bfloat16_and_no_further(weights: Path) -> None:
         assert np.abs(result - wanted).mean() < 0.1 * wanted.std()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
 def test_wrong_images_are_refused(weights: Path, name: str) -> None:
     backend = load_backend(weights, device="cpu", backend=name)
@@ -142,6 +145,7 @@ def test_weights_that_do_not_fit_are_named(weights: Path) -> None:
             lower(dataclasses.replace(stored, tensors=tensors))
 
 
+@pytest.mark.slow
 def test_the_quickest_installed_backend_is_taken(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(load_backend(weights, device="cpu"), OpenVinoFieldBackend)
     monkeypatch.setattr(backends, "_has_driver", lambda: True)

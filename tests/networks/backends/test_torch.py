@@ -104,6 +104,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
 def test_runs_in_a_forked_process(small: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-c", FORK, str(small)]
