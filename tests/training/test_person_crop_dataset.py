@@ -261,6 +261,7 @@ def test_a_network_for_crops_finds_people_in_their_boxes(
     assert len(detector(photo, proposals=np.zeros((0, 4)))) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["candidates", "softmax"])
 def test_every_backend_finds_the_same(
     trained: Callable[[str], Path], drawn_data: Path, tmp_path: Path, loss: str

@@ -68,6 +68,7 @@ def test_odd_sizes(tmp_path: Path) -> None:
         assert [(frame.height, frame.width) for frame in container.decode(video=0)] == [(48, 64)] * 3
 
 
+@pytest.mark.slow
 def test_what_was_written_plays_although_it_was_never_finished(tmp_path: Path) -> None:
     writer = VideoWriter(tmp_path / "cut.mp4", rate=25)
     rng = np.random.default_rng(0)
