@@ -95,7 +95,8 @@ def video(
     """Find the people in a video and follow them.
 
     With --out it writes NAME.jsonl, a line for each person and frame, and NAME_people.mp4. Exit code 0: all went well.
-    1: the video or the files broke off, what was done before is whole. 2: the command cannot be carried out.
+    1: reading or writing broke off, what was done before is whole; or there was no frame. 2: the command cannot be
+    carried out. A video that ends earlier than it announces is told, and no failure.
     """
     from bottomup.commands import _console
 
@@ -165,6 +166,10 @@ def video(
     _console.note(f"{counted.frames} frames, {found}, {rate:.1f} frames a second; {where}")
     if failure == "interrupted":
         stop(f"interrupted after {counted.frames} frames, whose results are complete", INTERRUPTED)
+    if failure is None and not counted.frames:
+        duration = tracked.info.duration
+        lasts = "" if duration is None else f": it lasts {duration:.2f} s"
+        failure = f"the video has no frame in the part from {start:g} s on{lasts}"
     if failure is not None:
         stop(failure, FAILED)
 

@@ -166,11 +166,13 @@ class _Sound:
         self._source = av.open(path)
         self._in = self._source.streams.audio[0]
         self._target = target
-        self._copied = self._in.codec_context.name in _COPIED
+        codec = self._in.codec_context
+        # AAC of a transport stream has its header in each packet (ADTS), which MP4 does not hold.
+        self._copied = codec.name in _COPIED and not (codec.name == "aac" and not codec.extradata)
         if self._copied:
             self._out = target.add_stream_from_template(self._in)
         else:
-            self._out = target.add_stream("aac", rate=self._in.codec_context.sample_rate)
+            self._out = target.add_stream("aac", rate=codec.sample_rate)
         self._packets = self._read()
         self._waiting: Any = next(self._packets, None)
 

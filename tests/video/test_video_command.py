@@ -87,6 +87,14 @@ def test_sources_that_are_not_there(source: str, message: str, tmp_path: Path, m
     assert message in said
 
 
+@pytest.mark.usefixtures("network")
+def test_a_part_without_frames_is_told(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "short.mp4", pictures(5))
+    code, said = run(clip, "--out", tmp_path / "out", "--start", "5")
+    assert code == 1
+    assert "the video has no frame in the part from 5 s on: it lasts 0.20 s" in said
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems always have a display")
 def test_without_a_display(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)

@@ -35,7 +35,7 @@ def read(path: Path) -> tuple[list[float], float]:
 
 
 @pytest.mark.parametrize(
-    ("sound", "suffix"), [("aac", "mp4"), ("pcm_s16le", "mkv"), ("libmp3lame", "mp4"), (None, "mp4")]
+    ("sound", "suffix"), [("aac", "mp4"), ("pcm_s16le", "mkv"), ("libmp3lame", "mp4"), ("aac", "ts"), (None, "mp4")]
 )
 def test_timing_and_sound_are_kept(tmp_path: Path, sound: str | None, suffix: str) -> None:
     times = [0.0, 0.04, 0.2, 0.24, 0.6, 0.64, 0.9]
