@@ -9,8 +9,13 @@ import hypothesis
 import pytest
 
 # A busy computer is no reason to fail a test: nothing here goes by the clock.
-hypothesis.settings.register_profile("bottomup", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.load_profile("bottomup")
+# The same examples in every run, so that a change is judged by what it changed; HYPOTHESIS_PROFILE=search finds others.
+_SLOW = [hypothesis.HealthCheck.too_slow]
+hypothesis.settings.register_profile(
+    "bottomup", deadline=None, derandomize=True, database=None, suppress_health_check=_SLOW
+)
+hypothesis.settings.register_profile("search", deadline=None, suppress_health_check=_SLOW)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "bottomup"))
 
 
 @pytest.fixture(scope="session")
