@@ -64,7 +64,7 @@ class Detector:
     refine:
         A network for crops that looks again at each person: `default` for the built-in one, or as in `CropDetector`.
     facts:
-        Of a network of somebody else's, an `.onnx`, `.xml` or `.pb` file or a torch module: `skeleton`, `stride` and
+        Of a network of others, an `.onnx`, `.xml` or `.pb` file or a torch module: `skeleton`, `stride` and
         what else `NetworkFacts` has. A TOML file beside it, `hand.toml` for `hand.onnx`, may tell them as well.
 
     Attributes

@@ -31,7 +31,7 @@ class Noise:
     false_peaks: peaks where no joint is, for each visible joint; as high as a third of a true one to all of it.
     tag_spread: standard deviation of the tags of a person's joints; see `draw_tags`.
     tag_gap: how far apart the tags of people are.
-    tag_collisions: share of people who have the tag of somebody else.
+    tag_collisions: share of people who have the tag of another person.
 
     Raises ValueError if one is negative or not finite, or if missing, faintest or tag_collisions exceeds 1.
     """

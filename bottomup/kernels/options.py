@@ -134,7 +134,7 @@ class TagOptions(Options):
     )
     max_tolerance: float = option(
         0.7,
-        "Greatest tolerance, for tags that tell nobody apart; published decoders join tags up to 1 apart.",
+        "Greatest tolerance, for tags that do not tell people apart; published decoders join tags up to 1 apart.",
         low=1e-6,
     )
     clear_response: float = option(

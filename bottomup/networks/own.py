@@ -1,4 +1,4 @@
-"""What has to be said of a network of somebody else's: `NetworkFacts`, from arguments or a TOML file beside it."""
+"""What has to be said of a network of others: `NetworkFacts`, from arguments or a TOML file beside it."""
 
 from __future__ import annotations
 

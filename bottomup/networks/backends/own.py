@@ -19,7 +19,7 @@ _PROBE = 256  # pixels, or the next multiple of the alignment: how large a pictu
 
 
 class OwnBackend(NetworkBackend):
-    """A network of somebody else's.
+    """A network of others.
 
     make: loads it; it is called again in a forked process, and in one that a pickle is sent to.
     facts: what its pictures and outputs are.
@@ -127,7 +127,7 @@ def _layout(shape: tuple[int | None, ...], facts: NetworkFacts, name: str) -> st
 def own_backend(
     model: Any, facts: NetworkFacts, *, device: str | None = None, backend: str | None = None
 ) -> OwnBackend:
-    """The backend of a network of somebody else's: a file or a torch module.
+    """The backend of a network of others: a file or a torch module.
 
     Raises as `OwnBackend` does, FileNotFoundError if there is no such file, ImportError if what runs it is missing.
     """
