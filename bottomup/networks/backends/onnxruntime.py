@@ -41,7 +41,7 @@ class OnnxBackend(NetworkBackend):
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"model must be a file of `bottomup export onnx` but {str(path)!r} is none: {error}. For a network of "
-                "those of others say its skeleton, stride and outputs"
+                "others say its skeleton, stride and outputs"
             ) from error
 
     def __reduce__(self) -> tuple[Any, tuple[Path]]:
