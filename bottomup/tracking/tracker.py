@@ -127,11 +127,14 @@ class Tracker:
         self._predicted = False
         if self._tracks is None:
             self._skeleton, self._tracks = people.skeleton, Tracks.empty(people.skeleton, self.options.history)
-        looks = self._looks(people, swap_axes(people.keypoints))
-        weights = match_weights(self._tracks, people, looks, time, self._step, self.options)
+        points = swap_axes(people.keypoints)
+        looks = self._looks(people, points)
+        sigmas = np.asarray(people.skeleton.sigmas, np.float32)
+        weights = match_weights(self._tracks, points, sigmas, looks, time, self._step, self.options)
         rows, columns = assign(weights)
         people, spare = absorb_fragments(people, weights, rows, columns)
-        points = swap_axes(people.keypoints)
+        if spare.any():
+            points = swap_axes(people.keypoints)
         self._tracks.observe(rows, points[columns], looks[columns], time)
         owner = np.full(len(people), -1)
         owner[columns] = rows
@@ -243,18 +246,23 @@ def absorb_fragments(people: People, weights: Floats, rows: Ints, columns: Ints)
     Returns the people with those joints, and (N,) which of them are such leftovers.
     """
     spare = np.zeros(len(people), bool)
+    person_of = np.full(len(weights), -1)
+    person_of[rows] = columns
     free = np.ones(len(people), bool)
     free[columns] = False
     left = np.flatnonzero(free)
     if not len(left) or not len(rows):
         return people, spare
+    nearest = weights[:, left].argmax(axis=0)
+    persons = np.where(weights[nearest, left] >= _FRAGMENT_FITS, person_of[nearest], -1)
     keypoints, scores = people.keypoints.copy(), people.keypoint_scores.copy()
-    for fragment in left[weights[:, left].max(axis=0) >= _FRAGMENT_FITS]:
-        track = int(weights[:, fragment].argmax())
-        if not len(person := columns[rows == track]):
-            continue
-        held, more = scores[person[0]] > 0, scores[fragment] > 0
-        if not (held & more).any() and more.sum() <= held.sum():
-            keypoints[person[0], more], scores[person[0], more] = keypoints[fragment, more], scores[fragment, more]
+    held = scores > 0
+    for fragment, person in zip(left[persons >= 0], persons[persons >= 0], strict=True):
+        more = held[fragment]
+        if not (held[person] & more).any() and more.sum() <= held[person].sum():
+            keypoints[person, more], scores[person, more] = keypoints[fragment, more], scores[fragment, more]
+            held[person] |= more
             spare[fragment] = True
-    return People(people.skeleton, keypoints, scores, people.scores, people.ids), spare
+    if not spare.any():
+        return people, spare
+    return People.unchecked(people.skeleton, keypoints, scores, people.scores, people.ids), spare
