@@ -32,9 +32,10 @@ class TrainConfig:
     out: folder of checkpoints, log and weights.
     network: its shape; a recipe may say `skeleton = "labels"` in it, for the joints of its first annotation file.
     hours, steps: the schedule ends after this much training time, or after so many steps if `steps` is above 0.
-    teacher: OpenVINO network, or a folder of its maps, relative to `data`; empty: learn from labels alone.
+    teacher: OpenVINO network, or a folder of its maps, relative to `data`; empty: learn from labels alone. With mode
+        `crops` a crop network with all joints of the skeleton, of any kind that `CropDetector` reads.
     mode: `fields`: a network that sees everybody in a picture; `crops`: one that looks at crops around one person each
-        (`CropDetector`), for which a teacher, `crowd` and `cutmix` are no use.
+        (`CropDetector`), for which `crowd` and `cutmix` are no use.
     crop_loss: of `crops`, see `bottomup.training.crop_loss.CropLoss`: `candidates`, `softmax` or `integral`.
     interference: mu of the joint-candidate loss: how high the joints of others in a crop are in the target.
     crop_jitter: whether crops are larger, smaller and beside the labelled box, as a detector's boxes are.
@@ -179,7 +180,6 @@ class TrainConfig:
         require(self.clip > 0, "clip", "positive", self.clip)
         require(self.workers >= -1, "workers", "at least -1", self.workers)
         if self.mode == "crops":
-            require(not self.teacher, "teacher", "empty with mode 'crops'", repr(self.teacher))
             for name in ("crowd", "cutmix"):
                 require(getattr(self, name) == 0, name, "0 with mode 'crops'", getattr(self, name))
         require(0.25 <= self.crop_aspect <= 4, "crop_aspect", "from 0.25 to 4", self.crop_aspect)

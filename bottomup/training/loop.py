@@ -103,8 +103,10 @@ def _say_nothing(_: str) -> None:
 
 
 def load_teacher(config: TrainConfig) -> tuple[Teacher | KeptMaps | None, Path]:
-    """The recipe's teacher, if it has one, and the folder in which its maps are kept."""
+    """The recipe's teacher, if it has one that looks at whole photos, and the folder in which its maps are kept."""
     path = Path(config.data) / config.teacher
+    if config.mode == "crops":
+        return None, path
     if config.teacher and path.is_dir():
         return KeptMaps(), path
     teacher = Teacher(path, config.network.skeleton) if config.teacher else None

@@ -67,6 +67,8 @@ def pack_recipe(
     different photos, and as training does if a source is broken.
     """
     first = parts[0]
+    if first.mode == "crops" and first.teacher:
+        raise ValueError(f"teacher must be empty with mode 'crops', to be packed, but is {first.teacher!r}")
     if any(_photos(part) != _photos(first) for part in parts):
         raise ValueError("parts must have the same photos, and the same teacher's maps of them, to be packed")
     if long_side < 32:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from bottomup.training import augment
 from bottomup.training.config import TrainConfig
 from bottomup.training.copy_paste import half_body
 from bottomup.training.crop_dataset import BatchMaker, FloatArray, finish
+from bottomup.training.crop_teacher import CropTeacher
 from bottomup.training.examples import Example
 from bottomup.training.source import Source
 
@@ -27,9 +29,10 @@ class PersonCropMaker(BatchMaker):
     """Makes crops around one person each.
 
     A batch is images (B, 3, H, W) uint8 RGB; heatmaps (B, K, h, w) of the person's joints and, at `interference` times
-    their height, of others'; cells (B, K, 2) x and y of the person's joints; (B, K) 1 where such a joint is labelled
-    and in the crop; (B, K) 1 where it is labelled, also outside of the crop, where its heatmap is empty: what is not
-    labelled is not learnt. All but the images are float32.
+    their height, of others', with the recipe's `teacher` where no label is near; cells (B, K, 2) x and y of the
+    person's joints; (B, K) 1 where such a joint is labelled and in the crop; (B, K) 1 where something is known of it,
+    as of joints that are labelled outside of the crop, where the heatmap is empty: of the others nothing is learnt.
+    All but the images are float32.
 
     Raises ValueError if no person in `sets` has a labelled joint.
     """
@@ -48,6 +51,7 @@ class PersonCropMaker(BatchMaker):
         if not weights:
             raise ValueError("sources must hold people with labelled joints, to crop them, but hold none")
         self._shares = np.array(weights) / sum(weights)
+        self._teacher = CropTeacher(Path(config.data) / config.teacher, skeleton) if config.teacher else None
 
     def crop(self, number: int, size: int) -> tuple[npt.NDArray[np.uint8], *tuple[FloatArray, ...]]:
         """See `BatchMaker.crop`."""
@@ -57,7 +61,14 @@ class PersonCropMaker(BatchMaker):
         shape = self._config.crop_shape(size)
         matrix = self._random_matrix(example, person, shape, rng)
         image = augment.warp_photo(example.image, matrix, shape)
-        return finish(image, self._config, rng), *self.target(example, person, matrix, shape)
+        heat, cells, seen, labelled = self.target(example, person, matrix, shape)
+        if self._teacher is not None:
+            soft = self._teacher.heatmaps(image, self._config.network.stride)
+            # Near a label it counts alone; elsewhere the teacher, who also knows the joints that are not labelled. The
+            # fourth root of a Gaussian is one twice as wide: all label within 2.7 sigma, then a soft edge.
+            near = np.minimum(2.5 * heat**0.25, 1) * labelled[:, None, None]
+            heat, labelled = soft + near * (heat - soft), np.ones_like(labelled)
+        return finish(image, self._config, rng), heat, cells, seen, labelled
 
     def _random_matrix(
         self, example: Example, person: int, shape: tuple[int, int], rng: np.random.Generator

@@ -196,7 +196,6 @@ def test_stages_and_joints_count_as_the_recipe_says(crops: TrainConfig, loss: st
         ({"mode": "boxes"}, r"mode must be one of \('fields', 'crops'\) but is boxes"),
         ({"mode": "crops", "crop_loss": "squares"}, "crop_loss must be one of .* but is squares"),
         ({"mode": "crops", "interference": 2.0}, "interference must be from 0 to 1 but is 2.0"),
-        ({"mode": "crops", "teacher": "a.xml"}, "teacher must be empty with mode 'crops' but is 'a.xml'"),
         ({"mode": "crops", "crowd": 0.5}, "crowd must be 0 with mode 'crops' but is 0.5"),
     ],
 )
