@@ -253,3 +253,26 @@ def typical_affinities(
     second: npt.NDArray[np.int32],
     affinities: npt.NDArray[np.float32],
 ) -> _Floats: ...
+
+# (H, W, 3); offsets (M + 1,) of the layers among the S strokes, colors (M, 2, 3), ends (S, 4), radii (S, 3) and
+# opacities (S, 2).
+def paint(
+    picture: npt.NDArray[np.uint8],
+    offsets: npt.NDArray[np.int64],
+    colors: npt.NDArray[np.uint8],
+    ends: npt.NDArray[np.float32],
+    radii: npt.NDArray[np.float32],
+    opacities: npt.NDArray[np.float32],
+    in_place: bool,
+    threads: int,
+) -> npt.NDArray[np.uint8]: ...
+
+# (N, L) of points (N, K, 2), seen (N, K), limbs (L, 2) and turns (L,).
+def choose_limbs(
+    points: npt.NDArray[np.float64],
+    seen: npt.NDArray[np.bool_],
+    limbs: npt.NDArray[np.int32],
+    turns: npt.NDArray[np.int32],
+    bridge: int,
+    detour: float,
+) -> npt.NDArray[np.bool_]: ...

@@ -45,10 +45,11 @@ std::vector<std::string> cuda_device_faults() {
 }  // namespace
 
 PYBIND11_MODULE(_C, m) {
-    m.doc() = "Kernels and grouping of bottomup; bottomup/kernels and bottomup/grouping say what each does.";
+    m.doc() = "Kernels, grouping and drawing of bottomup; the Python folders of these names say what each does.";
     bind_kernels(m);
     bind_tags(m);
     bind_grouping(m);
+    bind_drawing(m);
 #if defined(BOTTOMUP_CUDA)
     bind_cuda(m);
 #endif

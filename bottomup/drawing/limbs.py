@@ -8,12 +8,13 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from bottomup._extension import _C
 from bottomup.skeleton import Skeleton
 
-_DETOUR = 1.5  # a limb is left out if limbs already drawn lead from end to end on a way at most this much longer
+DETOUR = 1.5  # a limb is left out if limbs already drawn lead from end to end on a way at most this much longer
 _FACE = frozenset({"nose", "left_eye", "right_eye", "left_ear", "right_ear"})
 _NECKS = frozenset({"neck", "upper_neck", "thorax"})
-_MIDDLE, _SIDE, _BRIDGE = 0, 1, 2  # when a limb's turn comes: along the body's middle, elsewhere, from face to body
+_MIDDLE, _SIDE, BRIDGE = 0, 1, 2  # when a limb's turn comes: along the body's middle, elsewhere, from face to body
 
 
 def readable_limbs(skeleton: Skeleton, keypoints: npt.ArrayLike, seen: npt.ArrayLike) -> list[int]:
@@ -47,37 +48,24 @@ def choose_limbs(
     skeleton: Skeleton, keypoints: npt.NDArray[np.floating], seen: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.bool_]:
     """(N, L) which limbs of N poses to draw; see `readable_limbs`. keypoints (N, K, 2), seen (N, K)."""
-    people, count = len(keypoints), skeleton.num_limbs
-    taken = np.zeros((people, count), bool)
-    if not people or not count:
-        return taken
-    first, second = np.array(skeleton.limbs).T
-    turns = np.array(_turns(skeleton))
-    there = seen[:, first] & seen[:, second]
-    lengths = np.linalg.norm(np.where(there[..., None], keypoints[:, first] - keypoints[:, second], 0), axis=2)
-    order = np.lexsort((lengths, np.broadcast_to(turns, lengths.shape), ~there), axis=1)
-    way = np.full((people, skeleton.num_joints, skeleton.num_joints), np.inf)
-    way[:, range(skeleton.num_joints), range(skeleton.num_joints)] = 0.0
-    for limbs in order[:, : there.sum(axis=1).max()].T:  # each person's next limb, all people at once
-        everyone = np.arange(people)
-        a, b, length = first[limbs], second[limbs], lengths[everyone, limbs]
-        known = way[everyone, a, b]
-        takes = there[everyone, limbs] & (known > _DETOUR * length) & ((turns[limbs] < _BRIDGE) | np.isinf(known))
-        (who,) = np.nonzero(takes)
-        taken[who, limbs[who]] = True
-        to_a, to_b = way[who, a[who]], way[who, b[who]]  # ways are the same in both directions
-        through = to_a[:, :, None] + length[who, None, None] + to_b[:, None, :]
-        way[who] = np.minimum(way[who], np.minimum(through, through.transpose(0, 2, 1)))
-    return taken
+    return _C.choose_limbs(
+        np.ascontiguousarray(keypoints, np.float64),
+        np.ascontiguousarray(seen, bool),
+        np.array(skeleton.limbs, np.int32).reshape(-1, 2),
+        np.array(limb_turns(skeleton), np.int32),
+        BRIDGE,
+        DETOUR,
+    )
 
 
 @lru_cache(maxsize=64)
-def _turns(skeleton: Skeleton) -> tuple[int, ...]:
+def limb_turns(skeleton: Skeleton) -> tuple[int, ...]:
+    """Of each limb when its turn comes."""
     mirrored = {joint for pair in skeleton.flip or () for joint in pair}
     turns = []
     for a, b in skeleton.limbs:
         is_bridge = (skeleton.joints[a] in _FACE) != (skeleton.joints[b] in _FACE)
-        turns.append(_MIDDLE if a not in mirrored and b not in mirrored else _BRIDGE if is_bridge else _SIDE)
+        turns.append(_MIDDLE if a not in mirrored and b not in mirrored else BRIDGE if is_bridge else _SIDE)
     return tuple(turns)
 
 

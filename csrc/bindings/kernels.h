@@ -15,5 +15,6 @@ void bind_kernels(py::module_& m);
 void bind_tags(py::module_& m);
 void bind_cuda(py::module_& m);  // only where the extension is built with CUDA
 void bind_grouping(py::module_& m);
+void bind_drawing(py::module_& m);
 
 }  // namespace bottomup

@@ -7,6 +7,7 @@
 #include "simd.h"
 #include "vector_limbs.h"
 #include "vector_map.h"
+#include "vector_painting.h"
 #include "vector_partners.h"
 
 namespace bottomup::cpu {
@@ -108,6 +109,7 @@ void rank_falling(const float* values, int32_t* rank, int64_t count) {
 extern const VectorLoops BOTTOMUP_ISA;
 const VectorLoops BOTTOMUP_ISA{BOTTOMUP_ISA_NAME, widen<Half>,    widen<BFloat16>, peak_columns,   fit_axes,
                                extents,           rank_falling,   map_octants,     square_reaches, find_partners,
-                               keep_mapped,       keep_supported, keep_passing};
+                               keep_mapped,       keep_supported, keep_passing,    cover_bar,      cover_disc,
+                               blend_block_of};
 
 }  // namespace bottomup::cpu

@@ -70,6 +70,27 @@ BOTTOMUP_HD int32_t octant_of(float dx, float dy) {
     return int32_t(dx < 0.0f) | int32_t(dy < 0.0f) << 1 | int32_t(down > across) << 2;
 }
 
+// A bar with square ends around (x, y), or a disc, whose half_length is 0. Pixels; opacities are 0..255.
+struct Stroke {
+    float x, y, half_length, unit_x, unit_y;
+    float casing_radius, core_radius, light_radius;  // the last one 0 for bars
+    float casing_opacity, core_opacity;
+};
+
+constexpr int kPaintBlock = 16;  // pixels that are blended together
+
+// Rows of three masks that are as wide as the picture, from row `top` of it on, and the part of them that a stroke is in.
+// `touched` has a bit for each block, `words` to a row.
+struct PaintRows {
+    float *casing, *core, *light;
+    uint64_t* touched;
+    int64_t stride, words, rows, left, top, width;
+};
+
+struct PaintColors {
+    uint8_t core[3 * kPaintBlock], light[3 * kPaintBlock];  // one colour, for each pixel of a block
+};
+
 struct VectorLoops {
     const char* name;
 
@@ -123,6 +144,15 @@ struct VectorLoops {
     // becomes true if a sample that counts is not finite, or their sum.
     int64_t (*keep_passing)(const LimbPlanes& planes, const LimbCriteria& criteria, const PairColumns& pairs, int64_t count,
                             bool* non_finite);
+
+    // Lay a stroke over masks: its opacity counts as far as it covers a pixel, what was there before for the rest. Up to
+    // 15 pixels more than the rows' width are read and written.
+    void (*cover_bar)(const PaintRows& to, const Stroke& bar);
+    void (*cover_disc)(const PaintRows& to, const Stroke& disc);
+
+    // Blends black and two colours, as opaque as a block of the masks, into at most a block of pixels of three bytes, and
+    // empties the masks.
+    void (*blend_block)(uint8_t* row, int64_t pixels, float* casing, float* core, float* light, const PaintColors& colors);
 };
 
 const VectorLoops& vector_loops();

@@ -1,0 +1,1 @@
+"""Reference implementation of what csrc/drawing does, in plain NumPy."""
