@@ -24,16 +24,18 @@ def optimize(graph: ReferenceGraph) -> None:
     best = -float("inf")
     dirty = np.ones(graph.num_people, bool)  # for merging and exchanging
     for _ in range(graph.settings.grouping.max_sweeps):
-        before = np.vstack([graph.members, np.full((1, graph.members.shape[1]), -1)])  # the last row for new ones
-        heights = np.append(graph.heights, np.nan)
-        kept, moved = sweep(graph)
-        dirty = np.append(dirty, True)[kept] | moved  # the new ones, numbered -1, are
+        before, heights = graph.members.copy(), graph.heights.copy()
+        moved = sweep(graph)
+        fresh = graph.num_people - len(before)
+        before, heights = np.pad(before, ((0, fresh), (0, 0)), constant_values=-1), np.pad(heights, (0, fresh))
+        dirty = np.pad(dirty, (0, fresh)) | moved
         measure(graph, moved)
         merged = merge_dirty(graph, dirty)
         exchanged = exchange_dirty(graph, dirty | merged)
         measure(graph, exchanged)
-        same = (graph.members == before[kept]).all(axis=1)
-        same &= (graph.heights == heights[kept]) | np.isnan(graph.heights) & np.isnan(heights[kept])
+        same = (graph.heights == heights) | np.isnan(graph.heights) & np.isnan(heights)
+        same |= (graph.members < 0).all(axis=1)  # without candidates a height means nothing
+        same &= (graph.members == before).all(axis=1)
         changed = (moved | merged | exchanged) & ~same
         dirty = exchanged & changed
         if not changed.any():

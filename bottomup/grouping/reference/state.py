@@ -67,23 +67,32 @@ class ReferenceGraph:
         """Set `person_of`, `members` and `heights`."""
         self.person_of, self.members, self.heights = person_of.copy(), members.copy(), heights.copy()
 
-    def unassign(self, joint: int) -> None:
-        """Take the candidates of one type away from all people and drop people without others."""
+    def unassign(self, joint: int) -> Ints:
+        """Take the candidates of one type away from all people. Returns whose they were, -1 for no person's."""
+        before = self.person_of[self.types == joint]
         self.members[:, joint] = -1
         self.person_of[self.types == joint] = -1
-        self.compact()
+        return before
 
-    def assign(self, joint: int, person: Ints, candidate: Ints) -> None:
-        """Give people candidates of a type; those that are left open new people where that pays."""
+    def assign(self, joint: int, person: Ints, candidate: Ints, before: Ints | None = None) -> None:
+        """Give people candidates of a type; those that are left open new people where that pays.
+
+        A candidate whose person `before`, as `unassign` returns it, has nothing now becomes that person again.
+        """
         self.members[person, joint] = candidate
         self.person_of[candidate] = person
         mine = self.candidates_of(joint)
-        lone = mine[(self.person_of[mine] < 0) & (self.responses[mine] > self.settings.grouping.person_cost)]
-        fresh = np.full((len(lone), self.skeleton.num_joints), -1, np.int64)
-        fresh[:, joint] = lone
-        self.person_of[lone] = self.num_people + np.arange(len(lone))
-        self.members = np.concatenate([self.members, fresh])
-        self.heights = np.concatenate([self.heights, np.full(len(lone), np.nan)])
+        lone = (self.person_of[mine] < 0) & (self.responses[mine] > self.settings.grouping.person_cost)
+        number = np.full(len(mine), -1, np.int64) if before is None else before.copy()
+        number[number >= 0] = np.where((self.members >= 0).any(axis=1)[number[number >= 0]], -1, number[number >= 0])
+        mine, number = mine[lone], number[lone]
+        fresh = int((number < 0).sum())
+        number[number < 0] = self.num_people + np.arange(fresh)
+        self.members = np.concatenate([self.members, np.full((fresh, self.skeleton.num_joints), -1, np.int64)])
+        self.heights = np.concatenate([self.heights, np.full(fresh, np.nan)])
+        self.members[number, joint] = mine
+        self.person_of[mine] = number
+        self.heights[number] = np.nan
 
     def merge_people(self, person: int | Ints, other: int | Ints) -> None:
         """Give one person, or each of several, all that another one, with which it shares no joint type, has."""

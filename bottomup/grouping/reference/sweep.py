@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import numpy.typing as npt
 
@@ -13,25 +11,23 @@ from bottomup.grouping.reference.state import ReferenceGraph
 from bottomup.grouping.skeleton_tree import sweep_order
 
 Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 
 
-def sweep(graph: ReferenceGraph) -> tuple[Ints, Bools]:
+def sweep(graph: ReferenceGraph) -> Bools:
     """Unassign, and assign anew, every joint type; heights are frozen meanwhile.
 
     The compiled sweep leaves out what would be assigned the same again.
 
-    Returns, of the people that there are then, (P',) the number that they had, -1 for a new one, and (P',) whether they
-    have other candidates than before.
+    Returns (P,) the people, new ones included, that have other candidates than before. Those that have nothing left
+    stay until the graph is compacted.
     """
-    # A person that has the same but lost the height fell apart in between and was put together anew.
-    before = {(*row, repr(height)): n for n, (row, height) in enumerate(_rows(graph))}
+    members, heights = graph.members.copy(), graph.heights.copy()
     for joint in sweep_order(graph.skeleton):
-        graph.unassign(joint)
-        graph.assign(joint, *solve_assignment(find_edges(graph, joint)))
-    kept = np.array([before.get((*row, repr(height)), -1) for row, height in _rows(graph)], np.int64)
-    return kept, kept < 0
-
-
-def _rows(graph: ReferenceGraph) -> Iterable[tuple[list[int], float]]:
-    return zip(graph.members.tolist(), graph.heights.tolist(), strict=True)
+        before = graph.unassign(joint)
+        graph.assign(joint, *solve_assignment(find_edges(graph, joint)), before)
+    old = len(members)
+    moved = np.ones(graph.num_people, bool)
+    moved[:old] = (graph.members[:old] != members).any(axis=1)
+    # A person that has the same but lost the height fell apart in between and was put together anew.
+    moved[:old] |= np.isnan(graph.heights[:old]) & ~np.isnan(heights)
+    return moved

@@ -24,10 +24,11 @@ FRAME = Skeleton(
 )
 
 
-def people_of(graph: PersonJointGraph | ReferenceGraph) -> dict[tuple[int, ...], float]:
-    """The candidates of each person, and the person's height; 0 for an unknown one."""
-    heights = np.nan_to_num(graph.heights).tolist()
-    return dict(zip(map(tuple, graph.members.tolist()), heights, strict=True))
+def assert_same(graph: PersonJointGraph, reference: ReferenceGraph) -> None:
+    """The same people of the same heights, numbered the same."""
+    check_consistent(graph)
+    np.testing.assert_array_equal(graph.members, reference.members)
+    np.testing.assert_allclose(graph.heights, reference.heights)
 
 
 @pytest.mark.slow
@@ -40,13 +41,13 @@ def test_optimize(seed: int, from_nothing: bool) -> None:
         reference = ReferenceGraph.of(graph)
     graph.optimize()
     optimize(reference)
-    check_consistent(graph)
-    assert people_of(graph) == pytest.approx(people_of(reference))
+    assert_same(graph, reference)
     assert graph.objective() == pytest.approx(objective(reference), abs=1e-9)
 
 
 @pytest.mark.slow
 @given(SEEDS, st.booleans())
+@example(3848, False)  # two people whose offers for a shared peak are equal
 def test_group(seed: int, dealt_before: bool) -> None:
     graph = crowd(seed, grouping__missing_limb_cost=0.0, sharing__peak_cost=0.3)
     if dealt_before:
@@ -54,8 +55,7 @@ def test_group(seed: int, dealt_before: bool) -> None:
     reference = ReferenceGraph.of(graph)
     graph.group()
     group(reference)
-    check_consistent(graph)
-    assert people_of(graph) == pytest.approx(people_of(reference))
+    assert_same(graph, reference)
     for name in ("types", "scores", "responses", "xy"):
         np.testing.assert_array_equal(getattr(graph, name), getattr(reference, name))
 
