@@ -47,23 +47,26 @@ class PerProcess(Generic[T]):
         self._lock = threading.Lock()
 
 
+def is_forked_from(library: str) -> bool:
+    """Whether this process was forked from one that had imported a library, "torch" or "openvino"."""
+    return library in _inherited
+
+
 def survive_fork() -> None:
     """Set torch to one thread, once, in a process that was forked from one that has torch.
 
     OpenMP waits for the threads that it had, for ever; with one it asks for none.
     """
-    global _forked
-    if _forked and "torch" in sys.modules:
+    if is_forked_from("torch"):
         sys.modules["torch"].set_num_threads(1)
-        _forked = False
+        _inherited.discard("torch")
 
 
-_forked = False
+_inherited: set[str] = set()
 
 
 def _after_fork() -> None:
-    global _forked
-    _forked = _forked or "torch" in sys.modules
+    _inherited.update({"torch", "openvino"} & sys.modules.keys())
     for value in list(_all):
         value.leave_behind()
 

@@ -26,11 +26,16 @@ small = Settings(input_height=96)
 detector = Detector(model, device="cpu", backend=backend, settings=small)
 expected = detector.fields(image)
 detect_people(image, model=model, device="cpu", settings=small)
+Detector(model, device="cpu", backend=backend, settings=small).fields(image)  # what it leaves idle is not taken over
 child = os.fork()
 if child == 0:
     for own in (detector, Detector(model, device="cpu", backend=backend, settings=small)):
         np.testing.assert_allclose(own.fields(image).heatmaps, expected.heatmaps, atol=1e-4)
     detect_people(image, model=model, device="cpu", settings=Settings(input_height=64))
+    if os.fork() == 0:
+        Detector(model, device="cpu", backend=backend, settings=small).fields(image)
+        os._exit(3)
+    assert os.waitstatus_to_exitcode(os.wait()[1]) == 3
     if "torch" in sys.modules:
         detect_people(sys.modules["torch"].rand(3, 1000, 1000), model=model, device="cpu", settings=small)
     os._exit(7)
