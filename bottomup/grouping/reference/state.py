@@ -69,7 +69,7 @@ class ReferenceGraph:
 
     def unassign(self, joint: int) -> Ints:
         """Take the candidates of one type away from all people. Returns whose they were, -1 for no person's."""
-        before = self.person_of[self.types == joint]
+        before: Ints = self.person_of[self.types == joint]
         self.members[:, joint] = -1
         self.person_of[self.types == joint] = -1
         return before
@@ -84,7 +84,8 @@ class ReferenceGraph:
         mine = self.candidates_of(joint)
         lone = (self.person_of[mine] < 0) & (self.responses[mine] > self.settings.grouping.person_cost)
         number = np.full(len(mine), -1, np.int64) if before is None else before.copy()
-        number[number >= 0] = np.where((self.members >= 0).any(axis=1)[number[number >= 0]], -1, number[number >= 0])
+        something = np.append((self.members >= 0).any(axis=1), True)  # the last for no person
+        number[something[number]] = -1
         mine, number = mine[lone], number[lone]
         fresh = int((number < 0).sum())
         number[number < 0] = self.num_people + np.arange(fresh)
