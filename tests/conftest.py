@@ -8,6 +8,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# What tests compile is not kept on the computer that runs them; tests of that switch it on.
+os.environ["BOTTOMUP_COMPILED"] = "0"
+
 # A busy computer is no reason to fail a test: nothing here goes by the clock.
 # The same examples in every run, so that a change is judged by what it changed; HYPOTHESIS_PROFILE=search finds others.
 _SLOW = [hypothesis.HealthCheck.too_slow]

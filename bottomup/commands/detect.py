@@ -97,7 +97,9 @@ def detect(
         )  # fmt: skip
         from bottomup.detector import Detector
         from bottomup.networks.backends.base import runtime
+        from bottomup.networks.backends.openvino import import_without_converter
 
+        import_without_converter()
         detector = Detector(model, device=device, backend=backend, settings=settings, refine=refine)
         results = None
         if out is not None:

@@ -9,9 +9,9 @@ with a fifth axis, (B, 17, h, w, 1), of the same input.
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup.networks.backends.base import NetworkBackend, Outputs, check_images, no_pafs
-from bottomup.networks.backends.process import PerProcess, is_forked_from
-from bottomup.networks.export.lowering import check_weights, lower
+from bottomup.networks.backends.compiled import compile_network
+from bottomup.networks.backends.process import PerProcess
+from bottomup.networks.export.lowering import LoweredNetwork, check_weights
 from bottomup.networks.export.openvino import openvino_model
 from bottomup.networks.info import NetworkInfo
-from bottomup.networks.stored import read_network
+from bottomup.networks.stored import read_config, read_network
 from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
 
 _HEATMAPS = OPENPOSE_COCO_18.num_joints + 1  # the last is the background, which is not needed here
@@ -33,7 +34,7 @@ _PAFS = 2 * OPENPOSE_COCO_18.num_limbs
 _Y_OFFSETS = {"human-pose-estimation-0001": 0.6}
 # OpenVINO prepares each layer for each size of input and keeps that: some 5 MB a size, without end. So many layers are
 # kept, the ones last used: those of some 25 sizes.
-_KEPT_LAYERS = 1000
+_OPTIONS = {"CPU_RUNTIME_CACHE_CAPACITY": "1000"}
 _TAG_ALIGNMENT = 32  # sides of the input of networks with tags, as published
 _TAG_HEIGHT = 448  # their input's height where the file leaves it open; the largest of the three
 _PROBE = 256  # pixels; any size that common strides divide will do to learn the stride
@@ -91,10 +92,14 @@ class OpenVinoBackend(NetworkBackend):
         name = model.get_friendly_name()
         if (tags := _tag_output(model)) is not None:
             self.info = _tag_info(model, tags, name, self._path)
-            return _Runner(_compile(core, _take_pictures(model)), 1 - tags, tags)
+            return _Runner(self._compile(core, model), 1 - tags, tags)
         heatmaps, pafs, stride = _inspect(model, self._path)
         self.info = NetworkInfo(OPENPOSE_COCO_18, stride, stride, name=name, y_offset=_Y_OFFSETS.get(name, 0.0))
-        return _Runner(_compile(core, _take_pictures(model)), heatmaps, pafs)
+        return _Runner(self._compile(core, model), heatmaps, pafs)
+
+    def _compile(self, core: Any, model: Any) -> Any:
+        sources = [self._path, self._path.with_suffix(".bin")]
+        return compile_network(core, sources, lambda: _take_pictures(model), _OPTIONS)
 
     def __reduce__(self) -> tuple[Any, tuple[Path]]:
         return OpenVinoBackend, (self._path,)  # a pickle is loaded from the same file
@@ -127,15 +132,17 @@ class OpenVinoFieldBackend(NetworkBackend):
 
     def __init__(self, path: Path, *, device: str | None = None, exact: bool = False) -> None:
         check_openvino(path, device)
-        network = read_network(path)
-        check_weights(network, path)
         self._path, self._exact, self.device = path.absolute(), exact, "cpu"
-        self.info = network.config.info(network.name)
-        options = {"INFERENCE_PRECISION_HINT": "f32"} if exact else {}
+        self.info = read_config(path).info(path.stem)
+        options = {**_OPTIONS, **({"INFERENCE_PRECISION_HINT": "f32"} if exact else {})}
         pafs = "pafs" if self.info.task == "fields" else None
 
+        @cache  # a forked process does not read the file again, which may be another by then
+        def lowered() -> LoweredNetwork:
+            return check_weights(read_network(path), path)
+
         def make() -> _Runner:
-            compiled = _compile(shared_core(), openvino_model(lower(network)), options)
+            compiled = compile_network(shared_core(), [self._path], lambda: openvino_model(lowered()), options)
             return _Runner(compiled, "heatmaps", pafs)
 
         self._runner = PerProcess(make)
@@ -160,6 +167,24 @@ class _Runner:
             outputs = self._request.infer([images])
             heatmaps, *pafs = (np.array(outputs[name], np.float32) for name in self._names if name is not None)
         return heatmaps, pafs[0] if pafs else no_pafs(heatmaps)
+
+
+def import_without_converter() -> None:
+    """Import OpenVINO without its converter of other libraries' models, which takes longer than all the rest.
+
+    For programs that own their process: `openvino.convert_model` is not there then. Does nothing where OpenVINO is not
+    installed, or imported already.
+    """
+    converter = "openvino.tools.ovc"
+    if "openvino" in sys.modules or converter in sys.modules:
+        return
+    sys.modules[converter] = None  # type: ignore[assignment]  # importing it is an ImportError, which OpenVINO expects
+    try:
+        import openvino  # noqa: F401
+    except ImportError:
+        pass
+    finally:
+        del sys.modules[converter]
 
 
 def check_openvino(path: Path, device: str | None) -> None:
@@ -238,15 +263,6 @@ def _take_pictures(model: Any) -> Any:
     steps.input().tensor().set_element_type(Type.u8).set_layout(Layout("NHWC"))
     steps.input().model().set_layout(Layout("NCHW"))
     return steps.build()
-
-
-def _compile(core: Any, model: Any, options: Mapping[str, str] | None = None) -> Any:
-    kept = {"CPU_RUNTIME_CACHE_CAPACITY": str(_KEPT_LAYERS), **(options or {})}
-    if is_forked_from("openvino"):
-        # The thread of a network that the parent has dropped would be taken, which is no more, and waited for without
-        # end. Without streams the caller's thread computes; it takes a quarter more time.
-        kept["NUM_STREAMS"] = "0"
-    return core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY", **kept})
 
 
 def _brief(error: Exception) -> str:

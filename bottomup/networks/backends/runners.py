@@ -10,6 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+_HINT = {"PERFORMANCE_HINT": "LATENCY"}
+
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 Shape = tuple[int | None, ...]
 
@@ -63,9 +65,12 @@ class OpenVinoRunner:
     device = "cpu"
 
     def __init__(self, path: Path, *, model: Any = None) -> None:
+        from bottomup.networks.backends.compiled import compile_network
         from bottomup.networks.backends.openvino import shared_core
 
         core = shared_core()
+        # A model that is handed over may be anything, and an ONNX file may have its weights elsewhere.
+        sources = [path, path.with_suffix(".bin")] if model is None and path.suffix.lower() == ".xml" else []
         model = read_openvino(core, path) if model is None else model
         if len(model.inputs) != 1:
             raise ValueError(f"model must take one input but {str(path)!r} takes {len(model.inputs)}")
@@ -82,7 +87,8 @@ class OpenVinoRunner:
             None if side.is_dynamic else side.get_length() for side in model.input(0).get_partial_shape()
         )
         self.outputs = tuple(_port_name(port, number) for number, port in enumerate(model.outputs))
-        self._request = core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY"}).create_infer_request()
+        compiled = compile_network(core, sources, lambda: model) if sources else core.compile_model(model, "CPU", _HINT)
+        self._request = compiled.create_infer_request()
         self._lock = threading.Lock()  # a request serves one caller at a time and already uses every core
 
     def __call__(self, images: npt.NDArray[np.float32]) -> Arrays:

@@ -151,10 +151,10 @@ def lower(network: StoredNetwork | HasStored) -> LoweredNetwork:
     return LoweredNetwork(_needed(graph.layers, outputs), outputs)
 
 
-def check_weights(network: StoredNetwork, path: object) -> None:
-    """ValueError naming the file if its weights are not those of its config."""
+def check_weights(network: StoredNetwork, path: object) -> LoweredNetwork:
+    """The lowered network; ValueError naming the file if its weights are not those of its config."""
     try:
-        lower(network)
+        return lower(network)
     except ValueError as error:
         raise ValueError(f"path must hold the weights of its config but in {path} these are wrong: {error}") from error
 
