@@ -9,9 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from bottomup._version import __version__
-
 if TYPE_CHECKING:
+    from bottomup._version import __version__
     from bottomup.crop_detector import CropDetector
     from bottomup.decoder import decode_fields
     from bottomup.detector import Detector
@@ -47,6 +46,7 @@ _HOMES = {
     "Settings": "settings",
     "Skeleton": "skeleton",
     "Tracker": "tracking",
+    "__version__": "_version",
     "decode_fields": "decoder",
     "decode_tags": "tag_decoder",
     "detect_people": "shorthand",

@@ -11,8 +11,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from filelock import FileLock, Timeout
-
 NAME_LIMIT = 255
 """Bytes that the file systems of today allow in a file's name."""
 
@@ -107,6 +105,8 @@ class FolderLock:
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, argument: str = "out", name: str = _LOCK) -> None:
+        from filelock import FileLock, Timeout  # slow to import
+
         self.folder = Path(folder)
         if self.folder.exists() and not self.folder.is_dir():
             raise ValueError(f"{argument} must be a folder but {str(folder)!r} is a file")

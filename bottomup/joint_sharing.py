@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 from bottomup.crop_geometry import to_picture
 from bottomup.grouping.assignment import solve_assignment
@@ -159,6 +158,8 @@ def joint_nodes(places: Floats, reach: Floats, crop: Ints) -> Ints:
     node = np.arange(len(places))
     if len(places) < 2:
         return node
+    from scipy.spatial import cKDTree  # takes longer to import than most pictures take
+
     pairs = cKDTree(places).query_pairs(float(reach.max()), output_type="ndarray")
     apart = np.hypot(*(places[pairs[:, 0]] - places[pairs[:, 1]]).T)
     near = (apart <= np.minimum(reach[pairs[:, 0]], reach[pairs[:, 1]])) & (crop[pairs[:, 0]] != crop[pairs[:, 1]])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import networkx as nx
 import numpy as np
 import numpy.typing as npt
 
+from bottomup.grouping.paths import shortest_paths
 from bottomup.skeleton import Skeleton
 
 # Segment lengths as fractions of body height: Drillis and Contini, "Body segment parameters" (1966), as tabulated
@@ -39,14 +39,15 @@ def max_limb_lengths(skeleton: Skeleton) -> npt.NDArray[np.float32]:
 
     Joints whose names no table has are NaN: for a skeleton of one's own nothing is assumed.
     """
-    body = nx.Graph()
-    body.add_weighted_edges_from(_SEGMENTS + _SHORTCUTS)
-    lengths = dict(nx.all_pairs_dijkstra_path_length(body))
-    names = [_SAME.get(joint, joint) for joint in skeleton.joints]
-    table = np.full((len(names), len(names)), np.nan, np.float32)
-    for i, a in enumerate(names):
-        for j, b in enumerate(names):
-            if a in lengths and b in lengths[a]:
-                table[i, j] = max(lengths[a][b], 0.05)
+    segments = _SEGMENTS + _SHORTCUTS
+    places = {name: place for place, name in enumerate(dict.fromkeys(end for a, b, _ in segments for end in (a, b)))}
+    lengths = shortest_paths(len(places), ((places[a], places[b], length) for a, b, length in segments))
+    known = [
+        (i, places[name]) for i, joint in enumerate(skeleton.joints) if (name := _SAME.get(joint, joint)) in places
+    ]
+    table = np.full((skeleton.num_joints, skeleton.num_joints), np.nan, np.float32)
+    for i, a in known:
+        for j, b in known:
+            table[i, j] = max(lengths[a, b], 0.05)
     table.flags.writeable = False
     return table

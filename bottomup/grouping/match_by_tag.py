@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import maximum_filter
-from scipy.optimize import linear_sum_assignment
 
 from bottomup.grouping.options import TagMatchOptions
 from bottomup.skeleton import Skeleton
@@ -84,6 +82,8 @@ def match_by_tag(heatmaps: Floats, tags: Floats, skeleton: Skeleton, options: Ta
 
 def _candidates(heatmap: Floats, tags: Floats, options: TagMatchOptions) -> Floats:
     """(n, 3 + D) column, row, height and tags of the highest cells of their surroundings, highest first."""
+    from scipy.ndimage import maximum_filter  # takes longer to import than most pictures take
+
     around = maximum_filter(heatmap, options.nms_kernel, mode="constant", cval=-np.inf)
     rows, columns = np.nonzero((heatmap == around) & (heatmap > options.detection_threshold))
     heights = heatmap[rows, columns]
@@ -94,6 +94,8 @@ def _candidates(heatmap: Floats, tags: Floats, options: TagMatchOptions) -> Floa
 
 def _join(found: Floats, means: Floats, options: TagMatchOptions) -> list[int]:
     """The person that each candidate joins, -1 where it opens one."""
+    from scipy.optimize import linear_sum_assignment  # slow to import
+
     if not len(means):
         return [-1] * len(found)
     distances = np.linalg.norm(found[:, None, 3:] - means[None], axis=2)

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from bottomup.grouping.edges import Pairs
 from bottomup.grouping.graph import PersonJointGraph
@@ -109,6 +108,8 @@ def match_boxes(graph: PersonJointGraph, boxes: Floats, inside: Bools) -> Ints:
     A person fits a box by the responses inside it less those outside, times the overlap of the box with that around
     the person's joints, so that of boxes within each other each finds the person of its size.
     """
+    from scipy.optimize import linear_sum_assignment  # takes longer to import than most pictures take
+
     members, xy = graph.members, graph.xy
     held = members >= 0
     response = np.where(held, graph.scores[members], 0.0)

@@ -4,42 +4,67 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import networkx as nx
 import numpy as np
 import numpy.typing as npt
 
+from bottomup.grouping.paths import count_limbs
 from bottomup.skeleton import Skeleton
 
 
 @lru_cache(maxsize=64)
 def sweep_order(skeleton: Skeleton) -> tuple[int, ...]:
     """Joint types from the torso outward: by their distance from the skeleton's most central joint, then by degree."""
-    graph = nx.Graph()
-    graph.add_nodes_from(range(skeleton.num_joints))
-    graph.add_edges_from(skeleton.limbs)
+    hops = count_limbs(skeleton.num_joints, skeleton.limbs)
+    degree = [len(each) for each in _neighbours(skeleton)]
     order: list[int] = []
-    for part in sorted(nx.connected_components(graph), key=lambda part: (-len(part), min(part))):
-        centrality = nx.closeness_centrality(graph.subgraph(part))
-        centre = max(sorted(part), key=lambda joint: (round(centrality[joint], 9), graph.degree[joint]))
-        depth = nx.single_source_shortest_path_length(graph.subgraph(part), centre)
-        order += sorted(part, key=lambda joint: (depth[joint], -graph.degree[joint], joint))
+    for part in sorted(_parts(skeleton), key=lambda part: (-len(part), min(part))):
+        # Closeness centrality: the inverse of the mean distance to the others.
+        closeness = {joint: (len(part) - 1) / max(hops[joint, part].sum(), 1) for joint in part}
+        centre = max(part, key=lambda joint: (round(closeness[joint], 9), degree[joint]))
+        order += sorted(part, key=lambda joint: (hops[centre, joint], -degree[joint], joint))
     return tuple(order)
 
 
 @lru_cache(maxsize=64)
 def branches(skeleton: Skeleton) -> npt.NDArray[np.bool_]:
     """(M, K) the patterns of exchange: each branch of the skeleton's tree, and each two of them together."""
-    graph = nx.Graph()
-    graph.add_nodes_from(range(skeleton.num_joints))
-    graph.add_edges_from(skeleton.limbs)
     single = []
-    for part in nx.connected_components(graph):
+    for part in _parts(skeleton):
         centre = next(joint for joint in sweep_order(skeleton) if joint in part)
-        tree = nx.bfs_tree(graph, centre)
-        for joint in sorted(part):
+        below = {joint: {joint} for joint in part}
+        for joint, parent in reversed(_breadth_first(skeleton, centre)):
+            below[parent] |= below[joint]
+        for joint in part:
             mask = np.zeros(skeleton.num_joints, bool)
-            mask[[joint, *nx.descendants(tree, joint)]] = True
+            mask[sorted(below[joint])] = True
             single.append(mask)
     patterns = {tuple(a ^ b) for i, a in enumerate(single) for b in single[:i]} | {tuple(a) for a in single}
     table = np.array(sorted(patterns), bool)
     return table[table.any(axis=1) & ~table.all(axis=1)]
+
+
+def _neighbours(skeleton: Skeleton) -> list[list[int]]:
+    """The joints to which limbs lead from each joint, in the limbs' order."""
+    neighbours: list[dict[int, None]] = [{} for _ in range(skeleton.num_joints)]
+    for a, b in skeleton.limbs:
+        neighbours[a][b] = neighbours[b][a] = None
+    return [list(each) for each in neighbours]
+
+
+def _parts(skeleton: Skeleton) -> list[list[int]]:
+    """The joints of each part that limbs hold together, in order; parts by their first joint."""
+    together = np.isfinite(count_limbs(skeleton.num_joints, skeleton.limbs))
+    return [np.flatnonzero(row).tolist() for joint, row in enumerate(together) if not row[:joint].any()]
+
+
+def _breadth_first(skeleton: Skeleton, start: int) -> list[tuple[int, int]]:
+    """Each joint that limbs lead to from `start`, nearest first, and the one from which it is reached first."""
+    neighbours, reached, found = _neighbours(skeleton), {start}, []
+    queue = [start]
+    for parent in queue:
+        for joint in neighbours[parent]:
+            if joint not in reached:
+                reached.add(joint)
+                queue.append(joint)
+                found.append((joint, parent))
+    return found

@@ -11,11 +11,9 @@ from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from bottomup.grouping.assignment import solve_assignment
 from bottomup.grouping.edges import Pairs
-from bottomup.grouping.exact.solver import group_exactly, largest_group
 from bottomup.grouping.graph import PersonJointGraph
 from bottomup.grouping.skeleton_tree import sweep_order
 
@@ -56,6 +54,9 @@ def group_optimally(graph: PersonJointGraph) -> None:
     ValueError
         If more than `exact_candidates` joint candidates are in contact.
     """
+    # Takes longer to import than most pictures take.
+    from bottomup.grouping.exact.solver import group_exactly, largest_group
+
     most = graph.settings.grouping.exact_candidates
     if (size := largest_group(graph)) > most:
         raise ValueError(
@@ -93,6 +94,8 @@ def _assemble(graph: PersonJointGraph, match: Matching) -> None:
 
 
 def _optimal(pairs: Pairs) -> Ints:
+    from scipy.optimize import linear_sum_assignment  # takes longer to import than most pictures take
+
     first, i = np.unique(pairs.own, return_inverse=True)
     second, j = np.unique(pairs.other, return_inverse=True)
     place, weights = np.full((len(first), len(second)), -1), np.zeros((len(first), len(second)))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import networkx as nx
+import numpy as np
 
+from bottomup.grouping.paths import count_limbs
 from bottomup.skeleton import Skeleton
 
 # How many limbs lie between two joints at most. With 1 an arm whose elbow is hidden falls off; beyond 3 hardly a joint
@@ -16,9 +17,7 @@ MAX_HOPS = 3
 @lru_cache(maxsize=64)
 def tag_skeleton(skeleton: Skeleton) -> Skeleton:
     """The skeleton whose limbs are first the given one's, then the pairs of joints up to `MAX_HOPS` limbs apart."""
-    graph = nx.Graph()
-    graph.add_nodes_from(range(skeleton.num_joints))
-    graph.add_edges_from(skeleton.limbs)
-    hops = dict(nx.all_pairs_shortest_path_length(graph, cutoff=MAX_HOPS))
-    more = tuple((a, b) for a in range(skeleton.num_joints) for b in sorted(hops[a]) if a < b and hops[a][b] > 1)
+    hops = count_limbs(skeleton.num_joints, skeleton.limbs)
+    pairs = np.argwhere(np.triu((hops > 1) & (hops <= MAX_HOPS)))
+    more = tuple((int(a), int(b)) for a, b in pairs)
     return Skeleton(skeleton.name, skeleton.joints, skeleton.limbs + more, skeleton.sigmas, skeleton.flip)

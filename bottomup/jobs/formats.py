@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from bottomup._files import replacing, write_atomically
-from bottomup._version import __version__
 from bottomup.jobs import coco
 from bottomup.jobs.rows import joint_table, plain_text
 from bottomup.jobs.sources import Source
@@ -42,6 +41,8 @@ def _write_coco(path: Path, rows: Rows) -> None:
 
 
 def _write_dataset(path: Path, rows: Rows) -> None:
+    from bottomup._version import __version__  # slow to import
+
     info = {"description": "people found by bottomup", "version": __version__, "network": dict(rows.network)}
     with path.open("w", encoding="utf-8") as file:
         coco.write_dataset(file, rows.numbered(), rows.numbered(), rows.skeleton, info)

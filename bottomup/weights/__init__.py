@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from bottomup.weights.download import DownloadError, fetch, is_intact
+from bottomup.weights.intact import DownloadError, is_intact
 from bottomup.weights.registry import NETWORKS, Network, get_network
 
 __all__ = [
@@ -92,6 +92,8 @@ def get_weights(name: str, *, progress: bool | None = None) -> Path:
         raise FileNotFoundError(
             f"the package must hold the built-in network but {_BUILT_IN} is missing; install it again"
         )
+    from bottomup.weights.download import fetch  # slow to import, and seldom needed
+
     check_licence(network)
     for file in network.files:
         if not file.url:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import time
 import urllib.error
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bottomup.progress import progress_bar
+from bottomup.weights.intact import DownloadError, is_intact
 from bottomup.weights.registry import RemoteFile
 
 _ATTEMPTS = 4  # a dropped connection is taken up again where it broke off; a server that keeps dropping it is given up
@@ -21,18 +21,6 @@ _TIMEOUT = 30.0  # seconds without a byte
 _SLOWEST = 10_000.0  # bytes a second; a server that sends less on the whole is given up
 _CHUNK = 1 << 16
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})  # hosts that may answer without encryption: nothing is in between
-
-
-class DownloadError(OSError):
-    """A file could not be had: no network, no such file, or not the file it should be."""
-
-
-def is_intact(path: Path, file: RemoteFile) -> bool:
-    """Whether `path` holds exactly the bytes of `file`."""
-    if not path.is_file() or (file.size and path.stat().st_size != file.size):
-        return False
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
 
 
 def fetch(file: RemoteFile, folder: Path, *, progress: bool | None = None) -> Path:

@@ -14,7 +14,7 @@ COMPILED = ROOT.parent / "csrc" / "grouping"
 MACHINERY = {"bitset", "interrupt", "model", "options", "fragment_set", "fragment_groups", "fragment_swaps"}
 # What only Python does.
 OWN = {"graph", "strategies", "proposals", "anthropometry", "skeleton_tree", "joint_nodes", "fit_pose_prior"}
-OWN |= {"match_by_tag", "tag_links", "tag_fragments"}
+OWN |= {"match_by_tag", "tag_links", "tag_fragments", "paths"}
 
 
 def names(folder: Path, *endings: str) -> set[str]:
