@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from bottomup.image_files import DecodedImage, decode_content, decode_pil, picture_size
-from bottomup.image_pixels import BgrImage
 from bottomup.letterbox import PADDING_GREY, Letterbox
+from bottomup.pictures.files import DecodedImage, decode_content, decode_pil, picture_size
+from bottomup.pictures.pixels import BgrImage
 
 __all__ = [
     "PADDING_GREY",
@@ -46,7 +46,7 @@ _MOST_BYTES = 1 << 30  # of a file: more than the largest picture that is read t
 def read_image(path: str | os.PathLike[str], *, max_size: int | None = None) -> BgrImage:
     """Read a picture from a file as 8-bit BGR, turned upright as its EXIF orientation says.
 
-    The file is opened by its content, if that is of one of `bottomup.image_files.FORMATS`. Grey, palette, CMYK and
+    The file is opened by its content, if that is of one of `bottomup.pictures.files.FORMATS`. Grey, palette, CMYK and
     16-bit files are converted (16 bits are scaled to 8), transparent ones are laid on white, of an animation the first
     frame is taken. Metadata that cannot be read cost nothing but, if it is EXIF, the orientation.
 
@@ -63,8 +63,8 @@ def read_image(path: str | os.PathLike[str], *, max_size: int | None = None) -> 
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is empty, truncated, damaged, no picture, has more than `bottomup.image_files.MAX_PIXELS` pixels, or
-        holds floating-point or 32-bit values. The message names the path.
+        If the file is empty, truncated, damaged, no picture, has more than `bottomup.pictures.files.MAX_PIXELS` pixels,
+        or holds floating-point or 32-bit values. The message names the path.
     """
     if max_size is not None and max_size < 1:
         raise ValueError(f"max_size must be at least 1 but is {max_size}")
@@ -83,7 +83,7 @@ def decode_image(image: object, *, rgb: bool = False, least: Callable[[int, int]
     rgb:
         NumPy arrays are RGB. The other kinds say themselves what they are, and for them it is ignored.
     least:
-        See `bottomup.image_files.decode_bytes`; for files and their content only.
+        See `bottomup.pictures.files.decode_bytes`; for files and their content only.
 
     Raises
     ------

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.image_pixels import BgrImage
+from bottomup.pictures.pixels import BgrImage
 
 PADDING_GREY = 128
 """The pixels around a letterboxed photo: networks of this kind subtract about as much, so that it reads as 0."""

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 from bottomup.image import BgrImage, to_bgr
-from bottomup.image_containers import format_of
-from bottomup.image_files import picture_size
+from bottomup.pictures.containers import format_of
+from bottomup.pictures.files import picture_size
 from bottomup.server.errors import RefusalError
 from bottomup.server.metrics import Metrics
 from bottomup.server.options import ServerOptions

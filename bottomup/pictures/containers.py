@@ -17,6 +17,8 @@ _END_OF_IMAGE = b"\xff\xd9"
 # In entropy-coded data 0xFF is followed by 0 or a restart marker; anything else ends it (ITU-T T.81, B.1.1.2).
 _NEXT_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
 _STARTS_OF_FRAME = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_MAX_SCANS = 100  # of a JPEG: encoders make some ten, and each takes time for all pixels, however short it is
 # Tags that say where a TIFF's pixels are and what they mean: TIFF 6.0, its technical notes 2 (tables of JPEG), and
 # libtiff's own (predictor, sample formats, YCbCr).
 _TIFF_TAGS = frozenset({254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323})
@@ -36,6 +38,7 @@ class Container:
     orientation: EXIF's, from 1 to 8.
     warning: what is doubtful, None if nothing is.
     ends: whether the file has its end marker, if its format has one.
+    progressive: whether it is a JPEG whose scans refine each other.
     """
 
     data: bytes
@@ -43,6 +46,7 @@ class Container:
     orientation: int = 1
     warning: str | None = None
     ends: bool = True
+    progressive: bool = False
 
 
 def format_of(data: bytes) -> str | None:
@@ -125,7 +129,7 @@ def _turned(blocks: list[bytes]) -> tuple[int, str | None]:
 
 
 def _jpeg(data: bytes) -> Container:
-    kept, exif, size, ends, scans, at = [b"\xff\xd8"], [], None, False, 0, 2
+    kept, exif, size, ends, scans, at, progressive = [b"\xff\xd8"], [], None, False, 0, 2, False
     while match := _NEXT_MARKER.search(data, at):
         marker, at = data[match.end() - 1], match.end()
         if marker == 0xD9:
@@ -139,6 +143,7 @@ def _jpeg(data: bytes) -> Container:
             exif.append(segment)
         if marker in _STARTS_OF_FRAME and size is None and len(segment) >= 5:
             size = (int.from_bytes(segment[1:3], "big"), int.from_bytes(segment[3:5], "big"))
+            progressive = marker in _PROGRESSIVE
         if marker == 0xE0 and segment.startswith(b"JFIF\x00"):
             kept[0] = b"\xff\xd8" + _JFIF
         is_colour = marker == 0xEE and segment.startswith(b"Adobe") and len(segment) >= 12
@@ -146,6 +151,8 @@ def _jpeg(data: bytes) -> Container:
             kept.append(bytes((0xFF, marker)) + (len(segment) + 2).to_bytes(2, "big") + segment)
         if marker == 0xDA:
             scans += 1
+            if scans > _MAX_SCANS:
+                raise ValueError(f"it must have at most {_MAX_SCANS} scans but has more")
             end = _NEXT_MARKER.search(data, at)
             scan, at = data[at : end.start() if end else len(data)], end.start() if end else len(data)
             kept.append(scan)
@@ -156,14 +163,14 @@ def _jpeg(data: bytes) -> Container:
     orientation, warning = _turned(exif)
     if not ends:
         warning = "it lacks its end marker; the last pixels may be missing"
-    return Container(b"".join([*kept, _END_OF_IMAGE]), size, orientation, warning, ends)
+    return Container(b"".join([*kept, _END_OF_IMAGE]), size, orientation, warning, ends, progressive)
 
 
-def without_end(container: Container) -> bytes:
-    """The same JPEG with noise in place of what may follow its last scan: it decodes to other pixels if any of them
+def without_end(data: bytes) -> bytes:
+    """A JPEG with noise in place of what may follow its last scan: it decodes to other pixels if any of them
     were not there."""
     noise = zlib.compress(bytes(range(256)) * 16, 9).replace(b"\xff", b"\x5a")
-    return container.data.removesuffix(_END_OF_IMAGE) + noise * 8 + _END_OF_IMAGE
+    return data.removesuffix(_END_OF_IMAGE) + noise * 8 + _END_OF_IMAGE
 
 
 def _png(data: bytes) -> Container:
@@ -259,7 +266,8 @@ def _tiff(data: bytes) -> Container:
         raise ValueError("it is damaged: its directory is not there") from None
     padding = b"\x00" * (len(data) % 2)
     directory = struct.pack(order + "H", len(needed)) + b"".join(needed) + b"\x00" * 4
-    content = data[:4] + struct.pack(order + "I", len(data) + len(padding)) + data[8:] + padding + directory
+    first, view = struct.pack(order + "I", len(data) + len(padding)), memoryview(data)
+    content = b"".join([view[:4], first, view[8:], padding, directory])
     orientation = exif_orientation(data)
     warning = None if orientation else "its orientation cannot be read, so it is not turned upright"
     return Container(content, None, orientation or 1, warning)

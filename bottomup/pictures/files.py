@@ -1,22 +1,20 @@
 """Picture files, and bytes that hold one: the only place where the pixels of a file are decoded.
 
 Only the formats of `FORMATS` are opened, by their content and not by their name, and no other program is ever started.
-Metadata never cost a picture: they are taken out before the decoder sees it (`image_containers`).
+Metadata never cost a picture: they are taken out before the decoder sees it (`containers`).
 """
 
 from __future__ import annotations
 
 import io
-import threading
 import warnings
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
@@ -29,7 +27,7 @@ from PIL import (
     TiffImagePlugin,
 )
 
-from bottomup.image_containers import (
+from bottomup.pictures.containers import (
     Container,
     ends_in_zeros,
     exif_orientation,
@@ -37,16 +35,17 @@ from bottomup.image_containers import (
     strip_metadata,
     without_end,
 )
-from bottomup.image_pixels import BgrImage, on_white, to_bgr, upright
+from bottomup.pictures.opencv import decode_by_opencv
+from bottomup.pictures.pixels import BgrImage, on_white, to_bgr, upright
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """What is read, by Pillow's names; PPM stands for PBM and PGM too."""
 
 MAX_PIXELS = 89_478_485
 """Pixels of the largest picture that is read: a quarter of a gigabyte of RGB, as Pillow has it."""
-# Less for AVIF, whose decoder keeps its own planes beside the picture, and for JPEG 2000, whose decoder takes 18 bytes
-# a pixel: no file takes more memory than the largest JPEG.
-_MAX_PIXELS = {"AVIF": MAX_PIXELS // 2, "JPEG2000": MAX_PIXELS // 4}
+# Less for AVIF, whose decoder keeps its own planes beside the picture, for JPEG 2000, whose decoder takes 18 bytes a
+# pixel, and for progressive JPEG, of which all coefficients are kept: no file takes more memory than a plain JPEG.
+_MAX_PIXELS = {"AVIF": MAX_PIXELS // 2, "JPEG2000": MAX_PIXELS // 4, "progressive JPEG": 2 * MAX_PIXELS // 3}
 _PLUGINS: dict[str, Any] = {
     "AVIF": AvifImagePlugin.AvifImageFile,
     "BMP": BmpImagePlugin.BmpImageFile,
@@ -59,6 +58,7 @@ _PLUGINS: dict[str, Any] = {
 }
 # Pillow hands these to Ghostscript or to Windows.
 _PROGRAMS = frozenset({"EPS", "WMF", "EMF"})
+_ZEROS = "it is damaged: it ends in zeros"
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ def decode_bytes(data: bytes, *, least: Callable[[int, int], int] | None = None)
     Raises
     ------
     ValueError
-        If it is of no format in `FORMATS`, damaged, truncated, larger than `MAX_PIXELS` (half of that for AVIF, a
-        quarter for JPEG 2000), or holds floating-point or 32-bit values.
+        If it is of no format in `FORMATS`, damaged, truncated, larger than `MAX_PIXELS` (two thirds of that for
+        progressive JPEG, half for AVIF, a quarter for JPEG 2000), or holds floating-point or 32-bit values.
     """
     return decode_content(lambda: data, least)
 
@@ -102,12 +102,15 @@ def decode_content(read: Callable[[], bytes], least: Callable[[int, int], int] |
     container = strip_metadata(data, kind)
     del data
     if container.size is not None:
-        _check_size(container.size, kind)
+        _check_size(container.size, f"progressive {kind}" if container.progressive else kind)
     try:
         if kind == "WEBP":
             pixels, size = _webp(container.data), container.size
+        elif kind == "AVIF":
+            pixels, size = _avif(container.data)
         else:
-            pixels, size = _by_pillow(container, kind, least)
+            content, container = [container.data], replace(container, data=b"")
+            pixels, size = _by_pillow(content, kind, container.ends, least)
     except (MemoryError, ValueError):
         raise
     except Exception as error:  # Pillow's readers raise OSError, SyntaxError, EOFError, struct.error and more
@@ -131,7 +134,7 @@ def picture_size(data: bytes) -> tuple[str, int, int]:
     size, orientation = container.size, container.orientation
     if size is None:
         try:
-            with _opened(container.data, kind) as picture:
+            with _opened(io.BytesIO(container.data), kind) as picture:
                 size = (picture.height, picture.width)
                 orientation = _orientation(picture) if kind == "AVIF" else orientation
         except Exception as error:  # as in decode_content
@@ -187,95 +190,90 @@ def _check_size(size: tuple[int, int], kind: str) -> None:
 
 
 def _by_pillow(
-    container: Container, kind: str, least: Callable[[int, int], int] | None
+    content: list[bytes], kind: str, ends: bool, least: Callable[[int, int], int] | None
 ) -> tuple[BgrImage, tuple[int, int]]:
-    """The pixels as stored, and their (height, width) before any reduction."""
-    with _opened(container.data, kind) as picture:
+    """The pixels as stored, and their (height, width) before any reduction.
+
+    content: holds the file alone, and nothing afterwards: the pixels are converted when it is gone.
+    """
+    data = content.pop()
+    zeros = kind == "JPEG2000" and ends_in_zeros(data)
+    whole = None if ends or kind != "JPEG" else _checksum(without_end(data), least)
+    stream = io.BytesIO(data)
+    del data
+    with _opened(stream, kind) as picture:
         size = (picture.height, picture.width)
         _check_size(size, kind)
-        if kind == "JPEG" and least is not None:
+        if kind == "JPEG":
             _reduce(picture, least)
         picture.load()
-        picture.fp = None  # AVIF's holds all pixels once more
+        picture.fp = None
+        stream.close()
         pixels = to_bgr(picture)
-        # AVIF has an orientation of its own beside EXIF's, which Pillow joins.
-        orientation = _orientation(picture) if kind == "AVIF" else 1
-    if orientation > 1:
-        pixels, size = upright(pixels, orientation), size[::-1] if orientation >= 5 else size
-    if kind == "JPEG" and not container.ends:
-        with _opened(without_end(container), kind) as picture:
-            picture.draft(None, pixels.shape[1::-1])
-            picture.load()
-            if zlib.crc32(to_bgr(picture).data) != zlib.crc32(pixels.data):
-                raise ValueError("it is truncated: its last pixels are missing")
-    if kind in ("JPEG2000", "AVIF") and ends_in_zeros(container.data):
-        raise ValueError("it is damaged: it ends in zeros")
+    if whole is not None and zlib.crc32(pixels.data) != whole:
+        raise ValueError("it is truncated: its last pixels are missing")
+    if zeros:
+        raise ValueError(_ZEROS)
     return pixels, size
 
 
-def _opened(data: bytes, kind: str) -> Any:
-    """Pillow's reader of this format alone, which opens nothing but these bytes."""
-    if kind not in ("AVIF", "TIFF"):
-        return _PLUGINS[kind](io.BytesIO(data))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on EXIF and tags, read at once; wrong pixels are an error
-        return _PLUGINS[kind](io.BytesIO(data))
-
-
-def _reduce(picture: Any, least: Callable[[int, int], int]) -> None:
-    height, width = picture.height, picture.width
-    needed = max(1, least(height, width))
-    share = needed / max(height, width)
-    if share <= 0.5:
-        picture.draft(None, (int(np.ceil(width * share)), int(np.ceil(height * share))))
+def _checksum(jpeg: bytes, least: Callable[[int, int], int] | None) -> int:
+    """Of the pixels."""
+    with _opened(io.BytesIO(jpeg), "JPEG") as picture:
+        _reduce(picture, least)
+        picture.load()
+        return zlib.crc32(to_bgr(picture).data)
 
 
 def _webp(data: bytes) -> BgrImage:
     """By OpenCV, which gives the very pixels that Pillow gives, in half the memory."""
-    pixels = _by_opencv(data, cv2.IMREAD_UNCHANGED)
+    pixels = decode_by_opencv(data, cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise ValueError("it is damaged or truncated")
     return np.ascontiguousarray(on_white(pixels) if pixels.shape[2] == 4 else pixels, np.uint8)
 
 
 def _avif_without_metadata(data: bytes, error: Exception) -> tuple[BgrImage, tuple[int, int]]:
-    pixels = _by_opencv(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    pixels = decode_by_opencv(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
         raise ValueError(_reason(error)) from error
     return np.asarray(pixels, np.uint8), (pixels.shape[0], pixels.shape[1])
 
 
-def _by_opencv(data: bytes, flags: int) -> npt.NDArray[Any] | None:
-    """The pixels, None if they cannot be had; OpenCV writes nothing about it to stderr."""
-    with _quiet:
-        try:
-            return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-        except cv2.error:
-            return None
+def _avif(data: bytes) -> tuple[BgrImage, tuple[int, int]]:
+    """The pixels upright, and their (height, width)."""
+    with _opened(io.BytesIO(data), "AVIF") as picture:
+        _check_size((picture.height, picture.width), "AVIF")
+        orientation = _orientation(picture)  # its own beside EXIF's, which Pillow joins
+        # Pillow would keep the planes and a copy beside the pixels.
+        shape, colours = (picture.height, picture.width, -1), picture.mode
+        frame = picture._decoder.get_frame(0)[0]
+        picture._decoder = None
+    rgb = np.frombuffer(frame, np.uint8).reshape(shape)
+    del frame
+    pixels = upright((on_white(rgb) if colours == "RGBA" else rgb)[:, :, ::-1], orientation)
+    if ends_in_zeros(data):
+        raise ValueError(_ZEROS)
+    return pixels, (pixels.shape[0], pixels.shape[1])
 
 
-class _QuietOpenCV:
-    """OpenCV's log is off while any thread is inside, and then as it was."""
-
-    def __init__(self) -> None:
-        self._lock, self._inside, self._level = threading.Lock(), 0, 0
-
-    def __enter__(self) -> None:
-        logging = cv2.utils.logging
-        with self._lock:
-            if self._inside == 0:
-                self._level = logging.getLogLevel()
-                logging.setLogLevel(logging.LOG_LEVEL_SILENT)
-            self._inside += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
-                cv2.utils.logging.setLogLevel(self._level)
+def _opened(stream: io.BytesIO, kind: str) -> Any:
+    """Pillow's reader of this format alone, which opens nothing but these bytes."""
+    if kind not in ("AVIF", "TIFF"):
+        return _PLUGINS[kind](stream)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on EXIF and tags, read at once; wrong pixels are an error
+        return _PLUGINS[kind](stream)
 
 
-_quiet = _QuietOpenCV()
+def _reduce(picture: Any, least: Callable[[int, int], int] | None) -> None:
+    if least is None:
+        return
+    height, width = picture.height, picture.width
+    needed = max(1, least(height, width))
+    share = needed / max(height, width)
+    if share <= 0.5:
+        picture.draft(None, (int(np.ceil(width * share)), int(np.ceil(height * share))))
 
 
 def _reason(error: Exception) -> str:

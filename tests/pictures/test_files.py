@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bottomup import image_files
 from bottomup.image import decode_image, image_size, read_image, to_bgr
-from bottomup.image_files import FORMATS, MAX_PIXELS, decode_bytes, picture_size
+from bottomup.pictures import files
+from bottomup.pictures.files import FORMATS, MAX_PIXELS, decode_bytes, picture_size
 from tests import fuzz_images
 
 PIXELS = np.arange(80 * 60 * 3, dtype=np.uint8).reshape(60, 80, 3)
@@ -201,7 +201,7 @@ def test_every_format_is_read_by_content(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM"])
 def test_too_many_pixels_are_refused_in_our_words(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_files, "MAX_PIXELS", 4000)
+    monkeypatch.setattr(files, "MAX_PIXELS", 4000)
     with pytest.raises(ValueError, match=r"^it must have at most 0 megapixels but has 0 \(80 x 60\)$"):
         decode_bytes(content(kind))
 
@@ -230,8 +230,11 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / pix
 @pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss is the system's")
 @pytest.mark.parametrize(
     "kind",
-    ["grey16.png", "rgb.png", "photo.jpg", "turned.jpg", "lossless.webp", "clear.png", "a.gif", "a.avif", "packed.tif"],
-)
+    [
+        "grey16.png", "rgb.png", "photo.jpg", "turned.jpg", "cut.jpg", "lossless.webp", "clear.png", "a.gif", "a.avif",
+        "plain.bmp", "packed.tif",
+    ],
+)  # fmt: skip
 def test_reading_takes_three_times_the_pixels_at_most(kind: str, tmp_path: Path) -> None:
     shape, options = (3000, 5000), {}
     pixels: Any = np.zeros((*shape, 3), np.uint8)
@@ -249,22 +252,33 @@ def test_reading_takes_three_times_the_pixels_at_most(kind: str, tmp_path: Path)
         options = {"exif": turned}
     Image.fromarray(pixels).save(tmp_path / kind, **options)
     Image.fromarray(pixels[:8, :8]).save(tmp_path / f"small-{kind}")
+    if kind == "cut.jpg":
+        (tmp_path / kind).write_bytes((tmp_path / kind).read_bytes()[:-2])
     files = [str(tmp_path / kind), str(tmp_path / f"small-{kind}")]
     done = subprocess.run([sys.executable, "-c", MEMORY, *files], capture_output=True, text=True, check=True)
     assert float(done.stdout) <= 3
 
 
-@pytest.mark.parametrize(("kind", "share"), [("AVIF", 2), ("JPEG2000", 4)])
+@pytest.mark.parametrize(("kind", "share"), [("progressive JPEG", 1.5), ("AVIF", 2), ("JPEG2000", 4)])
 def test_decoders_that_take_more_memory_get_fewer_pixels(
-    kind: str, share: int, monkeypatch: pytest.MonkeyPatch
+    kind: str, share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = content(kind)
-    monkeypatch.setitem(image_files._MAX_PIXELS, kind, 80 * 60 - 1)
+    data = content("JPEG", progressive=True) if kind == "progressive JPEG" else content(kind)
+    monkeypatch.setitem(files._MAX_PIXELS, kind, 80 * 60 - 1)
     with pytest.raises(ValueError, match=r"must have at most 0 megapixels but has 0 \(80 x 60\)"):
         decode_bytes(data)
     monkeypatch.undo()
-    assert image_files._MAX_PIXELS[kind] == MAX_PIXELS // share
+    assert files._MAX_PIXELS[kind] == MAX_PIXELS // share
     assert decode_bytes(data).size == (60, 80)
+
+
+def test_a_jpeg_of_endless_scans_is_refused() -> None:
+    """Each takes time for all pixels and may be a few bytes long."""
+    data = content("JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    np.testing.assert_array_equal(decode_bytes(data).pixels, to_bgr(Image.open(io.BytesIO(data))))
+    with pytest.raises(ValueError, match=r"^it must have at most 100 scans but has more$"):
+        decode_bytes(data[:last] + 100 * data[last:-2] + data[-2:])
 
 
 @pytest.mark.parametrize("kind", FORMATS)

@@ -1,0 +1,1 @@
+"""Picture files: recognised by content, rid of metadata, decoded to BGR."""
