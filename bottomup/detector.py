@@ -24,7 +24,7 @@ from bottomup.networks.own import Facts
 from bottomup.people import People
 from bottomup.prepared_photos import Look, Output, PreparedPhoto, batches, to_network
 from bottomup.progress import progress_bar
-from bottomup.refinement import Refiner
+from bottomup.refinement import Refiner, as_refiner
 from bottomup.settings import Settings, default_settings
 from bottomup.skeletons import reported_skeleton
 from bottomup.tag_decoder import decode_tags
@@ -62,7 +62,8 @@ class Detector:
     settings:
         See `Settings`.
     refine:
-        A network for crops that looks again at each person: `default` for the built-in one, or as in `CropDetector`.
+        A network for crops that looks again at each person: `default` for the built-in one, or as in `CropDetector`; or
+        the `refiner` of another Detector of the same joints, which is then shared.
     facts:
         Of a network of others, an `.onnx`, `.xml` or `.pb` file or a torch module: `skeleton`, `stride` and
         what else `NetworkFacts` has. A TOML file beside it, `hand.toml` for `hand.onnx`, may tell them as well.
@@ -96,7 +97,7 @@ class Detector:
         device: str | None = None,
         backend: str | Backend | None = None,
         settings: Settings | None = None,
-        refine: str | os.PathLike[str] | None = None,
+        refine: str | os.PathLike[str] | Refiner | None = None,
         **facts: Unpack[Facts],
     ) -> None:
         self.settings = check_settings(settings)
@@ -117,7 +118,7 @@ class Detector:
         open_ones = {name: value for name, value in wishes.items() if getattr(self.settings, name) is None}
         self.settings = dataclasses.replace(self.settings, **open_ones)
         check_scales(self.settings)
-        self.refiner = None if refine is None else Refiner(refine, self.skeleton, device=device)
+        self.refiner = None if refine is None else as_refiner(refine, self.skeleton, device)
 
     def __repr__(self) -> str:
         refined = "" if self.refiner is None else f", refined by {self.refiner.name}"

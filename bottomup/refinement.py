@@ -81,6 +81,16 @@ class Refiner:
         return People(self.skeleton, found.keypoints, found.keypoint_scores, scores.astype(np.float32))[there]
 
 
+def as_refiner(refine: str | os.PathLike[str] | Refiner, skeleton: Skeleton, device: str | None) -> Refiner:
+    """A `Refiner` for people of a skeleton, loaded by name or file, or one that is there; ValueError if its people have
+    other joints."""
+    if not isinstance(refine, Refiner):
+        return Refiner(refine, skeleton, device=device)
+    if refine.skeleton != skeleton:
+        raise ValueError(f"refine must be for people of {skeleton.name} but is for those of {refine.skeleton.name}")
+    return refine
+
+
 def person_boxes(people: People) -> Floats:
     """(N, 4) xyxy around the joints of each person and what reaches beyond them; at least two pixels wide."""
     boxes = people.boxes.astype(np.float64)

@@ -9,31 +9,17 @@ import numpy as np
 import pytest
 
 from bottomup import refinement, weights
-from bottomup.networks.info import NetworkInfo
 from bottomup.people import People
-from bottomup.refinement import Refiner, person_boxes
+from bottomup.refinement import Refiner, as_refiner, person_boxes
 from bottomup.skeletons import COCO_17, CROWDPOSE_14
-
-
-class StandIn:
-    """Every joint in the middle of its crop, unless the crop is black."""
-
-    device = "cpu"
-
-    def __init__(self, skeleton: Any) -> None:
-        self.info = NetworkInfo(skeleton, 4, 32, task="crops", name="stand-in", crop_size=(64, 32))
-
-    def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        maps = np.zeros((len(images), self.info.skeleton.num_joints, 16, 8), np.float32)
-        maps[:, :, 7:9, 3:5] = 0.8 * (images[:, 32, 16].max(axis=-1) > 0)[:, None, None, None]
-        return maps, maps[:, :0]
+from tests.makers.detectors import SeesMiddles
 
 
 @pytest.fixture
 def refiner(monkeypatch: pytest.MonkeyPatch) -> Any:
     def make(skeleton: Any = COCO_17) -> Refiner:
         monkeypatch.setattr(refinement, "resolve_model", lambda _: Path("a.xml"))
-        monkeypatch.setattr("bottomup.crop_detector.load_backend", lambda *_, **__: StandIn(skeleton))
+        monkeypatch.setattr("bottomup.crop_detector.load_backend", lambda *_, **__: SeesMiddles(skeleton))
         return Refiner("a.xml", COCO_17)
 
     return make
@@ -71,3 +57,10 @@ def test_says_what_it_cannot_refine_with(refiner: Any, monkeypatch: pytest.Monke
     monkeypatch.setattr(weights, "_BUILT_IN_CROPS", tmp_path / "none.safetensors")
     with pytest.raises(FileNotFoundError, match="there is no built-in one in this installation"):
         Refiner("default", COCO_17)
+
+
+def test_detectors_of_the_same_joints_may_share_one(refiner: Any) -> None:
+    shared = refiner()
+    assert as_refiner(shared, COCO_17, None) is shared
+    with pytest.raises(ValueError, match="refine must be for people of crowdpose14 but is for those of coco17"):
+        as_refiner(shared, CROWDPOSE_14, None)

@@ -19,6 +19,7 @@ from bottomup.commands._options import (
     JointOption,
     MergeOption,
     PersonOption,
+    RefineOption,
     ScalesOption,
     make_settings,
     new_app,
@@ -108,6 +109,7 @@ def batch(
     scales: ScalesOption = None,
     flip: FlipOption = False,
     merge: MergeOption = None,
+    refine: RefineOption = None,
 ) -> None:
     """Find the people in any number of pictures; a job that was stopped goes on with what is missing.
 
@@ -135,7 +137,10 @@ def batch(
         settings = make_settings(**settings_given, scales=numbers)
         from bottomup.detector import Detector
 
-        detector = Detector(model, device=device, backend=backend, settings=settings)
+        how: dict[str, Any] = {
+            "model": model, "device": device, "backend": backend, "settings": settings, "refine": refine
+        }  # fmt: skip
+        detector = Detector(**how)
         network = network_record(model, detector)
         folder = out if form == "parquet" else f"{out}.parts"
         target = ParquetTarget(folder, detector.skeleton, network, shard=f"{index + 1}of{count}")
@@ -144,7 +149,6 @@ def batch(
             from bottomup.jobs.on_ray import connect, look_on_ray
 
             connect(None if ray == _OWN_CLUSTER else ray)
-            how = {"model": model, "device": device, "backend": backend, "settings": settings}
             finished = look_on_ray(inputs, done, actors=workers, detector=how)
         else:
             finished = look(detector, inputs, done, workers=workers)

@@ -14,6 +14,7 @@ from bottomup.commands._options import (
     HeightOption,
     JointOption,
     PersonOption,
+    RefineOption,
     make_settings,
     new_app,
     stop,
@@ -53,6 +54,7 @@ def serve(
     input_height: HeightOption = None,
     person_threshold: PersonOption = None,
     joint_threshold: JointOption = None,
+    refine: RefineOption = None,
     batch_size: Annotated[int | None, typer.Option(help="Pictures seen at once: 8 on a GPU, else 1.")] = None,
     batch_latency: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="How long a picture may wait for others.")
@@ -86,7 +88,9 @@ def serve(
         settings = make_settings(
             input_height=input_height, person_threshold=person_threshold, joint_threshold=joint_threshold
         )
-        networks = ServedNetworks.load(model or ["default"], device=device, backend=backend, settings=settings)
+        networks = ServedNetworks.load(
+            model or ["default"], device=device, backend=backend, settings=settings, refine=refine
+        )
         application = create_app(networks, options, token=token)
     except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:
         stop(str(error), WRONG_USAGE)

@@ -20,6 +20,7 @@ from bottomup.commands._options import (
     HeightOption,
     JointOption,
     PersonOption,
+    RefineOption,
     make_settings,
     new_app,
     stop,
@@ -91,6 +92,7 @@ def video(
     input_height: HeightOption = None,
     person_threshold: PersonOption = None,
     joint_threshold: JointOption = None,
+    refine: RefineOption = None,
 ) -> None:
     """Find the people in a video and follow them.
 
@@ -132,7 +134,7 @@ def video(
             from bottomup.video.window import check_display
 
             check_display()
-        detector = Detector(model, device=device, backend=backend, settings=settings)
+        detector = Detector(model, device=device, backend=backend, settings=settings, refine=refine)
         tracked = track_video(
             source, detector=detector, tracker=tracker, options=options, rate=fps, smooth=smooth, max_gap=fill
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -47,8 +48,11 @@ class ServedNetworks:
         device: str | None = None,
         backend: str | None = None,
         settings: Settings | None = None,
+        refine: str | os.PathLike[str] | None = None,
     ) -> ServedNetworks:
         """Load networks by name or file; a file's name without its folder and suffix is what clients call it.
+
+        `refine` is the network for crops that looks again at the people of each; it is loaded once for each network.
 
         Raises ValueError if two would have the same name, and what `Detector` raises.
         """
@@ -57,7 +61,7 @@ class ServedNetworks:
             name = model if model == "default" or model in NETWORKS else Path(model).stem
             if name in detectors:
                 raise ValueError(f"model must name different networks but two are called {name!r}")
-            detectors[name] = Detector(model, device=device, backend=backend, settings=settings)
+            detectors[name] = Detector(model, device=device, backend=backend, settings=settings, refine=refine)
         return cls(detectors)
 
     @property
@@ -70,8 +74,10 @@ class ServedNetworks:
         return self._loaded[name]
 
     def runtime(self, name: str) -> str:
-        """What runs the network."""
-        return runtime(self._loaded[name].backend)
+        """What runs the network, and what looks again at its people."""
+        refiner = self._loaded[name].refiner
+        refined = "" if refiner is None else f", refined by {refiner.name}"
+        return f"{runtime(self._loaded[name].backend)}{refined}"
 
     def detector(self, name: str, settings: Settings) -> Detector:
         """A Detector with other settings; KeyError for an unknown name, ValueError for settings that do not go."""
@@ -82,7 +88,9 @@ class ServedNetworks:
             if (name, settings) in self._others:
                 self._others.move_to_end((name, settings))
             else:
-                self._others[name, settings] = Detector(backend=loaded.backend, settings=settings)
+                self._others[name, settings] = Detector(
+                    backend=loaded.backend, settings=settings, refine=loaded.refiner
+                )
                 if len(self._others) > _KEPT:
                     self._others.popitem(last=False)
             return self._others[name, settings]

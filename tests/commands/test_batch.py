@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from bottomup.cli import app
 from bottomup.commands.batch import read_shard
 from bottomup.jobs import parquet
+from bottomup.settings import Settings
 from tests.makers.detectors import BrightnessDetector
 from tests.makers.jobs import encoded, start_slowly, write_parquet, write_pictures, write_tar
 
@@ -62,6 +63,15 @@ def test_every_picture_has_a_row(tmp_path: Path) -> None:
     assert (report["pictures"], report["people"]) == ("5", "5")
     assert (report["error: no picture, or damaged"], report["error: RuntimeError"]) == ("1", "1")
     assert float(report["pictures per second"]) > 0
+
+
+def test_options_reach_the_detector(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", [1])
+    options = ["--device", "cpu", "--input-height", "256", "--flip", "--refine", "crops.xml"]
+    assert run(app, ["batch", str(tmp_path / "in"), "--out", str(tmp_path / "out"), *options]).exit_code == 0
+    model, given = BrightnessDetector.made
+    assert (model, given["device"], given["refine"]) == ("default", "cpu", "crops.xml")
+    assert given["settings"] == Settings(input_height=256, flip=True)
 
 
 def test_a_second_start_does_only_what_is_missing(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from tests.makers.service import encoded, photo
         (["--workers", "0"], 2, "workers must be from 1 to 64 but is 0"),
         (["--token", "two words"], 2, "token must be printable ASCII"),
         (["--model", "nothing.onnx"], 2, "nothing.onnx"),
+        (["--refine", "nothing.onnx"], 2, "nothing.onnx"),
         (["--model", "default", "--model", "default"], 2, "model must name different networks but two"),
         (["--person-threshold", "2"], 2, "person_threshold must be from 0 to 1 but is 2.0"),
         (["--port", "99999"], 2, "65535"),

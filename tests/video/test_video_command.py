@@ -14,9 +14,11 @@ import pytest
 from typer.testing import CliRunner
 
 from bottomup.cli import app
+from bottomup.settings import Settings
 from bottomup.video import open_source
 from bottomup.weights import find_weights
 from tests.makers.clips import pictures, write_clip
+from tests.makers.detectors import BrightnessDetector
 
 
 def run(*arguments: str | Path) -> tuple[int, str]:
@@ -51,6 +53,16 @@ def test_a_photo_that_moves_keeps_its_person(tmp_path: Path) -> None:
     assert "pan.jsonl' exists already: choose another --out, or say --overwrite" in said
     code, _ = run(clip, "--out", tmp_path / "out", "--overwrite", "--end", "0.1", "--no-draw", "--input-height", "128")
     assert code == 0
+
+
+def test_options_reach_the_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bottomup.detector.Detector", BrightnessDetector)
+    clip = write_clip(tmp_path / "a.mp4", pictures(2))
+    options = ["--device", "cpu", "--joint-threshold", "0.2", "--refine", "crops.xml", "--no-draw"]
+    assert run(clip, "--out", tmp_path / "out", *options)[0] == 0
+    _, given = BrightnessDetector.made
+    assert (given["device"], given["refine"]) == ("cpu", "crops.xml")
+    assert given["settings"] == Settings(joint_threshold=0.2)
 
 
 @pytest.mark.parametrize(
