@@ -53,14 +53,22 @@ def plot_times(results: Sequence[Measured], path: str | Path, title: str) -> Non
 
 
 def plot_lines(
-    rows: Sequence[Mapping[str, Any]], path: str | Path, *, x: str, y: str, line: str, title: str = ""
-) -> None:
-    """Column `y` against column `x`, a line for each value of column `line`; rows without a value are left out."""
+    rows: Sequence[Mapping[str, Any]], path: str | Path, *, x: str, y: str, line: str, title: str = "",
+    log: bool = False,
+) -> None:  # fmt: skip
+    """Column `y` against column `x`, a line for each value of column `line`; rows without a value are left out.
+
+    `log` makes both axes logarithmic.
+    """
     with _axes(path, title, _words(x), _words(y)) as axes:
         for value in dict.fromkeys(row[line] for row in rows):
             chosen = [row for row in rows if row[line] == value and row[y] is not None]
             axes.plot([row[x] for row in chosen], [row[y] for row in chosen], "o-", markersize=3, label=str(value))
-        axes.set_ylim(bottom=0)
+        if log:
+            axes.set_xscale("log")
+            axes.set_yscale("log")
+        else:
+            axes.set_ylim(bottom=0)
         axes.legend()
 
 
@@ -77,7 +85,7 @@ def plot_bars(rows: Sequence[Mapping[str, Any]], path: str | Path, *, x: str, y:
 
 
 def _words(column: str) -> str:
-    return {"ap": "AP"}.get(column, column.replace("_", " "))
+    return {"ap": "AP", "total_ms": "milliseconds"}.get(column, column.replace("_", " "))
 
 
 @contextmanager

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+KINDS = ("median", "p95", "fastest")
+"""The figures of a `Timing` that tables have."""
+
 _FEWEST = 5  # rounds; fewer have no spread to speak of
 
 Floats = npt.NDArray[np.float64]

@@ -13,7 +13,7 @@ from bottomup.benchmarks.baselines import TfPose, TrtPose, find_decoders
 from bottomup.cli import app
 from bottomup.fields import draw_fields
 from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
-from tests.makers.baselines import Pafprocess, trt_pose_modules
+from tests.makers.baselines import KeypointRcnn, Pafprocess, torchvision_modules, trt_pose_modules
 from tests.makers.scenes import scene
 
 STRIDE = 4
@@ -32,8 +32,14 @@ def tf_pose(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("trt_pose", "trt_pose.plugins", "trt_pose.parse_objects", "pafprocess"):
+    for name in ("trt_pose", "trt_pose.plugins", "trt_pose.parse_objects", "pafprocess", *torchvision_modules()):
         monkeypatch.setitem(sys.modules, name, None)
+
+
+@pytest.fixture
+def torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, module in torchvision_modules().items():
+        monkeypatch.setitem(sys.modules, name, module)
 
 
 @pytest.fixture
@@ -107,6 +113,7 @@ def test_without_any_the_command_says_how_to_install_them(nothing) -> None:
     assert "no published decoder is installed to compare with" in errors
     assert TrtPose.install in errors
     assert TfPose.install in errors
+    assert "pip install torchvision" in errors
 
 
 def test_the_command_prints_and_writes_every_figure(nothing, trt_pose, tmp_path: Path) -> None:
@@ -131,3 +138,28 @@ def test_the_command_prints_and_writes_every_figure(nothing, trt_pose, tmp_path:
         assert all(float(line[name]) > 0 for line in lines)
     assert all(line["runs"] == "2" for line in lines)
     assert [row["found"] for row in json.loads(files["json"].read_text())["results"]] == [int(row[3]) for row in rows]
+
+
+def test_a_top_down_network_stands_beside_them(nothing, trt_pose, torchvision, tmp_path: Path) -> None:
+    """For each number of people up to 200; beyond it only this package. The plot has whole pictures of each."""
+    pytest.importorskip("pycocotools")
+    KeypointRcnn.people.clear()
+    table, plot = tmp_path / "published.csv", tmp_path / "published.png"
+    code, output, errors = run(
+        "--people", "2,5,201", "--size", "92x164", "--noise", "clean", "--repeats", "2", "--csv", str(table),
+        "--plot", str(plot),
+    )  # fmt: skip
+    assert code == 0
+    lines = [line.split("\t") for line in output.splitlines()[1:]]
+    assert [(line[0], line[2]) for line in lines] == [
+        ("2", "bottomup"), ("2", "trt_pose"), ("5", "bottomup"), ("5", "trt_pose"), ("201", "bottomup"),
+        ("2", "Keypoint R-CNN"), ("5", "Keypoint R-CNN"),
+    ]  # fmt: skip
+    assert set(KeypointRcnn.people) == {2, 5}
+    assert "Keypoint R-CNN: its heads, with the boxes given" in errors
+    with table.open() as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        before = float(row["picture_median_ms"]) if row["decoder"] == "Keypoint R-CNN" else 0
+        assert float(row["total_ms"]) >= before + float(row["first_median_ms"])
+    assert plot.stat().st_size > 5000

@@ -4,7 +4,8 @@ functions, arguments, layouts, thresholds and results as the published ones, whi
 trt_pose as of its commit 2963bfd; pafprocess as of d884cd1 of tf-pose's mirror jiajunhua/ildoonet-tf-pose-estimation.
 """
 
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import ClassVar
 
 import networkx as nx
 import numpy as np
@@ -25,6 +26,40 @@ def trt_pose_modules() -> dict[str, ModuleType]:
     parse_objects.ParseObjects = ParseObjects  # type: ignore[attr-defined]
     package = ModuleType("trt_pose")
     return {"trt_pose": package, "trt_pose.plugins": plugins, "trt_pose.parse_objects": parse_objects}
+
+
+def torchvision_modules() -> dict[str, ModuleType]:
+    """For sys.modules: a Keypoint R-CNN whose parts return at once, and check what they are given."""
+    detection = ModuleType("torchvision.models.detection")
+    detection.keypointrcnn_resnet50_fpn = lambda **weights: SimpleNamespace(eval=KeypointRcnn)  # type: ignore[attr-defined]
+    detection.roi_heads = SimpleNamespace(keypointrcnn_inference=lambda maps, boxes: (maps, boxes))  # type: ignore[attr-defined]
+    packages = ("torchvision", "torchvision.models")
+    return {**{name: ModuleType(name) for name in packages}, detection.__name__: detection}
+
+
+class KeypointRcnn:
+    """The parts of torchvision's that the benchmark calls; `people` are the numbers of boxes so far."""
+
+    people: ClassVar[list[int]] = []
+
+    def __init__(self) -> None:
+        heads = {"keypoint_roi_pool": self._pool, "keypoint_head": lambda crops: crops}
+        self.roi_heads = SimpleNamespace(**heads, keypoint_predictor=lambda maps: maps)
+
+    def transform(self, pictures):
+        assert [tuple(picture.shape) for picture in pictures] == [(3, 480, 640)]
+        return SimpleNamespace(tensors=torch.zeros((1, 3, 800, 1066)), image_sizes=[(800, 1066)]), None
+
+    def backbone(self, pictures):
+        return {"0": pictures[:, :, ::4, ::4]}
+
+    def _pool(self, features, boxes, sizes):
+        (given,) = boxes
+        assert tuple(features["0"].shape) == (1, 3, 200, 267)
+        assert (given[:, 2:] > given[:, :2]).all()
+        assert (given <= torch.tensor([1066, 800, 1066, 800])).all()
+        self.people.append(len(given))
+        return torch.zeros((len(given), 3, 14, 14))
 
 
 def find_peaks(cmap, threshold, window_size, max_count):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
 from rich.markup import escape
 
+from bottomup.benchmarks import top_down
+from bottomup.benchmarks.cases import Case
 from bottomup.benchmarks.comparison import Compared
 from bottomup.benchmarks.decode import Measured
 from bottomup.benchmarks.sweeps import Row
+from bottomup.benchmarks.top_down import TopDownTime
 from bottomup.commands._console import print_table
 from bottomup.decoder import STEPS
 
@@ -75,15 +79,27 @@ def print_accuracy(rows: Sequence[Row], keys: dict[str, str]) -> None:
     print_table(columns, cells, footer=_ACCURACY_NOTE, numbers=set(columns) - {"noise", "group"})
 
 
-def print_published(results: Sequence[Compared], missing: Sequence[str]) -> None:
-    """Times and accuracy of each decoder; `missing` are sentences on those that are not installed."""
+def print_published(
+    results: Sequence[Compared], persons: Sequence[tuple[Case, TopDownTime]], missing: Sequence[str]
+) -> None:
+    """Times and accuracy of each decoder, and times of a top-down network.
+
+    `missing` are sentences on those that are not installed.
+    """
     cells = []
     for one in results:
         case, accuracy = one.case, one.accuracy
         cells.append([str(case.people), f"{case.height}x{case.width}", one.decoder, str(one.found)])
         cells[-1] += [f"{ms:.2f}" for ms in (one.copy.median, one.first.median, one.first.p95, one.again.median)]
         cells[-1] += ["" if accuracy.ap is None else f"{accuracy.ap:.3f}", _percent(accuracy.swapped_joints)]
-    footer = "\n".join([_PUBLISHED_NOTE, *map(escape, missing)])
+    notes = [_PUBLISHED_NOTE]
+    for case, time in persons:
+        cells.append([str(case.people), "", top_down.NAME, "", "", f"{time.people.median:.2f}"])
+        cells[-1] += [f"{time.people.p95:.2f}", "", "", ""]
+    if persons:
+        once = statistics.median(time.picture.median for _, time in persons)
+        notes.append(f"{top_down.NAME}: its heads, with the boxes given; before them a picture takes {once:.0f} ms.")
+    footer = "\n".join([*notes, *map(escape, missing)])
     print_table(_PUBLISHED, cells, footer=footer, numbers=set(_PUBLISHED) - {"decoder"})
 
 

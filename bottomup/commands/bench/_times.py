@@ -48,17 +48,38 @@ def run_decode(cases: Sequence[Case], how: TimingOptions, files: Files, *, memor
 
 def run_published(cases: Sequence[Case], how: TimingOptions, files: Files) -> None:
     """`bottomup bench published`."""
+    from bottomup.benchmarks import top_down
     from bottomup.benchmarks.baselines import find_decoders
-    from bottomup.benchmarks.comparison import compare
+    from bottomup.benchmarks.comparison import MOST_PEOPLE, compare, time_network
 
     decoders, missing = find_decoders()
+    rcnn = None
+    try:
+        rcnn = top_down.KeypointRcnn()
+    except ImportError as error:
+        missing.append(str(error))
+    if not decoders and rcnn is None:
+        raise ImportError("\n".join(["no published decoder is installed to compare with", *missing]))
     files.check()
     settings = Settings(threads=how.threads)
     timing: dict[str, Any] = {"repeats": how.repeats, "seconds": how.seconds}
-    results = _measure(cases, lambda case: compare(case, decoders, settings=settings, **timing))
+    network = time_network() if files.plot is not None else None
+    results = _measure(
+        cases,
+        lambda case: compare(case, decoders if case.people <= MOST_PEOPLE else {}, settings=settings, **timing),
+    )
+    few = [case for case in cases if case.people <= MOST_PEOPLE] if rcnn is not None else []
+    persons = _measure(few, lambda case: rcnn.time(case.people, seconds=how.seconds)) if rcnn is not None else []
     compared = [one for case in results for one in case]
-    tables.print_published(compared, missing)
-    files.write([one.row() for one in compared], settings)
+    tables.print_published(compared, list(zip(few, persons, strict=True)), missing)
+    rows = [{**one.row(), "total_ms": network and network.median + one.first.median} for one in compared]
+    rows += [time.row(case) for case, time in zip(few, persons, strict=True)]
+    files.write(rows, settings)
+    if files.plot is not None:
+        plots.plot_lines(
+            rows, files.plot, x="people", y="total_ms", line="decoder", log=True,
+            title="a picture with its people, network included",
+        )  # fmt: skip
 
 
 def run_end_to_end(

@@ -10,6 +10,7 @@ from bottomup.commands.bench._options import (
     NoiseOption,
     OverlapOption,
     PeopleOption,
+    PlotOption,
     RepeatsOption,
     SecondsOption,
     SeedOption,
@@ -31,10 +32,15 @@ def published(
     seconds: SecondsOption = 60.0,
     csv: CsvOption = None,
     json: JsonOption = None,
+    plot: PlotOption = None,
 ) -> None:
-    """Time the decode beside those of trt_pose and tf-pose, where they are installed, and compare who was found."""
+    """Time the decode beside those of trt_pose and tf-pose and beside Keypoint R-CNN, where they are installed.
+
+    Who was found is compared, too. The plot is of whole pictures: the built-in network and a decode, or Keypoint R-CNN
+    with its backbone. Above 200 people only this package is timed.
+    """
     from bottomup.commands.bench import _times as work
 
     with failures():
         cases = read_cases(people, size, noise=noise, crowd_index=crowd_index, seed=seed)
-        work.run_published(cases, TimingOptions(repeats, seconds), Files(csv, json))
+        work.run_published(cases, TimingOptions(repeats, seconds), Files(csv, json, plot))
