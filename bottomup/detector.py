@@ -246,10 +246,16 @@ class Detector:
 
     def _read(self, image: Any, rgb: bool) -> DecodedImage:
         """The picture; a file that is much larger than the network sees it comes reduced."""
-        return decode_image(image, rgb=rgb, least=None if self.refiner else self._longest_side)
+        return decode_image(image, rgb=rgb, least=self.needed_side)
 
-    def _longest_side(self, height: int, width: int) -> int:
-        """Pixels of the longer side of the largest pass over a picture of that size."""
+    def needed_side(self, height: int, width: int) -> int:
+        """Pixels that the longer side of a picture of that size is needed in: those of the largest pass over it.
+
+        With `refine` the picture is needed as it is. A `bottomup.image.DecodedImage` of so many pixels or more is taken
+        in the place of the whole picture.
+        """
+        if self.refiner is not None:
+            return max(height, width)
         return max(self._plan(height, width)[0].letterbox.resized_size)
 
     def _detect(self, photos: Sequence[PreparedPhoto]) -> list[People]:

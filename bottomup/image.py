@@ -79,7 +79,7 @@ def decode_image(image: object, *, rgb: bool = False, least: Callable[[int, int]
     image:
         A path; the content of a file, as bytes or an open binary file; a NumPy array (H, W, 3) uint8 in OpenCV's BGR
         order; a PIL image, turned upright as its EXIF orientation says, just as its file would be; or a torch tensor
-        (3, H, W), uint8 or float in 0..1, RGB.
+        (3, H, W), uint8 or float in 0..1, RGB. Or what this function made of one before.
     rgb:
         NumPy arrays are RGB. The other kinds say themselves what they are, and for them it is ignored.
     least:
@@ -95,6 +95,8 @@ def decode_image(image: object, *, rgb: bool = False, least: Callable[[int, int]
     FileNotFoundError
         If it is the path of no file.
     """
+    if isinstance(image, DecodedImage):
+        return image
     if isinstance(image, (str, os.PathLike)):
         return _decode(lambda: _content(image), repr(str(Path(image))), least)
     if isinstance(image, (bytes, bytearray, memoryview)):

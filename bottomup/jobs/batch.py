@@ -54,7 +54,7 @@ class Unreadable:
     path: str
     error: Exception
 
-    def read(self) -> DecodedImage:
+    def read(self, *, least: Callable[[int, int], int] | None = None) -> DecodedImage:
         """Raises the error."""
         raise self.error
 

@@ -45,14 +45,17 @@ class Picture:
     address: str | None = None
     content: bytes | BgrImage | None = None
 
-    def read(self) -> DecodedImage:
-        """The picture; OSError if its file cannot be read, ValueError if it is no picture."""
+    def read(self, *, least: Callable[[int, int], int] | None = None) -> DecodedImage:
+        """The picture; OSError if its file cannot be read, ValueError if it is no picture.
+
+        least: as of `bottomup.image.decode_image`.
+        """
         if self.content is not None:
-            return decode_image(self.content)
+            return decode_image(self.content, least=least)
         assert self.address is not None
         if is_address(self.address):
-            return decode_image(read_bytes(self.address))
-        return decode_image(local_path(self.address))
+            return decode_image(read_bytes(self.address), least=least)
+        return decode_image(local_path(self.address), least=least)
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ _BYTES_WAITING = 512 * 2**20  # of decoded pictures on their way; a single large
 class Readable(Protocol):
     """What is looked at: anything that gives a picture."""
 
-    def read(self) -> DecodedImage:
-        """The picture; an exception says why there is none."""
+    def read(self, *, least: Callable[[int, int], int] | None = ...) -> DecodedImage:
+        """The picture; an exception says why there is none. least: as of `bottomup.image.decode_image`."""
         ...
 
 
@@ -110,9 +110,14 @@ class OutputError(Exception):
 @dataclass(frozen=True)
 class _Decoded(Generic[Item]):
     source: Item
-    image: BgrImage
+    picture: DecodedImage
     size: Hashable
-    warning: str | None
+
+    @property
+    def shown(self) -> DecodedImage | BgrImage:
+        """What the detector is given: pixels, with the size of the whole picture only where they are fewer."""
+        picture = self.picture
+        return picture.pixels if picture.size == picture.pixels.shape[:2] else picture
 
 
 class _Pipeline(Generic[Item]):
@@ -180,9 +185,10 @@ class _Pipeline(Generic[Item]):
         return len(self._reading) + sum(map(len, itertools.chain(self._groups.values(), self._detecting.values())))
 
     def _decode(self, source: Item) -> _Decoded[Item]:
-        decoded = source.read()
-        image = decoded.pixels
-        return _Decoded(source, image, self._detector.letterbox(*image.shape[:2]).padded_size, decoded.warning)
+        # Without a use for all pixels of a large photo it is read at the size that the network sees, which is quicker.
+        needed = getattr(self._detector, "needed_side", None) if self._finish is None else None
+        picture = source.read() if needed is None else source.read(least=needed)
+        return _Decoded(source, picture, self._detector.letterbox(*picture.size).padded_size)
 
     def _take_decoded(self, future: Future[_Decoded[Item]]) -> Iterator[Outcome[Item]]:
         source = self._reading.pop(future)
@@ -191,7 +197,7 @@ class _Pipeline(Generic[Item]):
         except Exception as error:  # whatever is wrong with one picture must not cost the results of the others
             yield Outcome(source, error=error)
         else:
-            self._bytes += decoded.image.nbytes
+            self._bytes += decoded.picture.pixels.nbytes
             self._groups.setdefault(decoded.size, []).append(decoded)
 
     def _detect_more(self) -> None:
@@ -207,17 +213,17 @@ class _Pipeline(Generic[Item]):
 
     def _take_detected(self, future: Future[list[Outcome[Item]]]) -> Iterator[Outcome[Item]]:
         group = self._detecting.pop(future)
-        self._bytes -= sum(decoded.image.nbytes for decoded in group)
+        self._bytes -= sum(decoded.picture.pixels.nbytes for decoded in group)
         yield from future.result()
 
     def _look(self, group: Sequence[_Decoded[Item]]) -> list[Outcome[Item]]:
         try:
-            found: Sequence[People | Exception] = self._detector([decoded.image for decoded in group])
+            found: Sequence[People | Exception] = self._detector([decoded.shown for decoded in group])
         except Exception:  # one of them: which one shows when they are looked at one by one
-            found = [self._look_alone(decoded.image) for decoded in group]
+            found = [self._look_alone(decoded.shown) for decoded in group]
         return [self._outcome(decoded, people) for decoded, people in zip(group, found, strict=True)]
 
-    def _look_alone(self, image: BgrImage) -> People | Exception:
+    def _look_alone(self, image: DecodedImage | BgrImage) -> People | Exception:
         try:
             people: People = self._detector(image)
         except Exception as error:
@@ -228,10 +234,11 @@ class _Pipeline(Generic[Item]):
         error = people if isinstance(people, Exception) else None
         try:
             if self._finish is not None and not isinstance(people, Exception):
-                self._finish(decoded.source, decoded.image, people)
+                self._finish(decoded.source, decoded.picture.pixels, people)
         except OutputError:
             raise
         except Exception as failure:
             error = failure
         found = None if error is not None or isinstance(people, Exception) else people
-        return Outcome(decoded.source, decoded.image.shape, found, error, decoded.warning)
+        picture = decoded.picture
+        return Outcome(decoded.source, (*picture.size, 3), found, error, picture.warning)

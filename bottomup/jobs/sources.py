@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,9 +33,9 @@ class Source:
     stem: str
     image_id: int
 
-    def read(self) -> DecodedImage:
-        """The picture; errors as `bottomup.image.decode_image`."""
-        return decode_image(sample_image() if self.path is None else self.path)
+    def read(self, *, least: Callable[[int, int], int] | None = None) -> DecodedImage:
+        """The picture; arguments and errors as `bottomup.image.decode_image`."""
+        return decode_image(sample_image() if self.path is None else self.path, least=least)
 
 
 def sample_image() -> BgrImage:

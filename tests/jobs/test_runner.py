@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from bottomup.image import DecodedImage, decode_image
 from bottomup.jobs.runner import OutputError, run
+from bottomup.jobs.sources import Source
+from bottomup.people import People
+from bottomup.skeletons import COCO_17
 from tests.makers.detectors import BrightnessDetector
 
 
@@ -22,7 +27,7 @@ class Made:
     people: int
     width: int = 40
 
-    def read(self) -> DecodedImage:
+    def read(self, *, least: Callable[[int, int], int] | None = None) -> DecodedImage:
         if self.people < 0:
             raise ValueError("no picture")
         return decode_image(np.full((30, self.width, 3), self.people, np.uint8))
@@ -135,3 +140,36 @@ def test_an_interruption_finishes_what_is_being_looked_at(monkeypatch: pytest.Mo
 def test_workers_must_be_positive() -> None:
     with pytest.raises(ValueError, match="workers must be at least 1 but is 0"):
         list(run(BrightnessDetector(), [], workers=0))
+
+
+class SmallDetector(BrightnessDetector):
+    """Needs 100 pixels of the longer side; `seen` are the shapes that it was given and those of the whole pictures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[tuple[int, ...], tuple[int, int]]] = []
+
+    def needed_side(self, height: int, width: int) -> int:
+        return min(100, max(height, width))
+
+    def __call__(self, images: list[Any]) -> list[People]:
+        decoded = [decode_image(image) for image in images]
+        self.seen += [(one.pixels.shape, one.size) for one in decoded]
+        return [People.empty(COCO_17) for _ in decoded]
+
+
+def test_large_photos_are_read_at_the_size_that_the_network_sees(tmp_path: Path) -> None:
+    """Where nothing else is made of them; their size is still that of the file."""
+    path = tmp_path / "large.jpg"
+    Image.fromarray(np.zeros((600, 800, 3), np.uint8)).save(path)
+    source = Source(path, "large.jpg", "large", 1)
+    detector = SmallDetector()
+    (outcome,) = run(detector, [source])
+    assert detector.seen == [((75, 100, 3), (600, 800))]
+    assert outcome.shape == (600, 800, 3)
+    shapes: list[tuple[int, ...]] = []
+    detector = SmallDetector()
+    (outcome,) = run(detector, [source], finish=lambda _, image, people: shapes.append(image.shape))
+    assert shapes == [(600, 800, 3)]
+    assert detector.seen == [((600, 800, 3), (600, 800))]
+    assert outcome.shape == (600, 800, 3)
