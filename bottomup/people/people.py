@@ -1,31 +1,23 @@
-"""The result: people, each a set of joints in image pixels, and their exporters."""
+"""The result: people, each a set of joints in image pixels."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, overload
+from typing import Any, ClassVar, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from bottomup.known_picture import KnownPicture
+from bottomup.people.arrays import FloatArray, Index, IntArray, check_skeleton, freeze, freeze_ids, index_array
+from bottomup.people.exports import Exports
 from bottomup.skeleton import Skeleton
-from bottomup.skeletons import COCO_17, get_skeleton
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-    import supervision as sv
-    import torch
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
-Index = slice | npt.NDArray[np.bool_] | npt.NDArray[np.integer[Any]] | list[bool] | list[int]
+from bottomup.skeletons import get_skeleton
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class People:
+class People(Exports):
     """N people of one picture, best first as the decoder gives them.
 
     The arrays are private copies and read-only; `numpy.array(people.keypoints)` makes one to change.
@@ -63,11 +55,11 @@ class People:
     _picture: ClassVar[KnownPicture | None] = None  # of each object, where it is known
 
     def __post_init__(self) -> None:
-        _check_skeleton(self.skeleton)
+        check_skeleton(self.skeleton)
         joints = self.skeleton.num_joints
-        scores = _freeze("scores", self.scores, (None,))
-        keypoints = _freeze("keypoints", self.keypoints, (len(scores), joints, 2))
-        keypoint_scores = _freeze("keypoint_scores", self.keypoint_scores, (len(scores), joints))
+        scores = freeze("scores", self.scores, (None,))
+        keypoints = freeze("keypoints", self.keypoints, (len(scores), joints, 2))
+        keypoint_scores = freeze("keypoint_scores", self.keypoint_scores, (len(scores), joints))
         for argument, values in (("scores", scores), ("keypoint_scores", keypoint_scores)):
             if not (np.isfinite(values).all() and (values >= 0).all()):
                 wrong = values[~(np.isfinite(values) & (values >= 0))][0]
@@ -79,7 +71,7 @@ class People:
             where = f"person {person}, joint {self.skeleton.joints[joint]!r}"
             was = f"{keypoints[person, joint].tolist()} with score {keypoint_scores[person, joint]:g}"
             raise ValueError(f"keypoints must be finite where the score is positive, else NaN, but {where} is {was}")
-        object.__setattr__(self, "ids", None if self.ids is None else _freeze_ids(self.ids, len(scores)))
+        object.__setattr__(self, "ids", None if self.ids is None else freeze_ids(self.ids, len(scores)))
         object.__setattr__(self, "scores", scores)
         object.__setattr__(self, "keypoints", keypoints)
         object.__setattr__(self, "keypoint_scores", keypoint_scores)
@@ -87,7 +79,7 @@ class People:
     @classmethod
     def empty(cls, skeleton: Skeleton) -> People:
         """No people."""
-        _check_skeleton(skeleton)
+        check_skeleton(skeleton)
         joints = skeleton.num_joints
         keypoints, scores = np.zeros((0, joints, 2), np.float32), np.zeros((0, joints), np.float32)
         return cls(skeleton, keypoints, scores, np.zeros(0, np.float32))
@@ -143,7 +135,7 @@ class People:
                 self.skeleton, self.keypoints[index], self.keypoint_scores[index], float(self.scores[index]), name
             )
         if not isinstance(index, slice):
-            index = _index_array(index, len(self))
+            index = index_array(index, len(self))
         ids = None if self.ids is None else self.ids[index]
         return self._like(self.skeleton, self.keypoints[index], self.keypoint_scores[index], self.scores[index], ids)
 
@@ -195,7 +187,7 @@ class People:
 
     def with_ids(self, ids: npt.ArrayLike | None) -> People:
         """The same people under other names: (N,) whole numbers of at least 0, or None for none."""
-        names = None if ids is None else _freeze_ids(ids, len(self))
+        names = None if ids is None else freeze_ids(ids, len(self))
         return self._like(self.skeleton, self.keypoints, self.keypoint_scores, self.scores, names)
 
     def with_picture(self, image: object, *, rgb: bool = False) -> People:
@@ -220,16 +212,6 @@ class People:
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_picture"}
 
-    def _repr_png_(self) -> bytes | None:
-        """What a notebook shows: the picture with the people drawn on it, if it is still known."""
-        return None if self._picture is None else self._picture.png(self.draw)
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows: the picture, if it is still known, and a table of the people."""
-        from bottomup import people_formats
-
-        return people_formats.to_html(self, self._repr_png_())
-
     def angles(self, *joints: str | Sequence[str]) -> dict[str, npt.NDArray[np.float64]]:
         """(N,) degrees of angles, by name, NaN where a joint is missing.
 
@@ -251,131 +233,6 @@ class People:
         from bottomup.drawing.people import draw_people
 
         return draw_people(image, self, **options)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The people as plain numbers, ready for `json.dump`.
-
-        Returns
-        -------
-        `skeleton` (its name), `joints` (their names) and `people`, a list of {score, box, keypoints}: `box` is x1, y1,
-        x2, y2 (zeros for a person without joints), `keypoints` x, y, score of each joint in a flat list, 0, 0, 0 for a
-        missing one, and `id` stands first where there are ids. Coordinates are rounded to a thousandth of a pixel,
-        scores to a millionth.
-        """
-        from bottomup import people_formats
-
-        return people_formats.to_dict(self)
-
-    def to_rows(self) -> Iterator[dict[str, Any]]:
-        """One dictionary for each joint of each person: person (its number), id, person_score, joint (its name), x, y,
-        score. x and y of a missing joint are None, and its score is 0; id is None where nothing was tracked."""
-        from bottomup import people_formats
-
-        return people_formats.to_rows(self)
-
-    def to_dataframe(self) -> pd.DataFrame:
-        """pandas' table of `to_rows`: N K lines, x and y of a missing joint NaN. ImportError if there is no pandas."""
-        from bottomup import people_formats
-
-        return people_formats.to_dataframe(self)
-
-    def to_arrow(self) -> pa.Table:
-        """pyarrow's table of `to_rows`: N K lines, x and y of a missing joint null, the skeleton's name in the schema's
-        metadata. ImportError if there is no pyarrow."""
-        from bottomup import people_formats
-
-        return people_formats.to_arrow(self)
-
-    def to_coco(self, image_id: int) -> list[dict[str, Any]]:
-        """COCO's keypoint results, ready for `json.dump`.
-
-        Each person is {image_id, category_id: 1, keypoints: [x, y, v, ...], keypoint_scores, score} with v = 2 for a
-        joint that was found and 0, 0, 0 for a missing one, and track_id for people with ids. Coordinates are rounded to
-        a thousandth of a pixel.
-        """
-        from bottomup import people_formats
-
-        return people_formats.to_coco(self, image_id)
-
-    def to_openpose(self) -> dict[str, Any]:
-        """OpenPose's JSON structure (its output format 1.3), ready for `json.dump`.
-
-        `pose_keypoints_2d` holds x, y, confidence of each joint, 0 0 0 for a missing one; `person_id` is the id of the
-        person, -1 where nothing was tracked. COCO-17 people are given as OpenPose's COCO-18, neck included, since that
-        is what its readers expect; others keep their joints.
-        """
-        from bottomup import people_formats
-
-        return people_formats.to_openpose(self)
-
-    def to_torchvision(self, *, logits: bool = False) -> dict[str, torch.Tensor]:
-        """The dictionary of torchvision's Keypoint R-CNN, whose own joint scores are no shares but logits.
-
-        logits: give logits of the joint scores, log(p / (1 - p)), within 9.2 of 0, for programs with thresholds made
-        for Keypoint R-CNN's, such as 0 or 2; else they are from 0 to 1 as everywhere here.
-
-        Returns
-        -------
-        boxes (N, 4) float32, labels (N,) int64 ones, scores (N,), keypoints (N, K, 3) with x, y and
-        visibility 0 or 1 (a missing joint is 0 0 0), keypoints_scores (N, K).
-        """
-        from bottomup import people_formats
-
-        return people_formats.to_torchvision(self, logits)
-
-    def to_supervision(self) -> sv.KeyPoints:
-        """supervision's key points, for its annotators: a missing joint is 0 0, not visible, of confidence 0; ids are
-        `data["tracker_id"]`. Edges for its `EdgeAnnotator` are the skeleton's limbs counted from 1. ImportError if
-        there is no supervision."""
-        from bottomup import people_formats
-
-        return people_formats.to_supervision(self)
-
-    @classmethod
-    def from_coco(cls, entries: Any, skeleton: Skeleton | str = COCO_17, *, image_id: int | None = None) -> People:
-        """The people of COCO's results or annotations.
-
-        Parameters
-        ----------
-        entries:
-            A list of dictionaries with `keypoints` (x, y and a third number for each joint), or a dictionary of which
-            `annotations` is one. Third numbers that are all 0, 1 or 2 are COCO's visibility: 0 is a missing joint, any
-            other has score 1. Else they are scores. `keypoint_scores`, `score` (1 without it) and `track_id` are read.
-        skeleton:
-            What the joints are, or the name of a built-in one.
-        image_id:
-            Take only the entries of this picture.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If entries are no such list, of several pictures without an image_id, or of another number of joints.
-        """
-        from bottomup import people_formats
-
-        return people_formats.from_coco(
-            entries, get_skeleton(skeleton) if isinstance(skeleton, str) else skeleton, image_id
-        )
-
-    @classmethod
-    def from_openpose(cls, document: Any, skeleton: Skeleton | str | None = None) -> People:
-        """The people of OpenPose's JSON, as `json.load` gives it.
-
-        Parameters
-        ----------
-        document:
-            A dictionary of which `people` is a list, each with `pose_keypoints_2d`.
-        skeleton:
-            What the joints are, or the name of a built-in one; None tells it by their number: 25 (BODY_25), 18
-            (OpenPose's COCO) or 17.
-
-        A person's score is the mean of its joints' scores, as OpenPose has none. Raises TypeError or ValueError if that
-        is no such document, or has another number of joints.
-        """
-        skeleton = get_skeleton(skeleton) if isinstance(skeleton, str) else skeleton
-        from bottomup import people_formats
-
-        return people_formats.from_openpose(document, skeleton)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -430,56 +287,3 @@ class Person:
         return self.as_people() == other.as_people() if isinstance(other, Person) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]
-
-
-def _check_skeleton(skeleton: object) -> None:
-    if not isinstance(skeleton, Skeleton):
-        raise TypeError(f"skeleton must be a Skeleton but is a {type(skeleton).__name__}")
-
-
-def _freeze(argument: str, values: Any, shape: tuple[int | None, ...]) -> FloatArray:
-    """A read-only float32 copy; `None` in the shape stands for any number."""
-    array = np.asarray(values)
-    expected = (
-        "(" + ", ".join("N" if side is None else str(side) for side in shape) + ("," if len(shape) == 1 else "") + ")"
-    )
-    if array.dtype.kind not in "fiu":
-        raise ValueError(f"{argument} must be real numbers but has dtype {array.dtype}")
-    if array.ndim != len(shape) or any(side not in (None, size) for side, size in zip(shape, array.shape, strict=True)):
-        raise ValueError(f"{argument} must have shape {expected} but has {array.shape}")
-    with np.errstate(over="ignore"):  # what becomes infinite is reported by the caller
-        frozen: FloatArray = np.array(array, np.float32)
-    frozen.setflags(write=False)
-    return frozen
-
-
-def _freeze_ids(values: Any, count: int) -> IntArray:
-    """A read-only int64 copy of (count,) ids; ValueError says what is wrong with them."""
-    array = np.asarray(values)
-    if array.size == 0:
-        array = array.astype(np.int64)
-    if array.dtype.kind not in "iu":
-        raise ValueError(f"ids must be whole numbers but have dtype {array.dtype}")
-    if array.shape != (count,):
-        raise ValueError(f"ids must have shape ({count},), one for each person, but have {array.shape}")
-    if array.size and (array.min() < 0 or array.max() > np.iinfo(np.int64).max):
-        wrong = array[(array < 0) | (array > np.iinfo(np.int64).max)][0]
-        raise ValueError(f"ids must be from 0 to {np.iinfo(np.int64).max} but have {wrong}")
-    frozen: IntArray = np.array(array, np.int64)
-    frozen.setflags(write=False)
-    return frozen
-
-
-def _index_array(index: Any, length: int) -> npt.NDArray[Any]:
-    if isinstance(index, str):
-        wanted = "index must be a number, a slice, a mask or indices"
-        raise IndexError(f"{wanted} but is {index!r}: a Person has named joints")
-    array = np.asarray(index)
-    if array.size == 0 and array.dtype != np.bool_:
-        array = array.astype(np.int64)
-    if array.ndim != 1 or array.dtype.kind not in "iub":
-        was = f"is a {type(index).__name__} of shape {array.shape} and dtype {array.dtype}"
-        raise IndexError(f"index must be a number, a slice, a mask (N,) or indices (M,) but {was}")
-    if array.dtype == np.bool_ and len(array) != length:
-        raise IndexError(f"index must be a mask of {length} people but has {len(array)} values")
-    return array

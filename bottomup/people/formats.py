@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.people import People
+from bottomup.people.arrays import FloatArray
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import BODY_25, COCO_17, OPENPOSE_COCO_18
 
@@ -20,12 +20,18 @@ if TYPE_CHECKING:
     import supervision as sv
     import torch
 
+    from bottomup.people.people import People
+
 _OPENPOSE_OTHERS = (
     "face_keypoints_2d", "hand_left_keypoints_2d", "hand_right_keypoints_2d", "pose_keypoints_3d", "face_keypoints_3d",
     "hand_left_keypoints_3d", "hand_right_keypoints_3d",
 )  # fmt: skip
 
 _UNLIKELY = 1e-4  # a score of 0 has no logarithm; this one's logit is -9.2
+
+
+Arrays = tuple[Skeleton, FloatArray, FloatArray, FloatArray, npt.NDArray[Any] | None]
+"""skeleton, keypoints, keypoint_scores, scores and ids of `People`."""
 
 
 def to_dict(people: People) -> dict[str, Any]:
@@ -200,7 +206,7 @@ def to_html(people: People, png: bytes | None) -> str:
     return f"<div>{picture}<table>{caption}<tr>{head}</tr>{''.join(lines)}</table></div>"
 
 
-def from_coco(entries: Any, skeleton: Skeleton, image_id: int | None) -> People:
+def from_coco(entries: Any, skeleton: Skeleton, image_id: int | None) -> Arrays:
     """See `People.from_coco`."""
     if isinstance(entries, Mapping):
         entries = entries.get("annotations")
@@ -223,10 +229,10 @@ def from_coco(entries: Any, skeleton: Skeleton, image_id: int | None) -> People:
             scores[number] = np.where(triples[number, :, 2] > 0, np.asarray(given, np.float64), 0)
     names = [entry.get("track_id") for entry in entries]
     ids = None if not names or None in names else np.array(names)
-    return _people(skeleton, triples, scores, np.array([entry.get("score", 1.0) for entry in entries]), ids)
+    return _arrays(skeleton, triples, scores, np.array([entry.get("score", 1.0) for entry in entries]), ids)
 
 
-def from_openpose(document: Any, skeleton: Skeleton | None) -> People:
+def from_openpose(document: Any, skeleton: Skeleton | None) -> Arrays:
     """See `People.from_openpose`."""
     if not isinstance(document, Mapping) or not isinstance(document.get("people"), Sequence):
         raise TypeError("document must be OpenPose's JSON, a dictionary with a list of people")
@@ -244,7 +250,7 @@ def from_openpose(document: Any, skeleton: Skeleton | None) -> People:
     means = scores.sum(axis=1, where=seen) / np.maximum(seen.sum(axis=1), 1)
     names = [(entry.get("person_id") or [-1])[0] for entry in entries]
     ids = None if not names or min(names) < 0 else np.array(names)
-    return _people(skeleton, triples, scores, means, ids)
+    return _arrays(skeleton, triples, scores, means, ids)
 
 
 def _triples(lists: Sequence[Any], skeleton: Skeleton) -> npt.NDArray[np.float64]:
@@ -256,15 +262,15 @@ def _triples(lists: Sequence[Any], skeleton: Skeleton) -> npt.NDArray[np.float64
     return np.asarray(lists, np.float64).reshape(len(lists), skeleton.num_joints, 3)
 
 
-def _people(
+def _arrays(
     skeleton: Skeleton,
     triples: npt.NDArray[np.float64],
     scores: npt.NDArray[Any],
     person_scores: npt.NDArray[Any],
     ids: npt.NDArray[Any] | None,
-) -> People:
+) -> Arrays:
     points = np.where(scores[:, :, None] > 0, triples[:, :, :2], np.nan)
-    return People(skeleton, points, scores.astype(np.float32), person_scores.astype(np.float32).reshape(-1), ids)
+    return (skeleton, points, scores.astype(np.float32), person_scores.astype(np.float32).reshape(-1), ids)
 
 
 def _names(people: People) -> list[int] | list[None]:
