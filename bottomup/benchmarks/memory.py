@@ -54,13 +54,13 @@ def decode_memory(
         np.save(Path(folder) / "pafs.npy", pafs)
         (Path(folder) / "how.pickle").write_bytes(pickle.dumps((skeleton, stride, settings)))
         call = [sys.executable, "-m", "bottomup.benchmarks.memory", folder]
-        run = subprocess.run(call, capture_output=True, text=True, check=False, cwd=_root())
+        run = subprocess.run(call, capture_output=True, text=True, check=False, cwd=source_root())
     if run.returncode:
         raise RuntimeError(f"the process that measures memory failed: {run.stderr.strip()[-2000:]}")
     return Memory(**json.loads(run.stdout))
 
 
-def _root() -> Path:
+def source_root() -> Path:
     """Where this package was imported from, so that the other process imports the same."""
     return Path(__file__).resolve().parents[2]
 
@@ -72,23 +72,23 @@ def _measure(folder: Path) -> Memory:
     heatmaps, pafs = np.load(folder / "heatmaps.npy"), np.load(folder / "pafs.npy")
     skeleton, stride, settings = pickle.loads((folder / "how.pickle").read_bytes())
     size = (heatmaps.nbytes + pafs.nbytes) / _MB
-    _forget_peak()
-    before = _peak()
+    forget_peak()
+    before = peak_size()
     decode_fields(heatmaps, pafs, skeleton, stride=stride, settings=settings)
-    grown = _peak() - before
+    grown = peak_size() - before
     tracemalloc.start()
     decode_fields(heatmaps, pafs, skeleton, stride=stride, settings=settings)
     held = tracemalloc.get_traced_memory()[1]
     return Memory(size, held / _MB, grown / _MB)
 
 
-def _forget_peak() -> None:
+def forget_peak() -> None:
     """Lower the highest resident size to the present one, where the system lets one: Linux (proc(5), clear_refs)."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
 
-def _peak() -> int:
+def peak_size() -> int:
     """Bytes; the highest resident size of this process so far."""
     status = Path("/proc/self/status")
     if status.exists():
@@ -100,6 +100,15 @@ def _peak() -> int:
 
     highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return highest if sys.platform == "darwin" else highest * 1024
+
+
+def resident_size() -> int:
+    """Bytes that this process has in memory now; where the system does not tell, the highest so far."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return peak_size()
+    lines = dict(line.split(":", 1) for line in status.read_text(encoding="utf-8").splitlines())
+    return int(lines["VmRSS"].split()[0]) * 1024  # "kB" there are KiB
 
 
 def _windows_peak() -> int:
