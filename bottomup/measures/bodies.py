@@ -19,17 +19,21 @@ _SEGMENTS = {
 def body_heights(keypoints: npt.ArrayLike, skeleton: Skeleton) -> Floats:
     """(...) standing height in pixels of (..., K, 2) poses, whatever they do; NaN where no segment tells it.
 
-    Each segment of trunk, legs and arms tells a height by its usual share of it; foreshortening only makes that less,
-    so the second largest counts, or the only one.
+    Each segment of trunk, legs and arms tells a height by its usual share of it, the longer of its two sides;
+    foreshortening only makes that less, so the second largest counts, or the only one. Not the largest: people with a
+    long trunk or long legs would be too tall.
     """
     points = checked_points(keypoints, skeleton)
     told = []
     for (a, b), share in _SEGMENTS.items():
+        sides = []
         for side in ("left", "right"):
             names = f"{side}_{a}", f"{side}_{b}"
             if set(names) <= set(skeleton.joints):
                 ends = points[..., skeleton.index(names[0]), :] - points[..., skeleton.index(names[1]), :]
-                told.append(np.linalg.norm(ends, axis=-1) / share)
+                sides.append(np.linalg.norm(ends, axis=-1) / share)
+        if sides:
+            told.append(np.fmax.reduce(sides))
     if not told:
         raise ValueError(f"skeleton must have shoulders, hips and knees but is {skeleton.name!r}")
     heights = np.sort(np.where(np.isfinite(told), told, -np.inf), axis=0)

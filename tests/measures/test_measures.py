@@ -81,6 +81,21 @@ def test_body_heights_are_those_of_the_figures() -> None:
     assert np.isnan(body_heights(np.full((17, 2), np.nan), COCO_17))
 
 
+def test_a_long_trunk_is_one_witness_of_the_height() -> None:
+    """Its two sides are as long as each other; the legs and arms say how tall the person is."""
+    rng = np.random.default_rng(0)
+    lengths = draw_lengths(1, rng)
+    usual = {"spine": 0.29, "upper_arm": 0.172, "forearm": 0.15, "thigh": 0.24, "shank": 0.24}
+    lengths = {name: np.full((1, 1), usual.get(name.split()[-1], value)) for name, value in lengths.items()}
+    heights = []
+    for trunk in (1.0, 1.2):
+        angles = {name: np.zeros(1) for name in draw_angles(1, rng)}
+        figure = {**lengths, "spine": trunk * lengths["spine"]}
+        points = project(stack_joints(place_joints(angles, figure), COCO_17), np.zeros(1), np.full((1, 1), 8.0)) * 300
+        heights.append(float(body_heights(points, COCO_17)[0]))
+    assert heights[1] == pytest.approx(heights[0], rel=0.02)
+
+
 def test_velocities_go_by_the_clock() -> None:
     times = np.array([0.0, 0.1, 0.3, 0.35, 1.0])
     assert velocities(7 * times[:, None] + [1, 2], times) == pytest.approx(np.full((5, 2), 7.0))
