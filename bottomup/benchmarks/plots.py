@@ -67,6 +67,8 @@ def plot_lines(
         if log:
             axes.set_xscale("log")
             axes.set_yscale("log")
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_formatter("{x:,g}")
         else:
             axes.set_ylim(bottom=0)
         axes.legend()

@@ -159,7 +159,9 @@ def test_a_top_down_network_stands_beside_them(nothing, trt_pose, torchvision, t
     assert "Keypoint R-CNN: its heads, with the boxes given" in errors
     with table.open() as file:
         rows = list(csv.DictReader(file))
+    pictures = [float(row["picture_median_ms"]) for row in rows if row["decoder"] == "Keypoint R-CNN"]
+    assert len(pictures) == 2
     for row in rows:
-        before = float(row["picture_median_ms"]) if row["decoder"] == "Keypoint R-CNN" else 0
-        assert float(row["total_ms"]) >= before + float(row["first_median_ms"])
+        before = np.median(pictures) if row["decoder"] == "Keypoint R-CNN" else 0
+        assert float(row["total_ms"]) >= before + float(row["first_median_ms"]) - 1e-9
     assert plot.stat().st_size > 5000

@@ -73,7 +73,8 @@ def run_published(cases: Sequence[Case], how: TimingOptions, files: Files) -> No
     compared = [one for case in results for one in case]
     tables.print_published(compared, list(zip(few, persons, strict=True)), missing)
     rows = [{**one.row(), "total_ms": network and network.median + one.first.median} for one in compared]
-    rows += [time.row(case) for case, time in zip(few, persons, strict=True)]
+    picture_ms = float(np.median([time.picture.median for time in persons])) if persons else 0.0
+    rows += [time.row(case, picture_ms) for case, time in zip(few, persons, strict=True)]
     files.write(rows, settings)
     if files.plot is not None:
         plots.plot_lines(
