@@ -7,6 +7,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from bottomup import decode_fields
 from bottomup.fields import draw_fields
 from bottomup.kernels import PeakOptions, find_peaks_and_limbs
+from bottomup.kernels.fused import GpuTimings
 from bottomup.skeletons import get_skeleton
 
 SKELETON = get_skeleton("openpose18")
@@ -69,7 +71,9 @@ def copy_time(tensor: Any, repeats: int) -> float:
 
 def measure(heatmaps: Any, pafs: Any, repeats: int, **options: Any) -> dict[str, float]:
     def call(row: dict[str, float]) -> None:
-        find_peaks_and_limbs(heatmaps, pafs, SKELETON, timings=row, **options)
+        stages = GpuTimings()
+        find_peaks_and_limbs(heatmaps, pafs, SKELETON, timings=stages, **options)
+        row.update(asdict(stages))
 
     return medians(call, repeats)
 

@@ -105,7 +105,7 @@ def search_windows(
 _GpuField = tuple[int, str, tuple[int, ...], tuple[int, ...]]
 
 def find_peaks_cuda(
-    heatmaps: _GpuField, threshold: float, upsample: int, stream: int, timings: dict[str, float] | None = None
+    heatmaps: _GpuField, threshold: float, upsample: int, stream: int, timings: object = None
 ) -> _Peaks: ...
 def score_limbs_cuda(
     pafs: _GpuField,
@@ -114,7 +114,7 @@ def score_limbs_cuda(
     threshold: float,
     options: LimbOptions,
     stream: int,
-    timings: dict[str, float] | None = None,
+    timings: object = None,
 ) -> _Pairs: ...
 def find_peaks_and_limbs_cuda(
     heatmaps: _GpuField,
@@ -126,7 +126,7 @@ def find_peaks_and_limbs_cuda(
     options: LimbOptions,
     stream: int,
     pafs_stream: int,
-    timings: dict[str, float] | None = None,
+    timings: object = None,
 ) -> tuple[_Peaks, _Pairs]: ...
 def trace_limbs_cuda(
     pafs: _GpuField,
@@ -160,43 +160,17 @@ _Bools = npt.NDArray[np.bool_]
 
 class GroupingModel:
     def __init__(
-        self,
-        limbs: npt.NDArray[np.int32],
-        max_lengths: _Floats,
-        order: npt.NDArray[np.int32],
-        patterns: _Bools,
-        known: _Bools,
-        mean: _Floats,
-        covariance: _Floats,
-        grouping: object,
-        fragments: object,
-        sharing: object,
+        self, skeleton: object, prior: object, grouping: object, fragments: object, sharing: object
     ) -> None: ...
 
 class PersonJointGraph:
-    def __init__(
-        self,
-        model: GroupingModel,
-        types: _Ints,
-        xy: _Floats,
-        responses: _Floats,
-        own: _Ints,
-        other: _Ints,
-        limb: _Ints,
-        affinity: _Floats,
-        length: _Floats,
-    ) -> None: ...
+    def __init__(self, model: GroupingModel, types: _Ints, xy: _Floats, responses: _Floats, pairs: object) -> None: ...
     @staticmethod
     def of_image(
         model: GroupingModel,
         image: int,
-        offsets: _Ints,
-        xy: npt.NDArray[np.float32],
-        scores: npt.NDArray[np.float32],
-        pair_offsets: _Ints,
-        first: npt.NDArray[np.int32],
-        second: npt.NDArray[np.int32],
-        affinities: npt.NDArray[np.float32],
+        candidates: object,
+        pairs: object,
         peak_threshold: float,
         typical_affinity: float,
     ) -> PersonJointGraph: ...
@@ -243,16 +217,7 @@ class PersonJointGraph:
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32], bool]: ...
 
 def solve_assignment(person: _Ints, candidate: _Ints, weight: _Floats, people: int) -> _Ints: ...
-def typical_affinities(
-    joints: int,
-    limbs: int,
-    offsets: _Ints,
-    scores: npt.NDArray[np.float32],
-    pair_offsets: _Ints,
-    first: npt.NDArray[np.int32],
-    second: npt.NDArray[np.int32],
-    affinities: npt.NDArray[np.float32],
-) -> _Floats: ...
+def typical_affinities(candidates: object, pairs: object, limbs: int) -> _Floats: ...
 
 # (H, W, 3); offsets (M + 1,) of the layers among the S strokes, colors (M, 2, 3), ends (S, 4), radii (S, 3) and
 # opacities (S, 2).

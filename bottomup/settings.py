@@ -17,9 +17,7 @@ from bottomup.kernels.options import LIMB_THRESHOLD, PEAK_THRESHOLD, LimbOptions
 from bottomup.pose_nms import PoseNmsOptions
 from bottomup.validation import Options, option
 
-# What None means for networks and fields of which nothing else is known.
-DEFAULT_INPUT_HEIGHT = 368
-DEFAULT_PERSON_THRESHOLD = 0.05
+DEFAULT_INPUT_HEIGHT = 368  # what None means for networks of which nothing else is known
 HIGHEST_INPUT = 16384  # pixels; what is beyond fits in no memory
 
 

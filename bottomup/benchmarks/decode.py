@@ -17,6 +17,7 @@ from bottomup.benchmarks.timing import Stopwatch, Task, Timing, copy_task, inter
 from bottomup.decoder import STEPS, decode_fields, decode_steps, find_candidates, find_pairs
 from bottomup.kernels import find_peaks_and_limbs
 from bottomup.kernels.field import as_field
+from bottomup.kernels.fused import GpuTimings
 from bottomup.people import People
 from bottomup.settings import Settings, default_settings
 from bottomup.skeleton import Skeleton
@@ -95,8 +96,8 @@ def _measure_gpu(case: Case, device: Gpu, settings: Settings, repeats: int, seco
     skeleton = get_skeleton(case.skeleton)
     heatmaps, pafs = map(device.upload, case.arrays())
 
-    def call() -> tuple[dict[str, float], int, int]:
-        stages: dict[str, float] = {}
+    def call() -> tuple[GpuTimings, int, int]:
+        stages = GpuTimings()
         candidates, pairs = find_peaks_and_limbs(
             heatmaps,
             pafs,
@@ -111,7 +112,7 @@ def _measure_gpu(case: Case, device: Gpu, settings: Settings, repeats: int, seco
 
     def kernels() -> dict[str, float]:
         stages, _, _ = call()
-        return {stage: milliseconds / 1000 for stage, milliseconds in stages.items() if stage != "runs"}
+        return {stage: milliseconds / 1000 for stage, milliseconds in asdict(stages).items() if stage != "runs"}
 
     tasks: dict[str, Task] = {
         "copy": device.copy(heatmaps, pafs),

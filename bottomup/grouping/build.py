@@ -53,8 +53,5 @@ def typical_affinity(candidates: Candidates, pairs: LimbPairs, skeleton: Skeleto
     It is the median over the pairs that are each other's best on their limb, which true ones mostly are, weighted by
     the lesser response of their two joints.
     """
-    found = _C.typical_affinities(
-        skeleton.num_joints, skeleton.num_limbs, candidates.offsets, candidates.scores,
-        pairs.offsets, pairs.first, pairs.second, pairs.scores,
-    )  # fmt: skip
+    found = _C.typical_affinities(candidates, pairs, skeleton.num_limbs)
     return np.maximum(found, settings.grouping.min_affinity_scale)

@@ -72,10 +72,8 @@ class PersonJointGraph:
     ) -> None:
         model = _model_of(skeleton, settings, options)
         row = np.ascontiguousarray
-        compiled = _C.PersonJointGraph(
-            model.compiled, row(types), row(xy), row(responses), row(pairs.own), row(pairs.other), row(pairs.limb),
-            row(pairs.affinity), row(pairs.length),
-        )  # fmt: skip
+        links = Pairs(row(pairs.own), row(pairs.other), row(pairs.limb), row(pairs.affinity), row(pairs.length))
+        compiled = _C.PersonJointGraph(model.compiled, row(types), row(xy), row(responses), links)
         self._set(skeleton, settings, model, compiled)
 
     def _set(
@@ -97,10 +95,8 @@ class PersonJointGraph:
         """The graph of one image of what the kernels found of a batch; see `build_graph`."""
         model = _model_of(skeleton, settings)
         compiled = _C.PersonJointGraph.of_image(
-            model.compiled, image, candidates.offsets, candidates.xy, candidates.scores,
-            pairs.offsets, pairs.first, pairs.second, pairs.scores, settings.peak_threshold,
-            typical_affinity,
-        )  # fmt: skip
+            model.compiled, image, candidates, pairs, settings.peak_threshold, typical_affinity
+        )
         return object.__new__(cls)._set(skeleton, settings, model, compiled)
 
     # -- arrays --------------------------------------------------------------------------------------------------

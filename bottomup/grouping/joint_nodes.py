@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from bottomup.kernels import Candidates
-from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from bottomup.settings import Settings
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,7 +38,7 @@ class _Node:
         return mean
 
 
-def merge_candidates(maps: Sequence[Candidates], skeleton: Skeleton, settings: Settings | None = None) -> Candidates:
+def merge_candidates(maps: Sequence[Candidates], skeleton: Skeleton, settings: Settings) -> Candidates:
     """One set of candidates from those of several maps of one image.
 
     The highest candidates come first; each joins the nearest joint within the merge radius that has none from the
@@ -52,8 +55,7 @@ def merge_candidates(maps: Sequence[Candidates], skeleton: Skeleton, settings: S
     skeleton:
         What the joints are.
     settings:
-        For `merge_distance`, and `peak_threshold`, which the joints' scores have to reach as well. None for the
-        defaults.
+        For `merge_distance`, and `peak_threshold`, which the joints' scores have to reach as well.
 
     Returns
     -------
@@ -64,7 +66,6 @@ def merge_candidates(maps: Sequence[Candidates], skeleton: Skeleton, settings: S
     ValueError
         If there is no map, or one is not of one image and of the skeleton's joints.
     """
-    settings = Settings() if settings is None else settings
     if not maps:
         raise ValueError("maps must hold at least one set of candidates but is empty")
     for number, one in enumerate(maps):

@@ -19,6 +19,15 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
+class SkeletonArrays(NamedTuple):
+    """What the compiled model is told of a skeleton of K joints and L limbs."""
+
+    limbs: npt.NDArray[np.int32]  # (L, 2)
+    max_lengths: Floats  # (K, K) of a limb between two joints as a share of the body's height, NaN if unknown
+    order: npt.NDArray[np.int32]  # (K,) joint types in the order of the sweep
+    patterns: npt.NDArray[np.bool_]  # (M, K) which joints are exchanged together
+
+
 class GroupingModel(NamedTuple):
     """Shared by all graphs of a skeleton and options; not to be changed."""
 
@@ -37,8 +46,8 @@ def grouping_model(
     max_limb_length = lengths[limbs[:, 0], limbs[:, 1]]
     max_limb_length.flags.writeable = False
     order = np.array(sweep_order(skeleton), np.int32)
-    prior = pose_prior(skeleton)
-    compiled = _C.GroupingModel(limbs, lengths, order, branches(skeleton), *prior, grouping, fragments, sharing)
+    arrays = SkeletonArrays(limbs, lengths, order, branches(skeleton))
+    compiled = _C.GroupingModel(arrays, pose_prior(skeleton), grouping, fragments, sharing)
     neighbours = tuple(
         np.array([b if a == joint else a for a, b in skeleton.limbs if joint in (a, b)], np.int64)
         for joint in range(skeleton.num_joints)

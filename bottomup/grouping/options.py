@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from bottomup.validation import Options, option
 
+DEFAULT_PERSON_THRESHOLD = 0.05  # what None means for networks and fields of which nothing else is known
+
 
 @dataclass(frozen=True)
 class GroupingOptions(Options):

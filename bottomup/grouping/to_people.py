@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
 from bottomup.grouping.graph import PersonJointGraph
+from bottomup.grouping.options import DEFAULT_PERSON_THRESHOLD
 from bottomup.people import People
-from bottomup.settings import DEFAULT_PERSON_THRESHOLD, Settings
+
+if TYPE_CHECKING:
+    from bottomup.settings import Settings
 
 Bools = npt.NDArray[np.bool_]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from bottomup._extension import _C, compiled
@@ -14,6 +15,22 @@ from bottomup.kernels.noise import score_bounded
 from bottomup.kernels.options import LIMB_THRESHOLD, PEAK_THRESHOLD, LimbOptions, PeakOptions
 from bottomup.kernels.peaks import Candidates, candidates_of, find_peaks
 from bottomup.skeleton import Skeleton
+
+
+@dataclass
+class GpuTimings:
+    """Milliseconds of device time that a call took, by stage; `copy` is that to the host.
+
+    runs: how often the kernels ran, more than once where the first time had too little memory.
+    """
+
+    detect: float = 0.0
+    sort_peaks: float = 0.0
+    score: float = 0.0
+    sort_pairs: float = 0.0
+    copy: float = 0.0
+    total: float = 0.0
+    runs: int = 0
 
 
 def find_peaks_and_limbs(
@@ -27,7 +44,7 @@ def find_peaks_and_limbs(
     limbs: LimbOptions = LimbOptions(),
     max_mean_pairs: float = math.inf,
     threads: int = 1,
-    timings: dict[str, float] | None = None,
+    timings: GpuTimings | None = None,
     found: Callable[[Candidates], None] = lambda candidates: None,
 ) -> tuple[Candidates, LimbPairs]:
     """`find_peaks` and then `score_limbs` on what it found.
@@ -51,8 +68,7 @@ def find_peaks_and_limbs(
     threads:
         CPU threads.
     timings:
-        Where both fields are on a GPU, filled with milliseconds of device time: "detect", "sort_peaks", "score",
-        "sort_pairs", "copy" (to the host) and "total", and how often the call was repeated with more memory, "runs".
+        Where both fields are on a GPU, told what the call took.
     found:
         Told the candidates as soon as they are known: before the pairs are sought on a CPU, with them on a GPU.
 

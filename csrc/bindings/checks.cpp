@@ -39,20 +39,15 @@ void check_pairs(const CandidateArrays& candidates, const PairArrays& pairs, con
     }
 }
 
-FoundCall::FoundCall(int64_t joints, int64_t limbs, const OffsetArray& offsets, const FloatArray& scores,
-                     const OffsetArray& pair_offsets, const LimbArray& first, const LimbArray& second,
-                     const FloatArray& affinities)
-    : candidates{offsets.data(), nullptr, scores.data(), nullptr, joints, int64_t(scores.size())},
-      pairs{pair_offsets.data(), first.data(), second.data(), affinities.data(), limbs},
-      images(joints > 0 ? (offsets.size() - 1) / joints : 0) {
-    if (joints < 1 || offsets.size() != images * joints + 1 || pair_offsets.size() != images * limbs + 1)
-        throw std::invalid_argument("offsets and pair_offsets must fit the joints and limbs of the same images");
-    if (first.size() != second.size() || first.size() != affinities.size())
-        throw std::invalid_argument("first, second and affinities must have the same length");
-    if (scores.size() > INT32_MAX || first.size() > INT32_MAX / 2)
-        throw std::invalid_argument("there must be fewer than 2^31 candidates and 2^30 pairs");
-    check_rise("offsets", offsets, scores.size());
-    check_rise("pair_offsets", pair_offsets, first.size());
+FoundCall::FoundCall(const CandidateArrays& candidates_, const PairArrays& pairs_, int64_t limbs)
+    : candidates(candidates_.view()), pairs(pairs_.view(limbs)),
+      images(candidates.joints > 0 ? (candidates_.offsets.size() - 1) / candidates.joints : 0) {
+    if (candidates.joints < 1 || candidates_.offsets.size() != images * candidates.joints + 1 ||
+        pairs_.offsets.size() != images * limbs + 1)
+        throw std::invalid_argument("offsets of candidates and pairs must fit the joints and limbs of the same images");
+    if (pairs_.first.size() > INT32_MAX / 2) throw std::invalid_argument("there must be fewer than 2^30 pairs");
+    check_rise("offsets of candidates", candidates_.offsets, candidates.count);
+    check_rise("offsets of pairs", pairs_.offsets, pairs_.first.size());
 }
 
 void FoundCall::check_image(int64_t image) const {

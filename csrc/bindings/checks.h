@@ -15,15 +15,14 @@ void check_pafs(const FieldView& pafs, const LimbArray& limbs);
 // Each pair must join candidates of the two joints of its limb.
 void check_pairs(const CandidateArrays& candidates, const PairArrays& pairs, const LimbArray& limbs, int64_t images);
 
-// What find_peaks and score_limbs found of a batch of images, as the grouping is given it; xy and extents are left out.
+// What find_peaks and score_limbs found of a batch of images, as the grouping is given it.
 struct FoundCall {
     CandidateView candidates;
     PairView pairs;
     int64_t images;
 
-    FoundCall(int64_t joints, int64_t limbs, const OffsetArray& offsets, const FloatArray& scores,
-              const OffsetArray& pair_offsets, const LimbArray& first, const LimbArray& second,
-              const FloatArray& affinities);
+    // The arrays must outlive it.
+    FoundCall(const CandidateArrays& candidates, const PairArrays& pairs, int64_t limbs);
 
     // The pairs of an image must join candidates of that image.
     void check_image(int64_t image) const;

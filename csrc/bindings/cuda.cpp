@@ -30,20 +30,19 @@ FieldView view_of(const GpuField& field) {
 
 void* stream_of(uintptr_t handle) { return reinterpret_cast<void*>(handle); }
 
-// Runs without the lock of Python and puts the times of the stages into a dict, if one is given.
+// Runs without the lock of Python and tells the times of the stages, if a `GpuTimings` of bottomup/kernels/fused.py is given.
 template <class Kernel>
-auto timed(const py::object& dict, Kernel kernel) {
+auto timed(const py::object& out, Kernel kernel) {
     cuda::Timings timings;
-    cuda::Timings* const wanted = dict.is_none() ? nullptr : &timings;
+    cuda::Timings* const wanted = out.is_none() ? nullptr : &timings;
     auto result = [&] {
         const py::gil_scoped_release release;
         return kernel(wanted);
     }();
     if (wanted) {
-        const py::dict out = dict;
-        out["detect"] = timings.detect, out["sort_peaks"] = timings.sort_peaks, out["score"] = timings.score;
-        out["sort_pairs"] = timings.sort_pairs, out["copy"] = timings.copy, out["total"] = timings.total;
-        out["runs"] = timings.runs;
+        out.attr("detect") = timings.detect, out.attr("sort_peaks") = timings.sort_peaks;
+        out.attr("score") = timings.score, out.attr("sort_pairs") = timings.sort_pairs;
+        out.attr("copy") = timings.copy, out.attr("total") = timings.total, out.attr("runs") = timings.runs;
     }
     return result;
 }
@@ -115,19 +114,13 @@ py::tuple read_tags(const GpuField& tags, int64_t depth, const LimbArray& images
     return to_python(std::move(found));
 }
 
-py::tuple search_windows(const GpuField& heatmaps, const GpuField& tags, int64_t depth, const TagSearch& search,
-                         const TagOptions& options, uintptr_t stream) {
-    const FieldView heat = view_of(heatmaps), view = view_of(tags);
-    search.check(heat, view, depth);
-    std::vector<TagWindow> windows;
-    std::vector<TagCell> cells;
-    {
-        const py::gil_scoped_release release;
-        std::vector<float> wanted;
-        windows = search.plan(heat, depth, options, wanted);
-        cells = cuda::search_windows(heat, view, depth, windows, wanted, options.min_response, stream_of(stream));
-    }
-    return to_python(windows, cells, heat.width);
+py::tuple search(const GpuField& heatmaps, const GpuField& tags, int64_t depth, const TagSearch& search,
+                 const TagOptions& options, uintptr_t stream) {
+    const auto kernel = [&](const FieldView& heat, const FieldView& view, const std::vector<TagWindow>& windows,
+                            const std::vector<float>& wanted) {
+        return cuda::search_windows(heat, view, depth, windows, wanted, options.min_response, stream_of(stream));
+    };
+    return search_windows(view_of(heatmaps), view_of(tags), depth, search, options, kernel);
 }
 
 }  // namespace
@@ -146,7 +139,7 @@ void bind_cuda(py::module_& m) {
           py::arg("typical").noconvert(), py::arg("score"), py::arg("limb_options"), options, stream);
     m.def("read_tags_cuda", &read_tags, py::arg("tags"), py::arg("depth"), py::arg("images").noconvert(),
           py::arg("joints").noconvert(), py::arg("xy").noconvert(), stream);
-    m.def("search_windows_cuda", &search_windows, py::arg("heatmaps"), py::arg("tags"), py::arg("depth"), py::arg("search"),
+    m.def("search_windows_cuda", &search, py::arg("heatmaps"), py::arg("tags"), py::arg("depth"), py::arg("search"),
           options, stream);
     m.def("release_cuda_memory", &cuda::release_memory, py::call_guard<py::gil_scoped_release>());
 }

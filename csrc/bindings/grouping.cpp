@@ -68,10 +68,10 @@ py::array solve_assignment(const Ints& person, const Ints& candidate, const Floa
 }
 
 // (B,) of each image.
-py::array typical_affinities(int64_t joints, int64_t limbs, const OffsetArray& offsets, const FloatArray& scores,
-                             const OffsetArray& pair_offsets, const LimbArray& first, const LimbArray& second,
-                             const FloatArray& affinities) {
-    const FoundCall call(joints, limbs, offsets, scores, pair_offsets, first, second, affinities);
+py::array typical_affinities(const py::object& candidates, const py::object& pairs, int64_t limbs) {
+    const CandidateArrays joints(candidates);
+    const PairArrays links(pairs);
+    const FoundCall call(joints, links, limbs);
     for (int64_t image = 0; image < call.images; ++image) call.check_image(image);
     std::vector<double> typical;
     {
@@ -204,32 +204,22 @@ py::tuple PersonJointGraph::read_people(const std::optional<Bools>& sure, double
 
 void bind_grouping(py::module_& m) {
     py::class_<GroupingModel, std::shared_ptr<GroupingModel>>(m, "GroupingModel")
-        .def(py::init<const LimbArray&, const Floats&, const LimbArray&, const Bools&, const Bools&, const Floats&,
-                      const Floats&, const py::object&, const py::object&, const py::object&>(),
-             py::arg("limbs").noconvert(), py::arg("max_lengths").noconvert(), py::arg("order").noconvert(),
-             py::arg("patterns").noconvert(), py::arg("known").noconvert(), py::arg("mean").noconvert(),
-             py::arg("covariance").noconvert(), py::arg("grouping"), py::arg("fragments"), py::arg("sharing"));
+        .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&, const py::object&>(),
+             py::arg("skeleton"), py::arg("prior"), py::arg("grouping"), py::arg("fragments"), py::arg("sharing"));
     using Graph = PersonJointGraph;
     const auto make = [](const std::shared_ptr<GroupingModel>& model, const Ints& types, const Floats& xy,
-                         const Floats& responses, const Ints& own, const Ints& other, const Ints& limb,
-                         const Floats& affinity, const Floats& length) {
+                         const Floats& responses, const py::object& pairs) {
         check(model != nullptr, "model must be a GroupingModel");
-        return Graph(model, types, xy, responses, own, other, limb, affinity, length);
+        return Graph(model, types, xy, responses, pairs);
     };
-    const auto of_image = [](const std::shared_ptr<GroupingModel>& model, int64_t image, const OffsetArray& offsets,
-                             const FloatArray& xy, const FloatArray& scores, const OffsetArray& pair_offsets,
-                             const LimbArray& first, const LimbArray& second, const FloatArray& affinities,
-                             double peak_threshold, double typical_affinity) {
-        return Graph::of_image(model, image, offsets, xy, scores, pair_offsets, first, second, affinities, peak_threshold,
-                               typical_affinity);
+    const auto of_image = [](const std::shared_ptr<GroupingModel>& model, int64_t image, const py::object& candidates,
+                             const py::object& pairs, double peak_threshold, double typical_affinity) {
+        return Graph::of_image(model, image, candidates, pairs, peak_threshold, typical_affinity);
     };
     py::class_<Graph>(m, "PersonJointGraph")
         .def(py::init(make), py::arg("model"), py::arg("types").noconvert(), py::arg("xy").noconvert(),
-             py::arg("responses").noconvert(), py::arg("own").noconvert(), py::arg("other").noconvert(),
-             py::arg("limb").noconvert(), py::arg("affinity").noconvert(), py::arg("length").noconvert())
-        .def_static("of_image", of_image, py::arg("model"), py::arg("image"), py::arg("offsets").noconvert(),
-                    py::arg("xy").noconvert(), py::arg("scores").noconvert(), py::arg("pair_offsets").noconvert(),
-                    py::arg("first").noconvert(), py::arg("second").noconvert(), py::arg("affinities").noconvert(),
+             py::arg("responses").noconvert(), py::arg("pairs"))
+        .def_static("of_image", of_image, py::arg("model"), py::arg("image"), py::arg("candidates"), py::arg("pairs"),
                     py::arg("peak_threshold"), py::arg("typical_affinity"))
         .def("copy", [](const Graph& graph) { return Graph(graph); })
         .def_property_readonly("types", &Graph::types)
@@ -257,9 +247,7 @@ void bind_grouping(py::module_& m) {
         .def("group", &Graph::group)
         .def("read_people", &Graph::read_people, py::arg("sure").noconvert(), py::arg("stride"), py::arg("longest"),
              py::arg("joint_threshold"), py::arg("person_threshold"), py::arg("min_joints"), py::arg("options"));
-    m.def("typical_affinities", &typical_affinities, py::arg("joints"), py::arg("limbs"), py::arg("offsets").noconvert(),
-          py::arg("scores").noconvert(), py::arg("pair_offsets").noconvert(), py::arg("first").noconvert(),
-          py::arg("second").noconvert(), py::arg("affinities").noconvert());
+    m.def("typical_affinities", &typical_affinities, py::arg("candidates"), py::arg("pairs"), py::arg("limbs"));
     m.def("solve_assignment", &solve_assignment, py::arg("person").noconvert(), py::arg("candidate").noconvert(),
           py::arg("weight").noconvert(), py::arg("people"));
 }

@@ -28,7 +28,9 @@ grouping::Pattern pattern_of(const grouping::GroupingModel& model, int64_t index
     return pattern;
 }
 
-grouping::PosePrior make_prior(const Bools& known, const Floats& mean, const Floats& covariance) {
+grouping::PosePrior make_prior(const py::object& prior) {
+    const Bools known = array_of<Bools>(prior, "known");
+    const Floats mean = array_of<Floats>(prior, "mean"), covariance = array_of<Floats>(prior, "covariance");
     const int64_t joints = known.size();
     check_shape("known", known, {joints});
     check_shape("mean", mean, {joints, 2});
@@ -49,8 +51,9 @@ void check_finite(const char* name, const T* values, int64_t count) {
 
 void check_model(const PersonJointGraph::Model& model) { check(model != nullptr, "model must be a GroupingModel"); }
 
-std::vector<Pair> pairs_from(const grouping::GroupingModel& model, int64_t candidates, const Ints& own, const Ints& other,
-                             const Ints& limb, const Floats& affinity, const Floats& length) {
+std::vector<Pair> pairs_from(const grouping::GroupingModel& model, int64_t candidates, const py::object& from) {
+    const Ints own = array_of<Ints>(from, "own"), other = array_of<Ints>(from, "other"), limb = array_of<Ints>(from, "limb");
+    const Floats affinity = array_of<Floats>(from, "affinity"), length = array_of<Floats>(from, "length");
     const int64_t pairs = own.size();
     check(candidates < INT32_MAX && pairs < INT32_MAX / 2, "there must be fewer than 2^30 candidates and pairs");
     check_shape("own", own, {pairs});
@@ -80,15 +83,16 @@ std::vector<int32_t> types_from(const PersonJointGraph::Model& model, const Ints
 
 }  // namespace
 
-GroupingModel::GroupingModel(const LimbArray& limb_ends, const Floats& max_lengths, const LimbArray& joint_order,
-                             const Bools& exchanged, const Bools& known, const Floats& mean, const Floats& covariance,
-                             const py::object& grouping_fields, const py::object& fragment_fields,
-                             const py::object& sharing_fields)
-    : prior(make_prior(known, mean, covariance)) {
+GroupingModel::GroupingModel(const py::object& skeleton, const py::object& prior_, const py::object& grouping_fields,
+                             const py::object& fragment_fields, const py::object& sharing_fields)
+    : prior(make_prior(prior_)) {
+    const auto limb_ends = array_of<LimbArray>(skeleton, "limbs"), joint_order = array_of<LimbArray>(skeleton, "order");
+    const auto max_lengths = array_of<Floats>(skeleton, "max_lengths");
+    const auto exchanged = array_of<Bools>(skeleton, "patterns");
     check(max_lengths.ndim() == 2 && max_lengths.shape(0) == max_lengths.shape(1), "max_lengths must have shape (K, K)");
     check(limb_ends.ndim() == 2 && limb_ends.shape(1) == 2, "limbs must have shape (L, 2)");
     check(exchanged.ndim() == 2 && exchanged.shape(1) == max_lengths.shape(0), "patterns must have shape (M, K)");
-    check(known.size() == max_lengths.shape(0), "known must have shape (K,)");
+    check(array_of<Bools>(prior_, "known").size() == max_lengths.shape(0), "known must have shape (K,)");
     static_cast<grouping::GroupingOptions&>(*this) = grouping_options(grouping_fields);
     fragments = fragment_options(fragment_fields);
     sharing = sharing_options(sharing_fields);
@@ -123,37 +127,36 @@ PersonJointGraph::PersonJointGraph(Model model, std::vector<int32_t> types, std:
       links_(std::make_shared<Links>(*model_, types_, std::move(pairs))) {}
 
 PersonJointGraph::PersonJointGraph(Model model, const Ints& types, const Floats& xy, const Floats& responses,
-                                   const Ints& own, const Ints& other, const Ints& limb, const Floats& affinity,
-                                   const Floats& length)
+                                   const py::object& pairs)
     : PersonJointGraph(model, types_from(model, types), to_vector(xy), to_vector(responses),
-                       pairs_from(*model, types.size(), own, other, limb, affinity, length)) {
+                       pairs_from(*model, types.size(), pairs)) {
     check_shape("xy", xy, {types.size(), 2});
     check_shape("responses", responses, {types.size()});
     check_finite("xy", xy.data(), xy.size());
     check_finite("responses", responses.data(), responses.size());
 }
 
-PersonJointGraph PersonJointGraph::of_image(Model model, int64_t image, const OffsetArray& offsets, const FloatArray& xy,
-                                            const FloatArray& scores, const OffsetArray& pair_offsets,
-                                            const LimbArray& first, const LimbArray& second, const FloatArray& affinities,
-                                            double peak_threshold, double typical_affinity) {
+PersonJointGraph PersonJointGraph::of_image(Model model, int64_t image, const py::object& candidates,
+                                            const py::object& pairs, double peak_threshold, double typical_affinity) {
     check_model(model);
     check(typical_affinity > 0 && std::isfinite(typical_affinity), "typical_affinity must be positive and finite");
-    FoundCall call(model->joints, model->limb_count(), offsets, scores, pair_offsets, first, second, affinities);
+    const CandidateArrays found(candidates);
+    const PairArrays links(pairs);
+    check(found.joints == model->joints, "candidates must be of the model's joints");
+    const FoundCall call(found, links, model->limb_count());
     call.check_image(image);
-    check_shape("xy", xy, {call.candidates.count, 2});
-    call.candidates.xy = xy.data();
     const py::gil_scoped_release release;
-    const int64_t* range = offsets.data() + image * model->joints;
+    const int64_t* range = call.candidates.offsets + image * model->joints;
     const int64_t begin = range[0], end = range[model->joints];
-    check_finite("xy", xy.data() + 2 * begin, 2 * (end - begin));
-    check_finite("scores", scores.data() + begin, end - begin);
+    const float *xy = call.candidates.xy, *scores = call.candidates.scores;
+    check_finite("xy", xy + 2 * begin, 2 * (end - begin));
+    check_finite("scores", scores + begin, end - begin);
     std::vector<int32_t> types;
     types.reserve(size_t(end - begin));
     for (int64_t joint = 0; joint < model->joints; ++joint)
         types.insert(types.end(), size_t(range[joint + 1] - range[joint]), int32_t(joint));
     return PersonJointGraph(
-        model, std::move(types), {xy.data() + 2 * begin, xy.data() + 2 * end}, {scores.data() + begin, scores.data() + end},
+        model, std::move(types), {xy + 2 * begin, xy + 2 * end}, {scores + begin, scores + end},
         grouping::scored_pairs(*model, call.candidates, call.pairs, image, peak_threshold, typical_affinity));
 }
 

@@ -15,8 +15,8 @@ namespace bottomup {
 
 // What a skeleton and the options mean for the grouping.
 struct GroupingModel : grouping::GroupingModel {
-    GroupingModel(const LimbArray& limbs, const Floats& max_lengths, const LimbArray& order, const Bools& patterns,
-                  const Bools& known, const Floats& mean, const Floats& covariance, const py::object& grouping_options,
+    // From `SkeletonArrays` of bottomup/grouping/model.py, `PosePrior` of bottomup/grouping/pose_prior.py, and options.
+    GroupingModel(const py::object& skeleton, const py::object& prior, const py::object& grouping_options,
                   const py::object& fragment_options, const py::object& sharing_options);
 
     grouping::PosePrior prior;
@@ -27,13 +27,11 @@ class PersonJointGraph {
    public:
     using Model = std::shared_ptr<const GroupingModel>;
 
-    PersonJointGraph(Model model, const Ints& types, const Floats& xy, const Floats& responses, const Ints& own,
-                     const Ints& other, const Ints& limb, const Floats& affinity, const Floats& length);
+    // `pairs` are `Pairs` of bottomup/grouping/edges.py.
+    PersonJointGraph(Model model, const Ints& types, const Floats& xy, const Floats& responses, const py::object& pairs);
     // The graph of one image of what the kernels found.
-    static PersonJointGraph of_image(Model model, int64_t image, const OffsetArray& offsets, const FloatArray& xy,
-                                     const FloatArray& scores, const OffsetArray& pair_offsets, const LimbArray& first,
-                                     const LimbArray& second, const FloatArray& affinities, double peak_threshold,
-                                     double typical_affinity);
+    static PersonJointGraph of_image(Model model, int64_t image, const py::object& candidates, const py::object& pairs,
+                                     double peak_threshold, double typical_affinity);
 
     py::array types() const { return to_numpy(std::vector<int64_t>(types_.begin(), types_.end())); }
     py::array xy() const { return to_numpy(std::vector<double>(xy_), 2); }

@@ -46,19 +46,13 @@ py::tuple score_pairs(const FloatArray& tags, const py::object& candidates, cons
                           to_numpy(std::move(found.tolerances)));
 }
 
-py::tuple search_windows(const py::array& heatmaps, const py::array& tags, int64_t depth, const TagSearch& search,
-                         const TagOptions& options, int threads) {
-    const FieldView heat = view_of(heatmaps), view = view_of(tags);
-    search.check(heat, view, depth);
-    std::vector<TagWindow> windows;
-    std::vector<TagCell> cells;
-    {
-        const py::gil_scoped_release release;
-        std::vector<float> wanted;
-        windows = search.plan(heat, depth, options, wanted);
-        cells = cpu::search_windows(heat, view, depth, windows, wanted, options.min_response, threads);
-    }
-    return to_python(windows, cells, heat.width);
+py::tuple search(const py::array& heatmaps, const py::array& tags, int64_t depth, const TagSearch& search,
+                 const TagOptions& options, int threads) {
+    const auto kernel = [&](const FieldView& heat, const FieldView& view, const std::vector<TagWindow>& windows,
+                            const std::vector<float>& wanted) {
+        return cpu::search_windows(heat, view, depth, windows, wanted, options.min_response, threads);
+    };
+    return search_windows(view_of(heatmaps), view_of(tags), depth, search, options, kernel);
 }
 
 }  // namespace
@@ -136,7 +130,7 @@ void bind_tags(py::module_& m) {
           py::arg("joints").noconvert(), py::arg("xy").noconvert());
     m.def("score_tags", &score_pairs, py::arg("tags").noconvert(), py::arg("candidates"), py::arg("limbs").noconvert(),
           py::arg("skeleton_limbs"), py::arg("images"), py::arg("longer_side"), py::arg("options"));
-    m.def("search_windows", &search_windows, py::arg("heatmaps"), py::arg("tags"), py::arg("depth"), py::arg("search"),
+    m.def("search_windows", &search, py::arg("heatmaps"), py::arg("tags"), py::arg("depth"), py::arg("search"),
           py::arg("options"), py::arg("threads"));
 }
 

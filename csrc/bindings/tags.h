@@ -33,4 +33,20 @@ struct TagSearch {
                                 std::vector<float>& wanted) const;
 };
 
+// What a kernel (heatmaps, tags, windows, wanted) finds in the windows that are planned, without the lock of Python.
+template <class Kernel>
+py::tuple search_windows(const FieldView& heatmaps, const FieldView& tags, int64_t depth, const TagSearch& search,
+                         const TagOptions& options, Kernel kernel) {
+    search.check(heatmaps, tags, depth);
+    std::vector<TagWindow> windows;
+    std::vector<TagCell> cells;
+    {
+        const py::gil_scoped_release release;
+        std::vector<float> wanted;
+        windows = search.plan(heatmaps, depth, options, wanted);
+        cells = kernel(heatmaps, tags, windows, wanted);
+    }
+    return to_python(windows, cells, heatmaps.width);
+}
+
 }  // namespace bottomup

@@ -152,8 +152,17 @@ class PretendedGpu(Gpu):
 
 def test_the_stages_of_a_gpu_are_told_apart(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     def timed(heatmaps, pafs, skeleton, *, timings, **rule):
-        timings |= {"detect": 0.5, "sort_peaks": 0.1, "score": 0.2, "sort_pairs": 0.05, "copy": 0.15, "total": 1.0}
-        timings["runs"] = 1
+        told = {
+            "detect": 0.5,
+            "sort_peaks": 0.1,
+            "score": 0.2,
+            "sort_pairs": 0.05,
+            "copy": 0.15,
+            "total": 1.0,
+            "runs": 1,
+        }
+        for stage, spent in (told | {"runs": 1}).items():
+            setattr(timings, stage, spent)
         return find_peaks_and_limbs(heatmaps, pafs, skeleton, **rule)
 
     monkeypatch.setattr(decode, "open_device", lambda name: PretendedGpu())

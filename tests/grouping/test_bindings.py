@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from bottomup._extension import _C
 from bottomup.grouping.model import grouping_model
 from bottomup.grouping.options import FragmentOptions, GroupingOptions, SharingOptions
+from bottomup.kernels import Candidates, LimbPairs
 from bottomup.skeletons import COCO_17
 from tests.makers.crowds import dealt, found
 
@@ -20,12 +22,10 @@ def model(skeleton: Any = COCO_17) -> _C.GroupingModel:
 
 def test_what_the_kernels_cannot_have_found_is_refused() -> None:
     candidates, pairs = found(0, steps=10**6)
-    whole: dict[str, Any] = {"offsets": candidates.offsets, "scores": candidates.scores, "pair_offsets": pairs.offsets}
-    whole |= {"first": pairs.first, "second": pairs.second, "affinities": pairs.scores}
-    more = {"xy": candidates.xy, "peak_threshold": 0.1, "typical_affinity": 1.0}
+    rest = {"image": 0, "peak_threshold": 0.1, "typical_affinity": 1.0}
 
-    def build(image: int = 0, **changes: Any) -> None:
-        _C.PersonJointGraph.of_image(model(), image, **{**more, **whole, **changes})
+    def build(joints: Candidates = candidates, links: LimbPairs = pairs, **changes: Any) -> None:
+        _C.PersonJointGraph.of_image(model(), candidates=joints, pairs=links, **{**rest, **changes})
 
     build()
     for changes, message in (
@@ -33,20 +33,27 @@ def test_what_the_kernels_cannot_have_found_is_refused() -> None:
         ({"image": -1}, "image must be one of the batch"),
         ({"typical_affinity": 0.0}, "typical_affinity must be positive"),
         ({"typical_affinity": np.nan}, "typical_affinity must be positive"),
-        ({"offsets": candidates.offsets[:-1].copy()}, "must fit the joints and limbs"),
-        ({"offsets": candidates.offsets[::-1].copy()}, "offsets must rise"),
-        ({"pair_offsets": pairs.offsets + 10**6}, "pair_offsets must rise"),
-        ({"scores": candidates.scores[:-9].copy()}, "offsets must rise"),
-        ({"first": pairs.first + np.int32(10**6)}, "pairs must join candidates of their image"),
-        ({"second": pairs.second - np.int32(10**6)}, "pairs must join candidates of their image"),
-        ({"first": pairs.first[1:].copy()}, "must have the same length"),
-        ({"xy": candidates.xy[1:].copy()}, "xy must have shape"),
     ):
         with pytest.raises(ValueError, match=message):
             build(**changes)
-        if not set(changes) & {"image", *more}:
-            with pytest.raises(ValueError, match=message):
-                _C.typical_affinities(17, COCO_17.num_limbs, **{**whole, **changes})
+    for joints, links, message in (
+        ({"offsets": candidates.offsets[:-1].copy()}, {}, "must fit the joints and limbs"),
+        ({"offsets": candidates.offsets[::-1].copy()}, {}, "offsets of candidates must rise"),
+        ({"scores": candidates.scores[:-9].copy()}, {}, "xy, scores and extents must fit each other"),
+        ({"xy": candidates.xy[1:].copy()}, {}, "xy, scores and extents must fit each other"),
+        ({"joints": 16}, {}, "must"),
+        ({}, {"offsets": pairs.offsets + 10**6}, "offsets of pairs must rise"),
+        ({}, {"first": pairs.first + np.int32(10**6)}, "pairs must join candidates of their image"),
+        ({}, {"second": pairs.second - np.int32(10**6)}, "pairs must join candidates of their image"),
+        ({}, {"first": pairs.first[1:].copy()}, "first, second and scores must fit each other"),
+    ):
+        wrong = replace(candidates, **joints), replace(pairs, **links)
+        with pytest.raises(ValueError, match=message):
+            build(*wrong)
+        with pytest.raises(ValueError, match=message):
+            _C.typical_affinities(*wrong, COCO_17.num_limbs)
+    with pytest.raises(TypeError, match="offsets must be an array of the right type"):
+        build(replace(candidates, offsets=candidates.offsets.astype(np.int32)))
 
 
 @pytest.mark.parametrize(
@@ -116,12 +123,12 @@ def test_joints_people_and_candidates_that_are_not_there_are_refused() -> None:
 )
 def test_pairs_that_point_nowhere_are_refused(name: str, value: float) -> None:
     graph = dealt(4)[0]
-    whole = {"types": graph.types, "xy": graph.xy, "responses": graph.responses, **graph.pairs._asdict()}
-    whole[name][0] = value
+    whole: dict[str, Any] = {"types": graph.types, "xy": graph.xy, "responses": graph.responses, "pairs": graph.pairs}
+    (whole["types"] if name == "types" else getattr(whole["pairs"], name))[0] = value
     with pytest.raises(ValueError, match=name):
         _C.PersonJointGraph(graph.model.compiled, **whole)
     for place in (np.nan, np.inf):
-        bad = {**whole, **graph.pairs._asdict(), "types": graph.types, "xy": graph.xy}
+        bad = {**whole, "pairs": graph.pairs, "types": graph.types, "xy": graph.xy}
         bad["xy"][0] = place
         with pytest.raises(ValueError, match="xy must be finite"):
             _C.PersonJointGraph(graph.model.compiled, **bad)

@@ -68,7 +68,7 @@ def test_one_map_stays_as_it_is(several: list[Candidates]) -> None:
 
 def test_a_map_twice_is_the_map() -> None:
     one = make((0, 1, 1, 0.9), (0, 8, 1, 0.5), (1, 3, 3, 0.7))
-    np.testing.assert_allclose(rows_of(merge_candidates([one, one], TWO)), rows_of(one), rtol=1e-6)
+    np.testing.assert_allclose(rows_of(merge_candidates([one, one], TWO, Settings())), rows_of(one), rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -76,25 +76,27 @@ def test_a_map_twice_is_the_map() -> None:
     [(0, 0.99 * SHARP, True), (0, 1.01 * SHARP, False), (1, 0.99 * VAGUE, True), (1, 1.01 * VAGUE, False)],
 )
 def test_how_far_apart_one_joint_may_be(joint: int, apart: float, together: bool) -> None:
-    merged = merge_candidates([make((joint, 0, 0, 0.8)), make((joint, apart, 0, 0.8))], TWO)
+    merged = merge_candidates([make((joint, 0, 0, 0.8)), make((joint, apart, 0, 0.8))], TWO, Settings())
     assert len(merged) == (1 if together else 2)
 
 
 def test_the_smaller_extent_counts() -> None:
     wide, narrow = make((0, 0, 0, 0.8), extent=4.0), make((0, 2, 0, 0.8), extent=1.0)
-    assert len(merge_candidates([wide, narrow], TWO)) == 2
-    assert len(merge_candidates([wide, make((0, 2, 0, 0.8), extent=4.0)], TWO)) == 1
+    assert len(merge_candidates([wide, narrow], TWO, Settings())) == 2
+    assert len(merge_candidates([wide, make((0, 2, 0, 0.8), extent=4.0)], TWO, Settings())) == 1
 
 
 def test_place_and_score() -> None:
-    merged = merge_candidates([make((0, 0, 0, 0.9)), make((0, 1, 0.4, 0.6)), make((1, 9, 9, 0.5)), make()], TWO)
+    merged = merge_candidates(
+        [make((0, 0, 0, 0.9)), make((0, 1, 0.4, 0.6)), make((1, 9, 9, 0.5)), make()], TWO, Settings()
+    )
     assert rows_of(merged)[0] == pytest.approx((0, 0.4, 0.16, 0.75 * np.sqrt(2 / 4)))
     assert rows_of(merged)[1] == pytest.approx((1, 9, 9, 0.5 * np.sqrt(1 / 4)))
 
 
 def test_the_nearest_joint_takes_it() -> None:
     first = make((0, 0, 0, 0.9), (0, 2, 0, 0.8))
-    merged = merge_candidates([first, make((0, 1.2, 0, 0.7))], TWO)
+    merged = merge_candidates([first, make((0, 1.2, 0, 0.7))], TWO, Settings())
     assert len(merged) == 2
     assert merged.xy[:, 0] == pytest.approx([(2 * 0.8 + 1.2 * 0.7) / 1.5, 0.0])
 
@@ -109,7 +111,7 @@ def test_what_find_peaks_finds_is_what_it_takes() -> None:
     heatmaps = np.zeros((2, 9, 9), np.float32)
     heatmaps[0, 4, 4] = heatmaps[1, 2, 7] = 0.5
     found = find_peaks(heatmaps)
-    np.testing.assert_allclose(rows_of(merge_candidates([found, found], TWO)), rows_of(found), rtol=1e-6)
+    np.testing.assert_allclose(rows_of(merge_candidates([found, found], TWO, Settings())), rows_of(found), rtol=1e-6)
 
 
 def batch_of_two() -> Candidates:
@@ -126,4 +128,4 @@ def batch_of_two() -> Candidates:
 )
 def test_maps_are_checked(several: Sequence[Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        merge_candidates(several, TWO)
+        merge_candidates(several, TWO, Settings())
