@@ -20,6 +20,7 @@ from bottomup.kernels import Candidates
 from bottomup.letterbox import Letterbox
 from bottomup.networks.backends.base import Backend, check_outputs, info_of, runtime
 from bottomup.networks.backends.factory import load_model
+from bottomup.networks.calibration import Calibration
 from bottomup.networks.own import Facts
 from bottomup.people import People
 from bottomup.prepared_photos import Look, Output, PreparedPhoto, batches, to_network
@@ -75,8 +76,11 @@ class Detector:
     skeleton:
         What the people are reported in. Fields in OpenPose's 18 joints, the built-in and the downloadable networks
         among them, are reported as COCO-17 (the neck is only an aid of the fields); any other network keeps its own.
+    decoder_settings:
+        The same settings, their thresholds in the decoder's scores, which the network's calibration turns into those
+        of the people.
     refiner:
-        What looks again at the people; None without `refine`.
+        What looks again at the people; None without `refine`. Its scores are not calibrated.
 
     Raises
     ------
@@ -116,9 +120,13 @@ class Detector:
         # How sure a network is where nobody is differs, and so on; the project's own networks say it in their weights.
         wishes = self.info.default_settings
         open_ones = {name: value for name, value in wishes.items() if getattr(self.settings, name) is None}
+        calibration = self.info.calibration
+        if calibration is not None and "person_threshold" in open_ones:
+            open_ones["person_threshold"] = float(calibration.people(open_ones["person_threshold"]))
         self.settings = dataclasses.replace(self.settings, **open_ones)
         check_scales(self.settings)
         self.refiner = None if refine is None else as_refiner(refine, self.skeleton, device)
+        self.decoder_settings = self.settings if calibration is None else calibration.decoder_settings(self.settings)
 
     def __repr__(self) -> str:
         refined = "" if self.refiner is None else f", refined by {self.refiner.name}"
@@ -297,7 +305,9 @@ class Detector:
         keypoints = np.clip(letterbox.to_image(people.keypoints), 0, (width - 1, height - 1)).astype(np.float32)
         people = People(people.skeleton, keypoints, people.keypoint_scores, people.scores).convert(self.skeleton)
         people = people[np.flatnonzero(people.keypoint_scores.any(axis=1))]  # a lone neck is no person in COCO-17
-        return people if self.refiner is None or photo.picture is None else self.refiner(photo.picture, people)
+        if self.refiner is not None and photo.picture is not None:
+            return self.refiner(photo.picture, people)
+        return people if self.info.calibration is None else _calibrated(people, self.info.calibration)
 
     def _decode_fields(self, photo: PreparedPhoto, outputs: list[Output]) -> People:
         fields = self._average(photo, outputs)
@@ -306,7 +316,7 @@ class Detector:
             fields.pafs,
             fields.skeleton,
             stride=fields.stride,
-            settings=self.settings,
+            settings=self.decoder_settings,
             proposals=photo.boxes,
             candidates=self._merge(photo, outputs),
         )
@@ -316,8 +326,15 @@ class Detector:
         if photo.boxes is not None:
             raise ValueError("proposals must be None for a network with tags, which needs none to tell people apart")
         heatmaps, tags = average_tags(photo.passes, outputs, self.info.skeleton, self.info.stride)
-        people = decode_tags(heatmaps, tags, self.info.skeleton, stride=self.info.stride, settings=self.settings)
+        people = decode_tags(
+            heatmaps, tags, self.info.skeleton, stride=self.info.stride, settings=self.decoder_settings
+        )
         return cast(People, people)
+
+
+def _calibrated(people: People, calibration: Calibration) -> People:
+    joints = calibration.joint_scores(people.keypoint_scores).astype(np.float32)
+    return People(people.skeleton, people.keypoints, joints, calibration.people(people.scores).astype(np.float32))
 
 
 def check_settings(settings: Settings | None) -> Settings:

@@ -17,6 +17,7 @@ import pytest
 import bottomup.detector
 from bottomup.detector import Detector
 from bottomup.networks.backends.base import Backend
+from bottomup.networks.calibration import Calibration, Curve
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.shorthand import detect_people
@@ -38,6 +39,34 @@ def test_a_network_may_ask_for_settings_that_are_left_open() -> None:
     assert given.letterbox(500, 700).resized_size[0] == 256
     assert Detector(backend=backend, settings=Settings(person_threshold=0.1)).settings.person_threshold == 0.1
     assert Detector(backend=backend, settings=Settings(person_threshold=0.0)).settings.person_threshold == 0.0
+
+
+def test_scores_are_calibrated_where_it_is_known_what_they_mean() -> None:
+    backend = SeesColours()
+    image, _ = TWO
+    plain = Detector(backend=backend)(image)
+    curves = Calibration(Curve(0.6, 0.1), Curve(0.9, 0.2))
+    backend.info = dataclasses.replace(
+        backend.info, calibration=curves, default_settings={"person_threshold": float(plain.scores.min()) - 1e-4}
+    )
+    detector = Detector(backend=backend)
+    people = detector(image)
+    assert people.scores == pytest.approx(curves.people(plain.scores), abs=1e-6)
+    assert people.keypoint_scores == pytest.approx(curves.joint_scores(plain.keypoint_scores), abs=1e-6)
+    np.testing.assert_array_equal(people.keypoints, plain.keypoints)
+    # What the weights ask for is a decoder's score; what a user asks for is the score that people have.
+    assert detector.settings.person_threshold == pytest.approx(curves.people(plain.scores.min() - 1e-4))
+    assert detector.decoder_settings.person_threshold == pytest.approx(plain.scores.min() - 1e-4)
+    low, high = sorted(people.scores.tolist())
+    assert high - low > 1e-5
+    between = Detector(backend=backend, settings=Settings(person_threshold=(low + high) / 2))
+    assert between(image).scores.tolist() == [high]
+    again = Detector(backend=backend, settings=detector.settings)  # as the service makes them
+    np.testing.assert_array_equal(again(image).scores, people.scores)
+    clear = np.median(people.keypoint_scores[people.keypoint_scores > 0])
+    wanted = Settings(joint_threshold=float(clear), person_threshold=0.0)
+    of_clear = Detector(backend=backend, settings=wanted)(image).keypoint_scores
+    assert of_clear[of_clear > 0].min() >= clear - 1e-6
 
 
 def test_the_fake_is_a_backend() -> None:

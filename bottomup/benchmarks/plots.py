@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bottomup.benchmarks.decode import Measured
+    from bottomup.evaluation.reliability import Reliability
 
 
 def require_matplotlib() -> None:
@@ -84,6 +85,23 @@ def plot_bars(rows: Sequence[Mapping[str, Any]], path: str | Path, *, x: str, y:
             axes.bar(places, [row[y] for row in chosen], 1 / (len(kinds) + 1), label=str(kind))
         axes.set_xticks([place + (len(kinds) - 1) / (len(kinds) + 1) / 2 for place in range(len(groups))], groups)
         axes.legend()
+
+
+def plot_reliability(found: Reliability, path: str | Path, title: str = "") -> None:
+    """Share of right people, and of right joints, against their score; dots as large as there are many."""
+    with _axes(path, title, "score", "share that is right (OKS of at least 0.5)") as axes:
+        axes.plot([0, 1], [0, 1], "k:", linewidth=1, label="a score that says what is right")
+        for name, judged in (("people", found.people), ("joints", found.joints)):
+            bins = judged.bins()
+            if not bins:
+                continue
+            scores, shares, counts = zip(*bins, strict=True)
+            (line,) = axes.plot(scores, shares, "-", label=f"{name}, {sum(counts)}")
+            sizes = [12 + 160 * count / max(counts) for count in counts]
+            axes.scatter(scores, shares, s=sizes, color=line.get_color(), alpha=0.6)
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1)
+        axes.legend(loc="upper left")
 
 
 def _words(column: str) -> str:

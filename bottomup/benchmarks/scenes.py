@@ -116,7 +116,7 @@ def photo_scenes(labels: Labels, folder: str | Path, detector: Detector) -> Iter
         fields = detector.fields(image)
         watch.lap("network")
         (found,), _, _ = staged_decode(
-            fields.heatmaps, fields.pafs, fields.skeleton, fields.stride, detector.settings, watch
+            fields.heatmaps, fields.pafs, fields.skeleton, fields.stride, detector.decoder_settings, watch
         )
         letterbox = detector.letterbox(*image.shape[:2])
         keypoints = letterbox.to_image(found.keypoints).astype(np.float32)

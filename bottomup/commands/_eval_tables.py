@@ -31,8 +31,11 @@ def show(evaluation: Evaluation) -> None:
     _console.print_table(columns, [(str(evaluation.details["photos"]), *counts, swaps)], numbers=columns)
 
 
-def notes(evaluation: Evaluation, failed: Mapping[int, str], out: Path | None) -> None:
-    """On stderr: what a reader must know to judge the numbers."""
+def notes(evaluation: Evaluation, failed: Mapping[int, str], out: Path | None, *, uncalibrated: bool = False) -> None:
+    """On stderr: what a reader must know to judge the numbers.
+
+    uncalibrated: whether the scores are a network's of which it is not known what they mean.
+    """
     note = _console.note
     details = evaluation.details
     if details["unscorable_joints"]:
@@ -48,6 +51,12 @@ def notes(evaluation: Evaluation, failed: Mapping[int, str], out: Path | None) -
         note(f"Sigma 0.05, since none is published: {names} (--sigmas gives others).")
     for sentence in details["notes"]:
         note(sentence)
+    if (found := evaluation.reliability) is not None and len(found.people.scores):
+        people, joints = found.people.error, found.joints.error
+        note(f"People's scores are {people:.2f} from the share of right ones, joints' scores {joints:.2f}.")
+        if uncalibrated and (curves := found.calibration) is not None:
+            table = ", ".join(f"{name} = {values}" for name, values in curves.to_dict().items())
+            note(f"What would bring them there, among the network's facts: calibration = {{{table}}}")
     if details.get("people_without_reference"):
         count = details["people_without_reference"]
         note(f"{count} people are left out: the labels do not tell the {details['reference']}'s length.")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,6 +29,9 @@ from bottomup.commands._options import (
     read_numbers,
     stop,
 )
+
+if TYPE_CHECKING:
+    from bottomup.evaluation.reliability import Reliability
 
 app = new_app()
 
@@ -136,6 +139,12 @@ def evaluate(
     poseval: Annotated[
         bool, typer.Option("--poseval", help="track: count frames as PoseTrack's published program does.")
     ] = False,
+    plots: Annotated[
+        bool,
+        typer.Option(
+            "--plots", help="Plot how often people and joints of a score are right, as reliability.png in --out."
+        ),
+    ] = False,
     worst: Annotated[int, typer.Option(metavar="N", min=0, help="Photos on the page of the worst.")] = 24,
     model: Annotated[
         str | None,
@@ -180,6 +189,8 @@ def evaluate(
 
     failure = ""
     try:
+        if plots:
+            _check_plots(metric, out)
         task = Task.prepare(
             metric=metric.value, data=data, images=images, out=out, split=split, limit=limit, worst=worst,
             thresholds=limits, reference=reference,
@@ -207,17 +218,41 @@ def evaluate(
         stop(str(error), WRONG_USAGE)
     try:
         task.write(evaluation)
+        if plots and out is not None and evaluation.reliability is not None:
+            _plot(evaluation.reliability, out)
     except NotKept as error:
         failure = str(error)
     if as_json:
         _console.show(json.dumps(task.report(evaluation), indent=1, allow_nan=False))
     else:
         _eval_tables.show(evaluation)
-    _eval_tables.notes(evaluation, task.failed, None if failure else out)
+    _eval_tables.notes(evaluation, task.failed, None if failure else out, uncalibrated=task.uncalibrated)
     if failure:
         stop(failure, FAILED)
     if task.failed:
         raise typer.Exit(FAILED)
+
+
+def _check_plots(metric: MetricName, out: Path | None) -> None:
+    """ValueError or ImportError if there could be no plots; to be asked before a network spends hours on photos."""
+    from bottomup.benchmarks.plots import require_matplotlib
+    from bottomup.evaluation import METRICS
+
+    if out is None:
+        raise ValueError("--plots must have a folder to write to: --out DIR")
+    if METRICS[metric.value].kind != "oks":
+        raise ValueError(f"--plots must be with a metric by OKS but is with {metric.value}")
+    require_matplotlib()
+
+
+def _plot(found: Reliability, out: Path) -> None:
+    from bottomup.benchmarks.plots import plot_reliability
+    from bottomup.evaluation.task import NotKept
+
+    try:
+        plot_reliability(found, out / "reliability.png")
+    except OSError as error:
+        raise NotKept(f"the plots cannot be written to {str(out)!r}: {error}") from error
 
 
 def _track(

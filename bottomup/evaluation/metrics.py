@@ -17,6 +17,7 @@ from bottomup.evaluation.errors import PhotoCount, count_photo, summarise
 from bottomup.evaluation.matching import FoundPeople, oks, pair
 from bottomup.evaluation.pck import REFERENCES, joint_rates, reference_lengths
 from bottomup.evaluation.pcp import PARTS, part_rates
+from bottomup.evaluation.reliability import Reliability, judge
 from bottomup.evaluation.results import Entry, convert_results, group, match_photos
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, CROWDPOSE_14
@@ -72,6 +73,7 @@ class Evaluation:
     people: the sums of `bottomup.evaluation.errors.summarise`.
     photos: each photo's counts, by its id.
     found, truth: who was found and who is labelled in each photo, in the joints of `skeleton`.
+    reliability: how often people and joints of a score are right, for "oks".
     """
 
     metric: str
@@ -82,10 +84,12 @@ class Evaluation:
     found: dict[int, FoundPeople]
     truth: Mapping[int, PhotoLabels]
     skeleton: Skeleton
+    reliability: Reliability | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers, ready for `json.dump`."""
-        return {"metric": self.metric, "scores": self.scores, "people": self.people, "details": self.details}
+        numbers = {"metric": self.metric, "scores": self.scores, "people": self.people, "details": self.details}
+        return numbers if self.reliability is None else {**numbers, "reliability": self.reliability.to_dict()}
 
 
 def evaluate_metric(
@@ -145,7 +149,9 @@ def evaluate_metric(
         "default_sigmas": list(labels.default_sigmas),
         "notes": list(labels.notes),
     }
+    reliability: Reliability | None = None
     if way.kind == "oks":
+        reliability = judge(found, entries, people, labels.skeleton)
         scores = _average_precision(way, entries, labels, crowd_bounds if metric == "crowdpose" else None, details)
     else:
         details["thresholds"] = list(chosen)
@@ -159,7 +165,7 @@ def evaluate_metric(
             scores = _joints(pairs, lengths, labels.skeleton, chosen, details)
         else:
             scores = _parts(pairs, labels.skeleton, chosen[0], details)
-    return Evaluation(metric, scores, details, summarise(photos), photos, found, people, labels.skeleton)
+    return Evaluation(metric, scores, details, summarise(photos), photos, found, people, labels.skeleton, reliability)
 
 
 def _thresholds(metric: str, way: Metric, thresholds: Sequence[float] | None) -> tuple[float, ...]:

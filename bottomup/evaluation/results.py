@@ -85,7 +85,8 @@ def convert_results(entries: Sequence[Entry], source: Skeleton, target: Skeleton
     seen = scores > 0
     triples = np.concatenate([np.where(seen[..., None], xy, 0), 2 * seen[..., None]], axis=2)
     return [
-        {**entry, "keypoints": row.tolist()}
+        # Scores of joints are those of the other joints.
+        {name: value for name, value in entry.items() if name != "keypoint_scores"} | {"keypoints": row.tolist()}
         for entry, row in zip(entries, triples.reshape(len(entries), -1), strict=True)
     ]
 

@@ -49,6 +49,7 @@ class Task:
     entries, skeleton: the results, and their joints.
     source: what they come from, for the report.
     failed: why photos could not be looked at, by their ids.
+    uncalibrated: whether they come from a network of which it is not known what its scores mean.
     note: receives a sentence worth knowing now and then. progress: see `Progress`.
     """
 
@@ -62,6 +63,7 @@ class Task:
     entries: list[Entry] = field(default_factory=list)
     source: dict[str, Any] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
+    uncalibrated: bool = False
     note: Callable[[str], None] = print
     progress: Progress = _silent
 
@@ -173,6 +175,7 @@ class Task:
             refine=network.get("refine"),
         )
         self.skeleton = detector.skeleton
+        self.uncalibrated = detector.info.calibration is None and detector.refiner is None
         self.source = {
             "bottomup": __version__,
             "model": model,

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from bottomup.networks.calibration import Calibration
 from bottomup.networks.info import DECODES, MAX_INPUT, NetworkInfo, check_crop_size, check_whole
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import OPENPOSE_COCO_18, read_skeleton, write_skeleton
@@ -42,8 +43,9 @@ class NetworkConfig:
     crop_size: (height, width) in pixels of the crops that it was trained on, or the side of square ones; 0 for
         `fields`.
     decode: how joints are read off its heatmaps (`NetworkInfo.decode`): `integral` where it was trained by the mean.
-    person_threshold: least score of the people in this network's fields, where `Settings` leaves it open: how sure a
-        network is where nobody is differs from network to network. 0: the decoder's own.
+    person_threshold: least score, as the decoder gives it, of the people in this network's fields, where `Settings`
+        leaves it open: how sure a network is where nobody is differs from network to network. 0: the decoder's own.
+    calibration: what the scores of its people and joints mean: the values of `Calibration`, or None.
     input_height: at which the network sees best for the time it takes, where `Settings` leaves it open, up to 2048.
         0: the usual.
 
@@ -62,6 +64,7 @@ class NetworkConfig:
     decode: str = ""
     person_threshold: float = 0.0
     input_height: int = 0
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "skeleton", read_skeleton(self.skeleton))
@@ -72,6 +75,8 @@ class NetworkConfig:
         if not 0 <= self.person_threshold <= 1:
             raise ValueError(f"person_threshold must be from 0 to 1 but is {self.person_threshold}")
         check_whole("input_height", self.input_height, 0, MAX_INPUT)
+        if not isinstance(self.calibration, Calibration | None):  # JSON and TOML have its values
+            object.__setattr__(self, "calibration", Calibration.from_dict(self.calibration))
         if self.task not in TASKS:
             raise ValueError(f"task must be one of {TASKS} but is {self.task!r}")
         object.__setattr__(self, "crop_size", check_crop_size(self.crop_size, self.task))
@@ -92,7 +97,12 @@ class NetworkConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON or TOML, which `NetworkConfig(**values)` takes back."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return values | {"skeleton": write_skeleton(self.skeleton)}
+        values["skeleton"] = write_skeleton(self.skeleton)
+        if self.calibration is None:
+            del values["calibration"]  # TOML has no null
+        else:
+            values["calibration"] = self.calibration.to_dict()
+        return values
 
     @property
     def default_settings(self) -> dict[str, Any]:
@@ -111,6 +121,7 @@ class NetworkConfig:
             crop_size=self.crop_size,
             decode=self.decode,
             default_settings=self.default_settings,
+            calibration=self.calibration,
         )
 
     @property

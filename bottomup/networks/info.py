@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
+from bottomup.networks.calibration import Calibration
 from bottomup.skeleton import Skeleton
 
 TASKS = ("fields", "tags", "crops", "places")
@@ -38,7 +39,9 @@ class NetworkInfo:
     corner_cells: whether cell c of its heatmaps lies on pixel `stride` c, and not on (c + 0.5) `stride` - 0.5.
     decode: how the joints are read off its heatmaps, a name in `DECODES`; empty if it does
         not mind.
-    default_settings: what it asks for where `Settings` leave it open: `input_height`, `person_threshold`.
+    default_settings: what it asks for where `Settings` leave it open: `input_height`, `person_threshold` (a score as
+        the decoder gives it, before the calibration).
+    calibration: what the scores of its people and joints mean; None where that was not measured.
 
     Raises ValueError (TypeError for a wrong type) that names the fact, what it must be and what it was.
     """
@@ -55,6 +58,7 @@ class NetworkInfo:
     corner_cells: bool = False
     decode: str = ""
     default_settings: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.skeleton, Skeleton):
@@ -73,11 +77,13 @@ class NetworkInfo:
             raise ValueError(f"decode must be empty or one of {DECODES} but is {self.decode!r}")
         if not math.isfinite(self.y_offset) or abs(self.y_offset) > self.stride:
             raise ValueError(f"y_offset must be within a stride of {self.stride} but is {self.y_offset}")
+        if not isinstance(self.calibration, Calibration | None):
+            raise TypeError(f"calibration must be a Calibration but is a {type(self.calibration).__name__}")
         object.__setattr__(self, "default_settings", MappingProxyType(_checked_settings(self.default_settings)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        values = [getattr(self, fact.name) for fact in fields(self)]
-        return NetworkInfo, (*values[:-1], dict(self.default_settings))
+        values = {fact.name: getattr(self, fact.name) for fact in fields(self)}
+        return NetworkInfo, tuple((values | {"default_settings": dict(self.default_settings)}).values())
 
 
 def check_crop_size(size: object, task: str) -> int | tuple[int, int]:

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from bottomup.networks.calibration import Calibration
 from bottomup.networks.info import MAX_INPUT, NetworkInfo, check_whole
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import read_skeleton
@@ -42,6 +43,7 @@ class Facts(TypedDict, total=False):
     padding: int
     corner_cells: bool
     single: bool
+    calibration: Calibration | Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class NetworkFacts:
     task: `fields`, or `crops` for heatmaps of one person in a crop (`CropDetector`); then `crop_size` (height, width),
         `crop_margin`, `padding` and `corner_cells` are those of `NetworkInfo`.
     single: whether pictures are shown to it one by one.
+    calibration: what its scores mean, a `Calibration` or its table, which `bottomup eval` tells.
 
     Raises ValueError (TypeError for a wrong type) that names the fact, what it must be and what it was.
     """
@@ -87,6 +90,7 @@ class NetworkFacts:
     padding: int = 128
     corner_cells: bool = False
     single: bool = False
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -115,6 +119,8 @@ class NetworkFacts:
             put(self, "crop_size", tuple(self.crop_size))
         if self.task not in ("fields", "crops"):
             raise ValueError(f"task must be 'fields' or 'crops' but is {self.task!r}")
+        if not isinstance(self.calibration, Calibration | None):
+            put(self, "calibration", Calibration.from_dict(self.calibration))
         self.info("")  # checks the rest
 
     @classmethod
@@ -143,6 +149,7 @@ class NetworkFacts:
             padding=self.padding,
             corner_cells=self.corner_cells,
             default_settings={"input_height": self.input_height} if self.input_height else {},
+            calibration=self.calibration,
         )
 
     def see(self, images: npt.NDArray[np.uint8], layout: str) -> npt.NDArray[np.float32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ def change_config(path: str | Path, **changes: Any) -> None:
     header = {**metadata, "config": json.dumps(changed.to_dict())}
     unfinished = Path(path).with_name(Path(path).name + ".part")
     save_file(tensors, str(unfinished), header)
+    shutil.copymode(path, unfinished)  # else only its owner could read it
     unfinished.replace(path)
 
 

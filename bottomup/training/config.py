@@ -79,8 +79,8 @@ class TrainConfig:
     checkpoint_minutes: how often the run is saved.
     validate_minutes: how often the average precision on the photos held out is measured; 0: only at the end.
     keep_best: the weights that are written at the end are those with the highest average precision on the way.
-    calibrate: at the end choose the network's `person_threshold` on the photos held out, see
-        `bottomup.training.threshold`.
+    calibrate: at the end choose the network's `person_threshold` and the calibration of its scores on the photos held
+        out, see `bottomup.training.threshold`.
     patience: the run ends early when so many measurements in a row brought no higher one; 0: it does not.
     """
 
@@ -225,6 +225,7 @@ class TrainConfig:
         inherited = read_config(weight_file(start)) if values.get("inherit") and is_weight_file(start) else None
         if inherited is not None:
             network = inherited.to_dict() | network
+            network.pop("calibration", None)  # of the weights that it starts from
         if network.get("skeleton") == FROM_LABELS:
             network["skeleton"] = _skeleton_of(Path(values.get("data", ".")), sources, inherited)
         return cls(**{**values, "sources": sources, "network": NetworkConfig(**network)})

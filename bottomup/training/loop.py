@@ -26,7 +26,7 @@ from bottomup.training.report import Log, Say
 from bottomup.training.source import Source
 from bottomup.training.state import TrainState
 from bottomup.training.teacher import KeptMaps, Teacher
-from bottomup.training.threshold import choose_person_threshold
+from bottomup.training.threshold import judge_held_out
 from bottomup.training.unpacking import unpack
 from bottomup.training.validation import validate
 
@@ -159,16 +159,21 @@ def _measure(state: TrainState, weights: Path, log: Log) -> bool:
 
 
 def _finish(state: TrainState, weights: Path, log: Log, say: Say) -> None:
-    """The last validation, the best weights if those are wanted, and the threshold that suits them."""
+    """The last validation, the best weights if those are wanted, and what their scores mean."""
     best = weights.with_name(_BEST)
     if not _measure(state, weights, log) and state.config.keep_best and best.is_file():
         shutil.copyfile(best, weights)
         say(f"kept the best weights on the way: AP {state.best:.4f}")
     if state.config.calibrate and state.config.mode == "fields":
-        threshold = choose_person_threshold(weights, state.config)
-        if threshold is not None:
+        judged = judge_held_out(weights, state.config)
+        if (threshold := judged.person_threshold) is not None:
             change_config(weights, person_threshold=threshold)
             say(f"person_threshold {threshold:.2f}")
+        if (curves := judged.found.calibration) is not None:
+            change_config(weights, calibration=curves)
+            say(
+                f"half are right of people with score {curves.people.half:.2f}, of joints with {curves.joints.half:.2f}"
+            )
 
 
 def _go_through(state: TrainState, computer: Computer, batches: Iterator[Batch], place: Place, log: Log | None) -> None:

@@ -65,7 +65,7 @@ def load_initial(network: FieldNetwork, name: str) -> None:
         own = network.config
         free: dict[str, Any] = {
             key: getattr(own, key)
-            for key in ("skeleton", "person_threshold", "input_height", "crop_size", "task", "decode")
+            for key in ("skeleton", "person_threshold", "calibration", "input_height", "crop_size", "task", "decode")
         }
         if own.backbone in SHORTENED and given.config.backbone == SHORTENED[own.backbone]:
             free["backbone"] = own.backbone

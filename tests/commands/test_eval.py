@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,10 @@ from typer.testing import CliRunner
 
 from bottomup._files import FolderLock, JsonLog
 from bottomup.cli import app
+from bottomup.commands import _eval_tables
+from bottomup.evaluation.metrics import Evaluation
+from bottomup.evaluation.reliability import Judged, Reliability
+from bottomup.networks.calibration import Calibration, Curve
 from bottomup.people import People
 from bottomup.skeletons import COCO_17, CROWDPOSE_14, MPII_16
 from tests.makers.evaluation import entry, pose, write_labels
@@ -32,6 +37,8 @@ class StandIn:
     stop_at: str | None
     skeleton = COCO_17
     backend = SimpleNamespace(library="Stand-in", device="cpu")
+    info = SimpleNamespace(calibration=None)
+    refiner = None
 
     def __init__(self, model: str, **options: Any) -> None:
         self.settings = options["settings"]
@@ -84,6 +91,42 @@ def test_a_network_over_a_folder(data: Path, tmp_path: Path, detector: type[Stan
     assert json.loads((out / "coco.json").read_text()) == report
     assert [one["image_id"] for one in json.loads((out / "results.json").read_text())] == [1, 2, 4]
     assert scores("coco", data, "--results", out / "results.json")["scores"] == report["scores"]
+
+
+def test_scores_are_plotted_against_what_is_right(data: Path, tmp_path: Path, detector: type[StandIn]) -> None:
+    pytest.importorskip("matplotlib")
+    report = scores("coco", data, "--out", tmp_path / "out", "--plots")
+    assert report["reliability"]["people"] == {"error": 0.5, "bins": [{"score": 0.5, "right": 1.0, "count": 3}]}
+    assert report["reliability"]["joints"]["bins"] == [{"score": 1.0, "right": 1.0, "count": 51}]
+    plot = cv2.imread(str(tmp_path / "out" / "reliability.png"))
+    assert plot.shape[1] > 600
+    for arguments, message in (
+        (["coco", str(data), "--plots"], "--plots must have a folder to write to: --out DIR"),
+        (["pck", str(data), "--plots", "--out", str(tmp_path / "pck")], "--plots must be with a metric by OKS"),
+    ):
+        result = run(app, ["eval", *arguments])
+        assert result.exit_code == 2
+        assert message in result.stderr
+
+
+def test_curves_for_a_network_without_calibration_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.random(4000)
+    found = Reliability(
+        Judged(scores, rng.random(4000) < Curve(0.3, 0.05)(scores)),
+        Judged(scores, rng.random(4000) < Curve(0.4, 0.2)(scores)),
+    )
+    details: dict[str, Any] = {
+        "unscorable_joints": [], "areas_from_boxes": 0, "default_sigmas": [], "notes": []
+    }  # fmt: skip
+    evaluation = Evaluation("coco", {}, details, {}, {}, {}, {}, COCO_17, found)
+    _eval_tables.notes(evaluation, {}, None, uncalibrated=True)
+    told = capsys.readouterr().err
+    (table,) = re.findall(r"calibration = (\{.*\})", told)
+    curves = Calibration.from_dict(tomllib.loads(f"calibration = {table}")["calibration"])
+    assert curves == found.calibration
+    _eval_tables.notes(evaluation, {}, None)
+    assert "calibration =" not in capsys.readouterr().err
 
 
 def test_the_page_shows_the_worst_photos(data: Path, tmp_path: Path, detector: type[StandIn]) -> None:

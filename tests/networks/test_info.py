@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bottomup.networks.calibration import Calibration, Curve
 from bottomup.networks.export.onnx import read_facts, write_facts
 from bottomup.networks.info import NetworkInfo
 from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18, get_skeleton, reported_skeleton
@@ -29,6 +30,7 @@ def facts(**changes: Any) -> dict[str, Any]:
         ({"default_settings": {"colour": 1}}, ValueError, r"default_settings must be of .* but has \['colour'\]"),
         ({"default_settings": {"input_height": 16384}}, ValueError, "input_height must be from 1 to 2048"),
         ({"default_settings": {"person_threshold": 7}}, ValueError, "person_threshold must be from 0 to 1 but is 7"),
+        ({"calibration": {"people": [0.3, 0.05]}}, TypeError, "calibration must be a Calibration but is a dict"),
         ({"default_settings": 5}, TypeError, "default_settings must be a mapping"),
     ],
 )
@@ -38,7 +40,8 @@ def test_facts_are_checked(changes: dict[str, Any], error: type[Exception], mess
 
 
 def test_facts_go_through_a_file_and_a_pickle() -> None:
-    info = NetworkInfo(**facts(default_settings={"input_height": 480}, name="a"))
+    curves = Calibration(Curve(0.3, 0.05), Curve(0.4, 0.2))
+    info = NetworkInfo(**facts(default_settings={"input_height": 480}, name="a", calibration=curves))
     assert read_facts(write_facts(info), "a") == info
     assert pickle.loads(pickle.dumps(info)) == info
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bottomup.networks.calibration import Calibration, Curve
 from bottomup.networks.own import NetworkFacts, facts_beside
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17
@@ -55,6 +56,7 @@ def test_pictures_are_seen_as_the_facts_say() -> None:
         ({"skeleton": "coco17", "stride": 8, "pafs": "zx"}, ValueError, "pafs must be one of .* but is 'zx'"),
         ({"skeleton": "coco17", "stride": 8, "mean": (1, 2)}, ValueError, "mean must be a number or three"),
         ({"skeleton": "coco17", "stride": 8, "scale": 0}, ValueError, "scale must not be 0"),
+        ({"skeleton": "coco17", "stride": 8, "calibration": 1}, TypeError, "calibration must have people and joints"),
         ({"skeleton": "coco17", "stride": 8, "rgb": 1}, TypeError, "rgb must be True or False but is 1"),
         (
             {"skeleton": "coco17", "stride": 8, "outputs": ("a", "b", "c")},
@@ -81,6 +83,10 @@ def test_facts_lie_in_a_file_beside_the_network(tmp_path: Path) -> None:
     assert facts_beside(tmp_path / "hand.onnx") == NetworkFacts(
         COCO_17, 4, ("heat",), task="crops", crop_size=(256, 192)
     )
+    table.write_text('skeleton = "coco17"\nstride = 4\ncalibration = {people = [0.3, 0.05], joints = [0.4, 0.2]}\n')
+    facts = facts_beside(tmp_path / "hand.onnx")
+    assert facts is not None
+    assert facts.info("hand").calibration == Calibration(Curve(0.3, 0.05), Curve(0.4, 0.2))
     table.write_text('skeleton = "coco17"\nstride = 5000\n')
     with pytest.raises(ValueError, match=r"hand\.toml: stride must be from 1 to 64 but is 5000"):
         facts_beside(tmp_path / "hand.onnx")

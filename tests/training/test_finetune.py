@@ -7,14 +7,18 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from bottomup import Detector
+from bottomup.evaluation.reliability import Judged, Reliability
+from bottomup.networks.calibration import Curve
 from bottomup.networks.field_network import FieldNetwork, load_network, read_config, save_network
 from bottomup.skeleton import DEFAULT_SIGMA, Skeleton
 from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
 from bottomup.training import TrainConfig, find_recipe, load_parts, loop, train
+from bottomup.training.threshold import Judgement
 from tests.makers.figures import SMALL
 
 
@@ -90,7 +94,25 @@ def test_the_best_weights_are_kept_and_patience_ends(config: TrainConfig, monkey
     assert "kept the best weights on the way: AP 0.5000" in lines
 
 
-def test_the_threshold_is_chosen_anew(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "choose_person_threshold", lambda *_: 0.37)
+def test_threshold_and_calibration_are_chosen_anew(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.random(2000)
+    judged = Judged(scores, rng.random(2000) < Curve(0.4, 0.1)(scores))
+    found = Judgement(Reliability(judged, Judged(scores, rng.random(2000) < Curve(0.6, 0.2)(scores))), 900)
+    monkeypatch.setattr(loop, "judge_held_out", lambda *_: found)
+    lines: list[str] = []
+    weights = train(dataclasses.replace(config, steps=1, calibrate=True), say=lines.append)
+    network = load_network(weights).config
+    assert network.person_threshold == found.person_threshold
+    assert network.calibration is not None
+    assert network.calibration.people.half == pytest.approx(0.4, abs=0.02)
+    assert network.calibration.joints.width == pytest.approx(0.2, abs=0.02)
+    assert any(line.startswith("half of the people with score 0.") for line in lines)
+
+
+def test_too_few_people_calibrate_nothing(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = Judged(np.array([0.2, 0.6, 0.9]), np.array([False, True, True]))
+    monkeypatch.setattr(loop, "judge_held_out", lambda *_: Judgement(Reliability(few, few), 3))
     weights = train(dataclasses.replace(config, steps=1, calibrate=True), say=quiet)
-    assert load_network(weights).config.person_threshold == 0.37
+    network = load_network(weights).config
+    assert (network.person_threshold, network.calibration) == (0.21, None)

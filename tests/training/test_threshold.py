@@ -13,7 +13,7 @@ from bottomup.networks.field_network import FieldNetwork, save_network
 from bottomup.people import People
 from bottomup.skeletons import COCO_17
 from bottomup.training import TrainConfig, threshold
-from bottomup.training.threshold import best_threshold, choose_person_threshold
+from bottomup.training.threshold import best_threshold, judge_held_out
 from tests.makers.figures import SMALL, figure
 
 
@@ -32,6 +32,7 @@ def test_people_are_judged_by_the_photos_held_out(
     """The photo that is held out has two figures and a region to ignore."""
     there, elsewhere, ignored = figure(5, 8, 100), figure(60, 40, 30), figure(4, 4, 16)
     keypoints = np.stack([there, there + 1, elsewhere, ignored]).astype(np.float32)
+    keypoints[0, 9] += 60  # the first one's wrist
 
     class Finds:
         skeleton = COCO_17
@@ -44,22 +45,25 @@ def test_people_are_judged_by_the_photos_held_out(
             return People(COCO_17, keypoints, np.ones((4, 17), np.float32), scores)
 
     monkeypatch.setattr(threshold, "Detector", Finds)
-    judged: list[tuple[list[float], list[bool], int]] = []
-    monkeypatch.setattr(
-        threshold, "best_threshold", lambda s, r, n: judged.append((s.round(3).tolist(), r.tolist(), n)) or 0.5
-    )
     save_network(FieldNetwork(SMALL), tmp_path / "weights.safetensors")
-    assert choose_person_threshold(tmp_path / "weights.safetensors", config) == 0.5
+    judged = judge_held_out(tmp_path / "weights.safetensors", config)
+    people, joints = judged.found.people, judged.found.joints
     # The one in the ignored corner does not count; the second at the same place is wrong, since the first has it.
-    assert judged == [([0.9, 0.5, 0.4], [True, False, False], 2)]
+    assert people.scores.tolist() == pytest.approx([0.9, 0.5, 0.4])
+    assert people.right.tolist() == [True, False, False]
+    assert judged.labelled == 2
+    # One joint of the right person is far off; all of the wrong ones' are wrong.
+    assert joints.right.sum() == 16
+    assert len(joints.right) == 3 * 17
+    assert judged.person_threshold == pytest.approx(0.51)
     without = dataclasses.replace(config, sources=config.sources[1:])
-    assert choose_person_threshold(tmp_path / "weights.safetensors", without) is None
+    assert judge_held_out(tmp_path / "weights.safetensors", without).person_threshold is None
 
 
 def test_photo_without_regions() -> None:
     nothing = np.zeros((0, 4), np.float32)
     photo = PhotoLabels(1, Path("a.png"), np.zeros((0, 17, 2), np.float32), nothing, nothing, np.ones(17, bool))
-    right, counts = threshold._judge(
+    holds, counts = threshold._judge(
         figure(0, 0, 50)[None].astype(np.float32), np.array([0.5], np.float32), photo, np.array(COCO_17.sigmas)
     )
-    assert (right.tolist(), counts.tolist()) == ([False], [True])
+    assert (holds.tolist(), counts.tolist()) == ([-1], [True])

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from bottomup.networks.backends.base import NetworkBackend, Outputs, check_images, no_pafs
 from bottomup.networks.backends.compiled import compile_network
 from bottomup.networks.backends.process import PerProcess
+from bottomup.networks.calibration import Calibration, Curve
 from bottomup.networks.export.lowering import LoweredNetwork, check_weights
 from bottomup.networks.export.openvino import openvino_model
 from bottomup.networks.info import NetworkInfo
@@ -32,6 +33,10 @@ _PAFS = 2 * OPENPOSE_COCO_18.num_limbs
 # By how many network pixels the networks of these names see everything too high. Found on 692 photos of COCO train2017,
 # where 0.5 to 0.75 give the best AP; 0.4 sideways, to either side, is worse than 0.
 _Y_OFFSETS = {"human-pose-estimation-0001": 0.6}
+# Measured on photos of COCO val2017 at the usual height, one scale (docs/networks.md).
+_CALIBRATIONS = {
+    "human-pose-estimation-0001": Calibration(Curve(0.2138, 0.0516), Curve(0.2412, 0.1897)),
+}
 # OpenVINO prepares each layer for each size of input and keeps that: some 5 MB a size, without end. So many layers are
 # kept, the ones last used: those of some 25 sizes.
 _OPTIONS = {"CPU_RUNTIME_CACHE_CAPACITY": "1000"}
@@ -94,7 +99,14 @@ class OpenVinoBackend(NetworkBackend):
             self.info = _tag_info(model, tags, name, self._path)
             return _Runner(self._compile(core, model), 1 - tags, tags)
         heatmaps, pafs, stride = _inspect(model, self._path)
-        self.info = NetworkInfo(OPENPOSE_COCO_18, stride, stride, name=name, y_offset=_Y_OFFSETS.get(name, 0.0))
+        self.info = NetworkInfo(
+            OPENPOSE_COCO_18,
+            stride,
+            stride,
+            name=name,
+            y_offset=_Y_OFFSETS.get(name, 0.0),
+            calibration=_CALIBRATIONS.get(name),
+        )
         return _Runner(self._compile(core, model), heatmaps, pafs)
 
     def _compile(self, core: Any, model: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bottomup.networks.calibration import Calibration
 from bottomup.networks.export.lowering import HasStored, Layer, lower
 from bottomup.networks.info import NetworkInfo
 from bottomup.networks.stored import StoredNetwork
@@ -19,7 +20,7 @@ FORMAT = "bottomup-fields-1"
 _OPSET = 17  # of 2022; all that is needed is there, and old runtimes read it
 _IR_VERSION = 8  # the file format that goes with it
 _CROP_FACTS = ("crop_size", "crop_margin", "padding", "corner_cells", "decode")
-_FACTS = ("skeleton", "stride", "alignment", "preferred", "task", *_CROP_FACTS)
+_FACTS = ("skeleton", "stride", "alignment", "preferred", "task", "calibration", *_CROP_FACTS)
 
 
 def export_onnx(network: StoredNetwork | HasStored, path: str | Path) -> None:
@@ -71,6 +72,8 @@ def write_facts(info: NetworkInfo) -> dict[str, str]:
         "task": info.task,
         **{name: getattr(info, name) for name in _CROP_FACTS},
     }
+    if info.calibration is not None:
+        facts["calibration"] = info.calibration.to_dict()
     return {"format": FORMAT, **{name: json.dumps(value) for name, value in facts.items()}}
 
 
@@ -92,6 +95,7 @@ def read_facts(metadata: Mapping[str, str], name: str = "") -> NetworkInfo:
         name=name,
         **{name: facts[name] for name in _CROP_FACTS if name in facts},
         default_settings=facts.get("preferred", {}),
+        calibration=Calibration.from_dict(facts["calibration"]) if "calibration" in facts else None,
     )
 
 
