@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, Unpack, cast, overload
+from typing import Any, BinaryIO, Literal, Unpack, cast, overload
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from bottomup.calibrated_scores import calibrate_people, decoder_settings
 from bottomup.decoder import decode_fields
 from bottomup.fields import Fields
 from bottomup.grouping.joint_nodes import merge_candidates
@@ -20,7 +21,6 @@ from bottomup.kernels import Candidates
 from bottomup.letterbox import Letterbox
 from bottomup.networks.backends.base import Backend, check_outputs, info_of, runtime
 from bottomup.networks.backends.factory import load_model
-from bottomup.networks.calibration import Calibration
 from bottomup.networks.own import Facts
 from bottomup.people import People
 from bottomup.prepared_photos import Look, Output, PreparedPhoto, batches, to_network
@@ -38,7 +38,7 @@ from bottomup.test_time_augmentation import (
     plan_passes,
 )
 
-OnePicture = str | os.PathLike[str] | bytes | bytearray | npt.NDArray[np.uint8] | Image.Image
+OnePicture = str | os.PathLike[str] | bytes | bytearray | BinaryIO | npt.NDArray[Any] | Image.Image
 Boxes = npt.NDArray[np.float64]
 
 
@@ -126,7 +126,7 @@ class Detector:
         self.settings = dataclasses.replace(self.settings, **open_ones)
         check_scales(self.settings)
         self.refiner = None if refine is None else as_refiner(refine, self.skeleton, device)
-        self.decoder_settings = self.settings if calibration is None else calibration.decoder_settings(self.settings)
+        self.decoder_settings = decoder_settings(self.settings, calibration)
 
     def __repr__(self) -> str:
         refined = "" if self.refiner is None else f", refined by {self.refiner.name}"
@@ -307,7 +307,7 @@ class Detector:
         people = people[np.flatnonzero(people.keypoint_scores.any(axis=1))]  # a lone neck is no person in COCO-17
         if self.refiner is not None and photo.picture is not None:
             return self.refiner(photo.picture, people)
-        return people if self.info.calibration is None else _calibrated(people, self.info.calibration)
+        return calibrate_people(people, self.info.calibration)
 
     def _decode_fields(self, photo: PreparedPhoto, outputs: list[Output]) -> People:
         fields = self._average(photo, outputs)
@@ -330,11 +330,6 @@ class Detector:
             heatmaps, tags, self.info.skeleton, stride=self.info.stride, settings=self.decoder_settings
         )
         return cast(People, people)
-
-
-def _calibrated(people: People, calibration: Calibration) -> People:
-    joints = calibration.joint_scores(people.keypoint_scores).astype(np.float32)
-    return People(people.skeleton, people.keypoints, joints, calibration.people(people.scores).astype(np.float32))
 
 
 def check_settings(settings: Settings | None) -> Settings:

@@ -6,9 +6,7 @@ import os
 from functools import lru_cache
 from typing import Any, overload
 
-from PIL import Image
-
-from bottomup.detector import Detector, check_settings
+from bottomup.detector import Detector, OnePicture, check_settings
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.weights import NETWORKS, resolve_model
@@ -18,7 +16,7 @@ _KEPT_DETECTORS = 4  # that `detect_people` keeps ready: a few models or setting
 
 @overload
 def detect_people(
-    image: str | os.PathLike[str] | Image.Image,
+    image: OnePicture,
     *,
     model: str | os.PathLike[str] = "default",
     device: str | None = None,

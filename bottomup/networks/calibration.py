@@ -7,16 +7,13 @@ calibrated score of 0.5, half are right, by an OKS of at least 0.5. The curve ri
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-
-from bottomup.settings import Settings
 
 Floats = npt.NDArray[np.float64]
 
@@ -65,15 +62,6 @@ class Calibration:
     def joint_scores(self, scores: npt.ArrayLike) -> Floats:
         """A decoder's scores of joints, calibrated; missing ones keep score 0."""
         return np.where(np.asarray(scores) > 0, self.joints(scores), 0.0)
-
-    def decoder_settings(self, settings: Settings) -> Settings:
-        """Settings whose thresholds are of the decoder's scores, from those of calibrated ones."""
-        changes: dict[str, Any] = {}
-        if settings.person_threshold is not None:
-            changes["person_threshold"] = min(1.0, self.people.score(settings.person_threshold))
-        if settings.joint_threshold > 0:
-            changes["joint_threshold"] = self.joints.score(settings.joint_threshold)
-        return dataclasses.replace(settings, **changes)
 
     def to_dict(self) -> dict[str, list[float]]:
         """Plain values for JSON, which `from_dict` takes back: half and width of both curves."""

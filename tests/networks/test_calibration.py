@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bottomup.networks.calibration import Calibration, Curve
-from bottomup.settings import Settings
 
 CURVES = Calibration(Curve(0.29, 0.045), Curve(0.48, 0.16))
 
@@ -43,16 +42,6 @@ def test_missing_joints_keep_score_0() -> None:
     calibrated = CURVES.joint_scores(scores)
     assert calibrated[0, 0] == 0
     assert calibrated[0, 1] == pytest.approx(1 / (1 + math.exp(0.46 / 0.16)), rel=1e-5)
-
-
-def test_thresholds_are_turned_into_the_decoders() -> None:
-    settings = CURVES.decoder_settings(Settings(person_threshold=0.5, joint_threshold=0.5))
-    assert (settings.person_threshold, settings.joint_threshold) == pytest.approx((0.29, 0.48))
-    untouched = Settings(flip=True)
-    assert CURVES.decoder_settings(untouched) == untouched
-    all_out = CURVES.decoder_settings(Settings(person_threshold=1.0))
-    assert all_out.person_threshold == 1.0
-    assert CURVES.decoder_settings(Settings(person_threshold=0.0)).person_threshold == 0
 
 
 def test_plain_values_lead_back() -> None:

@@ -1,0 +1,33 @@
+"""Between a decoder's scores and calibrated ones: people one way, the thresholds of `Settings` the other."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from bottomup.networks.calibration import Calibration
+from bottomup.people import People
+from bottomup.settings import Settings
+
+
+def calibrate_people(people: People, calibration: Calibration | None) -> People:
+    """People with calibrated scores; the same without a calibration."""
+    if calibration is None:
+        return people
+    joints = calibration.joint_scores(people.keypoint_scores).astype(np.float32)
+    scores = calibration.people(people.scores).astype(np.float32)
+    return People(people.skeleton, people.keypoints, joints, scores, people.ids)
+
+
+def decoder_settings(settings: Settings, calibration: Calibration | None) -> Settings:
+    """Settings whose thresholds are of the decoder's scores, from those of calibrated ones."""
+    if calibration is None:
+        return settings
+    changes: dict[str, Any] = {}
+    if settings.person_threshold is not None:
+        changes["person_threshold"] = min(1.0, calibration.people.score(settings.person_threshold))
+    if settings.joint_threshold > 0:
+        changes["joint_threshold"] = calibration.joints.score(settings.joint_threshold)
+    return dataclasses.replace(settings, **changes)
