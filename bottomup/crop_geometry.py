@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from bottomup._opencv import cv2
 from bottomup.image import BgrImage
 from bottomup.letterbox import PADDING_GREY
 

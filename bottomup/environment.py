@@ -13,7 +13,7 @@ from pathlib import Path
 _OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 # Distribution name, and the extra that installs it where the package does without.
 _PACKAGES = (
-    ("torch", ""), ("numpy", ""), ("scipy", ""), (_OPENCV[0], ""), ("networkx", ""), ("safetensors", ""),
+    ("torch", "train"), ("numpy", ""), ("scipy", ""), (_OPENCV[0], ""), ("networkx", ""), ("safetensors", ""),
     ("pillow", ""), ("openvino", "openvino"), ("onnxruntime", "onnx"),
     ("pycocotools", "eval"), ("scikit-image", "sample"),
 )  # fmt: skip
@@ -120,8 +120,13 @@ def _architectures(cmake_names: str) -> str:
 
 
 def _gpu() -> Rows:
-    import torch
-
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        yield "torch", "not installed; OpenVINO and ONNX Runtime run networks without it", True
+        return
     built_for = getattr(torch.version, "cuda", None)
     yield "torch", f"built for CUDA {built_for}" if built_for else "built for the CPU", True
     if not torch.cuda.is_available():

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-import cv2
+from bottomup._opencv import cv2
 
 _LARGEST = 1600  # pixels of the longer side of what a notebook shows
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from bottomup._opencv import cv2
 from bottomup.pictures.pixels import BgrImage
 
 PADDING_GREY = 128

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from bottomup._opencv import cv2
 from bottomup.decoder import check_options, find_candidates, for_each_image
 from bottomup.grouping import PersonJointGraph, build_graph, group
 from bottomup.grouping.anthropometry import max_limb_lengths

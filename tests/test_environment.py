@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import ModuleType
 
 import pytest
 
@@ -38,11 +39,19 @@ def test_whether_the_kernels_run_on_a_gpu_is_told(
     assert [finding.ok for finding in found] == ok
 
 
+def test_torch_that_is_not_there_is_merely_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    found = [finding for finding in findings() if finding.group == "GPU"]
+    assert [finding.name for finding in found] == ["torch"]
+    assert found[0].ok
+    assert found[0].value.startswith("not installed")
+
+
 def test_what_is_broken_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "bottomup._C", None)
     monkeypatch.delattr("bottomup._C", raising=False)
     monkeypatch.delitem(sys.modules, "bottomup._extension", raising=False)
-    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
     found = {(f.group, f.name): f for f in findings()}
     assert not found["kernels", "extension"].ok
     assert found["GPU", "error"] == Finding("GPU", "error", found["GPU", "error"].value, ok=False)

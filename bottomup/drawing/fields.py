@@ -12,10 +12,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from bottomup._opencv import cv2
 from bottomup.image import BgrImage, Letterbox, to_bgr
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
+from bottomup._opencv import cv2
 from bottomup.drawing.fields import Color
 from bottomup.drawing.painting import Floats
 from bottomup.image import BgrImage

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from bottomup._extension import _C
+from bottomup._opencv import cv2
 from bottomup.image import BgrImage
 
 Floats = npt.NDArray[np.float64]

@@ -107,7 +107,7 @@ def test_threshold_and_calibration_are_chosen_anew(config: TrainConfig, monkeypa
     assert network.calibration is not None
     assert network.calibration.people.half == pytest.approx(0.4, abs=0.02)
     assert network.calibration.joints.width == pytest.approx(0.2, abs=0.02)
-    assert any(line.startswith("half of the people with score 0.") for line in lines)
+    assert any(line.startswith("half are right of people with score 0.") for line in lines)
 
 
 def test_too_few_people_calibrate_nothing(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:

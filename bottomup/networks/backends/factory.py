@@ -91,9 +91,7 @@ def load_backend(
         return OnnxBackend(path, device=device)
     if ending in CHECKPOINTS:
         return _published(path, device)
-    from bottomup.networks.backends.torch import TorchBackend
-
-    return TorchBackend(path, device=device)
+    return _torch(path, device)
 
 
 def load_model(
@@ -148,6 +146,17 @@ def _openvino(path: Path, ending: str, device: str | None) -> Backend:
     raise ValueError(
         f"model must be a published network's file but {str(path)!r} is none that is known: {_ASK_FOR_FACTS}"
     )
+
+
+def _torch(path: Path, device: str | None) -> Backend:
+    """A file that torch runs."""
+    try:
+        from bottomup.networks.backends.torch import TorchBackend
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ImportError(f"{path.name} in torch needs the package torch: pip install torch") from error
+    return TorchBackend(path, device=device)
 
 
 def _choose(path: Path, device: str | None) -> str:
