@@ -15,6 +15,7 @@ from bottomup.datasets.photo import FloatArray
 _NOT_LABELLED = 3
 # Square pixels: nothing that small has joints, so such an area was never measured.
 _LEAST_AREA = 1.0
+_FARTHEST = 1e9  # pixels; more is a slip, and its square has no place in float32
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ def read_annotation(number: int, annotation: Mapping[str, Any]) -> Annotation:
             head=_head(annotation),
             track=_count(annotation.get("track_id")),
         )
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{where}: {error}") from error
 
 
@@ -80,6 +81,7 @@ def _keypoints(values: Any) -> FloatArray | None:
         raise ValueError(f"keypoints must be finite numbers, 3 for each joint, but is {values!r}"[:200])
     rows = array.astype(np.float64).reshape(-1, 3)
     labelled = (rows[:, 2] > 0) & (rows[:, 2] != _NOT_LABELLED)
+    _check_near("keypoints", rows[labelled])
     if np.isfinite(rows).all():  # as nearly always
         rows[~labelled] = (np.nan, np.nan, 0)
         return rows.ravel()
@@ -116,8 +118,14 @@ def _box(values: Any, name: str = "bbox") -> FloatArray | None:
         raise ValueError(f"{name} must be 4 finite numbers but is {values!r}"[:200])
     if box[2:].min() < 0:
         raise ValueError(f"{name} must have width and height from 0 on but is {values}")
+    _check_near(name, box)
     box[2:] += box[:2]
     return box
+
+
+def _check_near(name: str, values: FloatArray) -> None:
+    if np.abs(values).max(initial=0.0) > _FARTHEST and np.isfinite(values).all():
+        raise ValueError(f"{name} must be within {_FARTHEST:.0e} pixels but has {np.abs(values).max():g}")
 
 
 def _area(value: Any) -> float:
@@ -126,7 +134,7 @@ def _area(value: Any) -> float:
         return math.nan
     if not is_number(value):
         raise ValueError(f"area must be a number but is {value!r}")
-    return float(value) if math.isfinite(value) and value > _LEAST_AREA else math.nan
+    return float(value) if _LEAST_AREA < value < _FARTHEST**2 else math.nan
 
 
 def _head(annotation: Mapping[str, Any]) -> FloatArray | None:

@@ -87,7 +87,7 @@ def test_photos_may_have_any_ids(tmp_path: Path, first: Any) -> None:
         read_labels(write(tmp_path, made))
 
 
-@pytest.mark.parametrize("area", [None, 0, 0.0, 1, -5, math.nan, math.inf, 0.5])
+@pytest.mark.parametrize("area", [None, 0, 0.0, 1, -5, math.nan, math.inf, 0.5, 1e300, 10**400])
 def test_areas_that_are_none_are_estimated_and_counted(tmp_path: Path, area: float | None) -> None:
     folder = write(tmp_path, each_person(lambda _, person: person.update(area=area)))
     labels = read_labels(folder)
@@ -97,6 +97,21 @@ def test_areas_that_are_none_are_estimated_and_counted(tmp_path: Path, area: flo
     evaluation = evaluate_metric("coco", labels, results, COCO_17)
     assert evaluation.scores["AP"] == pytest.approx(1)
     assert (evaluation.people["missed"], evaluation.details["areas_from_boxes"]) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"keypoints": [1e39, 1, 2] * 17}, r"keypoints must be within 1e\+09 pixels but has 1e\+39"),
+        ({"keypoints": [10**400, 1, 2] * 17}, "int too large"),
+        ({"bbox": [0, 0, 1e300, 1]}, r"bbox must be within 1e\+09 pixels but has 1e\+300"),
+        ({"num_keypoints": 10**400}, "int too large"),
+    ],
+)
+def test_numbers_beyond_every_picture_are_refused(tmp_path: Path, changes: Content, message: str) -> None:
+    folder = write(tmp_path, each_person(lambda _, person: person.update(changes)))
+    with pytest.raises(ValueError, match=rf"annotation 0 .*: {message}"):
+        read_labels(folder)
 
 
 def test_an_area_that_was_measured_stays(tmp_path: Path) -> None:
