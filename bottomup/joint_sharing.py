@@ -66,9 +66,9 @@ def share_joints(
        each crop shows both, one of them lower.
     3. A person and a node are connected if the person claims it or its crop shows none higher, with the response as
        weight. Each joint type is one optimal assignment, in which a person takes at most one node and a node serves at
-       most one person.
-    4. Who is left without a node keeps the highest of its own crop, at a token score: the crop's word is better than
-       none, and OKS asks for every joint.
+       most one person; or a person keeps what its own crop shows highest, beside the one whom the node serves. That
+       weighs a token, as the crop's word is better than none and OKS asks for every joint; and more the further the
+       other crop's place is away within the reach, as these may be two joints.
 
     Parameters
     ----------
@@ -110,15 +110,47 @@ def share_joints(
     connected[best[kept][best[kept] >= 0]] = True
     for k in range(joints):
         of_type = np.flatnonzero((found.joint == k) & connected)
-        person, chosen = solve_assignment(Edges(found.crop[of_type], node[of_type], found.weight[of_type]))
-        by_edge = {(int(found.crop[n]), int(node[n])): int(n) for n in of_type}
-        taken = [by_edge[int(i), int(n)] for i, n in zip(person, chosen, strict=True)]
-        xy[person, k], scores[person, k], shown[person, k] = found.xy[taken], found.score[taken], found.score[taken]
-        left = np.flatnonzero(stays & (scores[:, k] == 0) & (best[:, k] >= 0))
-        own = best[left, k]
-        xy[left, k], scores[left, k] = found.xy[own], np.minimum(found.score[own], token)
-        shown[left, k] = found.score[own]
+        own = best[stays & (best[:, k] >= 0), k]
+        own_weight = np.maximum(_distinct_shares(found, node, own, of_type) * found.score[own], token)
+        own, own_weight = own[own_weight > 0], own_weight[own_weight > 0]  # with a token of 0 the losers have none
+        chosen, is_own = _assign(found, node, of_type, own, own_weight)
+        person = found.crop[chosen]
+        xy[person, k], shown[person, k] = found.xy[chosen], found.score[chosen]
+        scores[person, k] = found.score[chosen]
+        kept_own = is_own >= 0
+        scores[person[kept_own], k] = np.minimum(found.score[chosen[kept_own]], own_weight[is_own[kept_own]])
     return xy, scores, shown.mean(axis=1)
+
+
+def _assign(found: _Candidates, node: Ints, of_type: Ints, own: Ints, own_weight: Floats) -> tuple[Ints, Ints]:
+    """The candidate of one joint type that each person takes, and its place in `own` where that is kept beside the
+    person whom its node serves, else -1.
+
+    of_type: candidates that are connected with their nodes. own: (m,) the best of each person. own_weight: (m,) what it
+    weighs to keep it.
+    """
+    everyone = np.concatenate([of_type, own])
+    first = len(found.crop)  # nodes from here on are a person's alone
+    ends = np.concatenate([node[of_type], first + np.arange(len(own))])
+    weights = np.concatenate([found.weight[of_type], own_weight])
+    by_edge = {(int(found.crop[n]), int(end)): int(n) for n, end in zip(everyone, ends, strict=True)}
+    person, chosen = solve_assignment(Edges(found.crop[everyone], ends, weights))
+    taken = np.array([by_edge[int(i), int(n)] for i, n in zip(person, chosen, strict=True)], np.int64)
+    return taken, np.where(chosen >= first, chosen - first, -1)
+
+
+def _distinct_shares(found: _Candidates, node: Ints, own: Ints, of_type: Ints) -> Floats:
+    """(m,) how far candidates are from the nearest one of their node that another crop connects, in reaches: 0 to 1.
+
+    A candidate without others in its node is not asked to give it up: 0.
+    """
+    shares = np.zeros(len(own))
+    for n, one in enumerate(own):
+        others = of_type[(node[of_type] == node[one]) & (found.crop[of_type] != found.crop[one])]
+        if len(others):
+            apart = np.hypot(*(found.xy[others] - found.xy[one]).T) / np.minimum(found.reach[others], found.reach[one])
+            shares[n] = min(float(apart.min()), 1.0)
+    return shares
 
 
 def _find_candidates(

@@ -92,6 +92,37 @@ def test_a_joint_that_two_crops_show_serves_one_person() -> None:
     assert scores[1, 0] > 0.7
 
 
+def blob(maps: np.ndarray, crop: int, place: tuple[float, float], height: float) -> None:
+    """A Gaussian of 1.75 cells around a cell of joint 0 of a crop."""
+    y, x = np.mgrid[:32, :32]
+    one = height * np.exp(-((x - place[0]) ** 2 + (y - place[1]) ** 2) / (2 * 1.75**2))
+    maps[crop, 0] = np.maximum(maps[crop, 0], one)
+
+
+def test_two_joints_close_together_are_both_kept() -> None:
+    """Two ankles within reach of each other, each highest in its own crop; a third one elsewhere tempts the loser."""
+    maps, boxes = np.zeros((2, 1, 32, 32), np.float32), np.array([[0.0, 0, 128, 128]] * 2)
+    views = np.stack([np.eye(3)] * 2)
+    for crop, place in enumerate(((10.0, 10.0), (12.0, 10.0))):
+        blob(maps, crop, place, 0.9)
+        blob(maps, crop, (25.0, 25.0), 0.4)
+    xy, scores, _ = share_joints(maps, views, boxes, [0.1], STRIDE, max_shared=1.0)  # a reach of 12.8 pixels
+    np.testing.assert_allclose(np.sort(xy[:, 0, 0]), [41.5, 49.5], atol=1)
+    np.testing.assert_allclose(xy[:, 0, 1], 41.5, atol=1)
+    np.testing.assert_allclose(np.sort(scores[:, 0]), [0.9 * 8 / 12.8, 0.9], atol=0.06)
+
+
+def test_no_person_gives_up_a_joint_for_the_sake_of_the_sum() -> None:
+    """The second crop shows no joint of its own, but the first one's, half as high; the first shows another, too."""
+    maps, boxes = np.zeros((2, 1, 32, 32), np.float32), np.array([[0.0, 0, 128, 128]] * 2)
+    views = np.stack([np.eye(3)] * 2)
+    for crop, place, height in ((0, (10.0, 10.0), 0.95), (0, (20.0, 20.0), 0.49), (1, (10.0, 10.0), 0.49)):
+        blob(maps, crop, place, height)
+    xy, scores, _ = share_joints(maps, views, boxes, [0.1], STRIDE, max_shared=1.0)
+    np.testing.assert_allclose(xy[:, 0], 41.5, atol=1)
+    np.testing.assert_allclose(scores[:, 0], [0.95, 0.1], atol=0.03)
+
+
 def test_the_nearest_candidates_are_one_joint() -> None:
     places = np.array([[0.0, 0], [4, 0], [5, 0], [30, 0]])
     node = joint_nodes(places, np.full(4, 6.0), np.array([0, 0, 1, 2]))
