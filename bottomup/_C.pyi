@@ -47,6 +47,7 @@ class TagOptions:
     min_response: float
     search_tolerance: float
     search_reach: float
+    far_reach: float
 
 # A field is float32, float16 or, as uint16, the bits of bfloat16. Candidates are `Candidates`, pairs `LimbPairs`.
 def find_peaks(heatmaps: npt.NDArray[Any], threshold: float, upsample: int, threads: int) -> _Peaks: ...

@@ -127,7 +127,7 @@ TagValues read_tags(const FieldView& tags, int64_t depth, const TagPlaces& place
 // The best cell of each window.
 std::vector<TagCell> search_windows(const FieldView& heatmaps, const FieldView& tags, int64_t depth,
                                     const std::vector<TagWindow>& windows, const std::vector<float>& wanted,
-                                    float min_response, int threads);
+                                    const TagOptions& options, int threads);
 Peaks find_peaks(const FieldView& heatmaps, const PeakCriteria& criteria, int threads);
 // The same where the heatmaps are upsampled; positions and extents are in cells of the heatmaps.
 Peaks find_upsampled_peaks(const FieldView& heatmaps, const PeakCriteria& criteria, int threads);

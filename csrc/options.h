@@ -20,7 +20,7 @@ struct TagOptions {
     float tolerance_factor, min_tolerance, max_tolerance;
     float clear_response, min_agreement, distance_weight;
     double max_limb_length;  // share of the field's longer side
-    float min_response, search_tolerance, search_reach;
+    float min_response, search_tolerance, search_reach, far_reach;
 };
 
 }  // namespace bottomup

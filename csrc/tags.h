@@ -10,10 +10,18 @@
 
 namespace bottomup {
 
-// Where a person's missing joint may be: cells of both ends, within the field; `tags` is where its tag begins.
+// Cells of a field, both ends included.
+struct CellBox {
+    int64_t left, top, right, bottom;
+};
+
+BOTTOMUP_HD bool is_empty(const CellBox& box) { return box.left > box.right || box.top > box.bottom; }
+
+// Where a person's missing joint may be: within `near`, or, as a clear joint, within `far`, if that is not empty. `tags` is
+// where its tag begins.
 struct TagWindow {
     int64_t image, joint, person;
-    int64_t left, top, right, bottom;
+    CellBox near, far;
     int64_t tags;
     float tolerance;
 };
@@ -41,6 +49,10 @@ BOTTOMUP_HD float squared_tag_distance(Tag tag, const float* wanted, int64_t dep
         sum += apart * apart;
     }
     return sum;
+}
+
+inline float tag_distance(const float* a, const float* b, int64_t depth) {
+    return std::sqrt(squared_tag_distance([a](int64_t d) { return a[d]; }, b, depth));
 }
 
 // Whether a cell is better than another one: higher, or as high and before it.

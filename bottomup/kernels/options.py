@@ -165,3 +165,9 @@ class TagOptions(Options):
         "A missing joint is sought within this many times the greatest distance that the skeleton allows to each joint "
         "that the person has.",
     )
+    far_reach: float = option(
+        0.3,
+        "A clear joint may be so much further away, as a share of the person's height, if no other person has a tag "
+        "like that: then the tag alone tells whose it is. Poses and perspective exceed what skeletons allow, most of "
+        "all between joints that are near each other. 0 turns it off.",
+    )

@@ -191,12 +191,16 @@ def find_missing_joints(
 ) -> tuple[Ints, Ints, Floats, Floats]:
     """Find joints that people lack where their tag shows, within the reach that the skeleton predicts.
 
-    A joint is sought in the box of cells that are within reach of each joint that the person has: `search_reach` times
-    the greatest distance of the two on a body of the person's height, along either axis; where the skeleton does not
-    tell it, times the greatest distance between two joints that the person has. The height is the longest that a limb
-    tells, of three or more the second longest. It is the highest cell from `min_response` on whose tag is within
+    A joint is first sought in the box of cells that are within reach of each joint that the person has: `search_reach`
+    times the greatest distance of the two on a body of the person's height, along either axis; where the skeleton does
+    not tell it, times the greatest distance between two joints that the person has. The height is the longest that a
+    limb tells, of three or more the second longest. It is the highest cell from `min_response` on whose tag is within
     `search_tolerance` tolerances of the mean of the person's tags, weighted by the scores. A person of one joint has no
     reach.
+
+    Where that finds none from `clear_response` on, and no other person of the image has a mean tag within two
+    tolerances, the highest cell from `clear_response` on is taken that is at most `far_reach` of the person's height
+    further away.
 
     Parameters
     ----------

@@ -118,7 +118,7 @@ py::tuple search(const GpuField& heatmaps, const GpuField& tags, int64_t depth, 
                  const TagOptions& options, uintptr_t stream) {
     const auto kernel = [&](const FieldView& heat, const FieldView& view, const std::vector<TagWindow>& windows,
                             const std::vector<float>& wanted) {
-        return cuda::search_windows(heat, view, depth, windows, wanted, options.min_response, stream_of(stream));
+        return cuda::search_windows(heat, view, depth, windows, wanted, options, stream_of(stream));
     };
     return search_windows(view_of(heatmaps), view_of(tags), depth, search, options, kernel);
 }

@@ -50,7 +50,7 @@ py::tuple search(const py::array& heatmaps, const py::array& tags, int64_t depth
                  const TagOptions& options, int threads) {
     const auto kernel = [&](const FieldView& heat, const FieldView& view, const std::vector<TagWindow>& windows,
                             const std::vector<float>& wanted) {
-        return cpu::search_windows(heat, view, depth, windows, wanted, options.min_response, threads);
+        return cpu::search_windows(heat, view, depth, windows, wanted, options, threads);
     };
     return search_windows(view_of(heatmaps), view_of(tags), depth, search, options, kernel);
 }
@@ -120,7 +120,8 @@ void bind_tags(py::module_& m) {
         .def_readwrite("max_limb_length", &TagOptions::max_limb_length)
         .def_readwrite("min_response", &TagOptions::min_response)
         .def_readwrite("search_tolerance", &TagOptions::search_tolerance)
-        .def_readwrite("search_reach", &TagOptions::search_reach);
+        .def_readwrite("search_reach", &TagOptions::search_reach)
+        .def_readwrite("far_reach", &TagOptions::far_reach);
     py::class_<TagSearch>(m, "TagSearch")
         .def(py::init<LimbArray, FloatArray, FloatArray, FloatArray, FloatArray, LimbArray, FloatArray>(),
              py::arg("images").noconvert(), py::arg("xy").noconvert(), py::arg("scores").noconvert(),

@@ -16,10 +16,6 @@ namespace {
 constexpr float kNearest = 2.0f;
 constexpr float kLeastWeight = 0.3f;  // of a pair whose other end has far nearer partners
 
-float distance_of(const float* a, const float* b, int64_t depth) {
-    return std::sqrt(squared_tag_distance([a](int64_t d) { return a[d]; }, b, depth));
-}
-
 // Tags of candidates of one image, and what they are paired by.
 class ImageTags {
    public:
@@ -89,7 +85,7 @@ class ImageTags {
 
     float tag(int32_t candidate) const { return tags_[candidate * depth_]; }  // the first value, by which they are sorted
     bool is_clear(int32_t candidate) const { return candidates_.scores[candidate] >= clear_response_; }
-    float distance(int32_t a, int32_t b) const { return distance_of(tags_ + a * depth_, tags_ + b * depth_, depth_); }
+    float distance(int32_t a, int32_t b) const { return tag_distance(tags_ + a * depth_, tags_ + b * depth_, depth_); }
 
     // The clear candidate of a type whose tag is nearest to that of a clear candidate, ties by index; -1 if there is none.
     int32_t nearest(int32_t candidate, int32_t joint) const {
@@ -147,35 +143,6 @@ class ImageTags {
     std::vector<float> nearest_first_, nearest_second_;
 };
 
-// One person whose missing joints are sought.
-struct SearchedPerson {
-    const float *xy, *scores, *lengths;
-    int64_t joints;
-
-    bool has(int64_t joint) const { return scores[joint] > 0; }
-    float apart(int64_t a, int64_t b) const { return std::hypot(xy[2 * a] - xy[2 * b], xy[2 * a + 1] - xy[2 * b + 1]); }
-
-    float diameter() const {
-        float most = 0;
-        for (int64_t a = 0; a < joints; ++a)
-            for (int64_t b = 0; has(a) && b < a; ++b)
-                if (has(b)) most = std::max(most, apart(a, b));
-        return most;
-    }
-
-    // As limbs tell it: the longest for its kind, of three or more the second longest; 0 if none of known length is there.
-    float height(const int32_t* limbs, int64_t limb_count) const {
-        std::vector<float> heights;
-        for (int64_t limb = 0; limb < limb_count; ++limb) {
-            const int64_t a = limbs[2 * limb], b = limbs[2 * limb + 1];
-            const float share = lengths[a * joints + b];
-            if (has(a) && has(b) && share > 0) heights.push_back(apart(a, b) / share);
-        }
-        std::sort(heights.begin(), heights.end());
-        return heights.empty() ? 0 : heights[heights.size() - (heights.size() > 2 ? 2 : 1)];
-    }
-};
-
 }  // namespace
 
 TagPairs score_tags(const CandidateView& candidates, const float* tags, int64_t depth, int64_t images, const int32_t* limbs,
@@ -193,50 +160,6 @@ TagPairs score_tags(const CandidateView& candidates, const float* tags, int64_t 
     }
     pairs.offsets.push_back(int64_t(pairs.first.size()));
     return result;
-}
-
-std::vector<TagWindow> plan_windows(const TagPeople& people, const int32_t* limbs, int64_t limb_count, const float* lengths,
-                                    int64_t height, int64_t width, const TagOptions& options, std::vector<float>& tags) {
-    std::vector<TagWindow> windows;
-    const int64_t joints = people.joints, depth = people.depth;
-    for (int64_t n = 0; n < people.count; ++n) {
-        const SearchedPerson person{people.xy + 2 * n * joints, people.scores + n * joints, lengths, joints};
-        const auto begin = int64_t(tags.size());
-        std::vector<double> sums(size_t(depth), 0.0);
-        double weight = 0;
-        for (int64_t joint = 0; joint < joints; ++joint) {
-            if (!person.has(joint)) continue;
-            weight += person.scores[joint];
-            for (int64_t d = 0; d < depth; ++d)
-                sums[size_t(d)] += double(person.scores[joint]) * people.tags[(n * joints + joint) * depth + d];
-        }
-        if (weight == 0) continue;
-        for (const double sum : sums) tags.push_back(float(sum / weight));
-        const float tall = person.height(limbs, limb_count), wide = person.diameter();
-        for (int64_t joint = 0; joint < joints; ++joint) {
-            if (person.has(joint)) continue;
-            float left = 0, top = 0, right = float(width - 1), bottom = float(height - 1);
-            for (int64_t other = 0; other < joints; ++other) {
-                if (!person.has(other)) continue;
-                const float share = lengths[other * joints + joint];
-                const float reach = options.search_reach * (share > 0 && tall > 0 ? share * tall : wide);
-                const float x = person.xy[2 * other], y = person.xy[2 * other + 1];
-                left = std::max(left, x - reach), right = std::min(right, x + reach);
-                top = std::max(top, y - reach), bottom = std::min(bottom, y + reach);
-            }
-            const TagWindow window{people.images[n],
-                                   joint,
-                                   n,
-                                   int64_t(std::ceil(left)),
-                                   int64_t(std::ceil(top)),
-                                   int64_t(std::floor(right)),
-                                   int64_t(std::floor(bottom)),
-                                   begin,
-                                   options.search_tolerance * people.tolerances[n]};
-            if (wide > 0 && window.left <= window.right && window.top <= window.bottom) windows.push_back(window);
-        }
-    }
-    return windows;
 }
 
 namespace cpu {
@@ -272,20 +195,28 @@ TagValues read_tags(const FieldView& tags, int64_t depth, const TagPlaces& place
 
 std::vector<TagCell> search_windows(const FieldView& heatmaps, const FieldView& tags, int64_t depth,
                                     const std::vector<TagWindow>& windows, const std::vector<float>& wanted,
-                                    float min_response, int threads) {
+                                    const TagOptions& options, int threads) {
     std::vector<TagCell> cells(windows.size(), TagCell{0.0f, 0});
     with_type(heatmaps.dtype, [&](auto heat) {
         with_type(tags.dtype, [&](auto tag) {
             parallel_for(int64_t(windows.size()), threads, [&](int, int64_t n) {
                 const TagWindow& window = windows[size_t(n)];
-                TagCell best{0.0f, 0};
-                for (int64_t row = window.top; row <= window.bottom; ++row)
-                    for (int64_t column = window.left; column <= window.right; ++column) {
-                        const TagCell cell = look_at<decltype(heat), decltype(tag)>(
-                            heatmaps, tags, depth, window, &wanted[size_t(window.tags)], std::max(min_response, best.score),
-                            row, column);
-                        if (cell.score > 0 && (best.score == 0 || is_better(cell, best))) best = cell;
-                    }
+                const auto highest = [&](const CellBox& box, float least) {
+                    TagCell best{0.0f, 0};
+                    for (int64_t row = box.top; row <= box.bottom; ++row)
+                        for (int64_t column = box.left; column <= box.right; ++column) {
+                            const TagCell cell = look_at<decltype(heat), decltype(tag)>(
+                                heatmaps, tags, depth, window, &wanted[size_t(window.tags)], std::max(least, best.score), row,
+                                column);
+                            if (cell.score > 0 && (best.score == 0 || is_better(cell, best))) best = cell;
+                        }
+                    return best;
+                };
+                TagCell best = highest(window.near, options.min_response);
+                if (best.score < options.clear_response && !is_empty(window.far)) {
+                    const TagCell further = highest(window.far, options.clear_response);
+                    if (further.score > 0) best = further;
+                }
                 cells[size_t(n)] = best;
             });
         });

@@ -38,7 +38,7 @@ TagValues read_tags(const FieldView& tags, int64_t depth, const TagPlaces& place
 // The tags' values must be there already.
 std::vector<TagCell> search_windows(const FieldView& heatmaps, const FieldView& tags, int64_t depth,
                                     const std::vector<TagWindow>& windows, const std::vector<float>& wanted,
-                                    float min_response, void* stream);
+                                    const TagOptions& options, void* stream);
 
 int device_count();
 // For each GPU what keeps the kernels from running there; empty if nothing does.

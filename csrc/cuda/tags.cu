@@ -26,18 +26,16 @@ __global__ void __launch_bounds__(kThreads)
     for (int64_t d = 0; d < depth; ++d) values[n * depth + d] = Plane<T>(tags, place.image, place.channel + d)(row, column);
 }
 
+// The best cell of a box, by all threads of a block, which have it in bests[0] afterwards.
 template <class T, class U>
-__global__ void __launch_bounds__(kThreads)
-    search(FieldView heatmaps, FieldView tags, int64_t depth, const TagWindow* windows, const float* wanted,
-           float min_response, TagCell* cells) {
-    __shared__ TagCell bests[kThreads];
-    const TagWindow window = windows[blockIdx.x];
-    const int64_t columns = window.right - window.left + 1, count = columns * (window.bottom - window.top + 1);
+__device__ void search_box(const FieldView& heatmaps, const FieldView& tags, int64_t depth, const TagWindow& window,
+                           const CellBox& box, const float* wanted, float min_response, TagCell* bests) {
+    const int64_t columns = box.right - box.left + 1, count = is_empty(box) ? 0 : columns * (box.bottom - box.top + 1);
     TagCell best{0.0f, 0};
     for (int64_t n = threadIdx.x; n < count; n += kThreads) {
         const int64_t row = quotient(n, columns);
         const TagCell cell = look_at<T, U>(heatmaps, tags, depth, window, wanted + window.tags, min_response,
-                                           window.top + row, window.left + n - row * columns);
+                                           box.top + row, box.left + n - row * columns);
         if (cell.score > 0 && (best.score == 0 || is_better(cell, best))) best = cell;
     }
     bests[threadIdx.x] = best;
@@ -50,7 +48,22 @@ __global__ void __launch_bounds__(kThreads)
         }
         __syncthreads();
     }
-    if (threadIdx.x == 0) cells[blockIdx.x] = bests[0];
+}
+
+template <class T, class U>
+__global__ void __launch_bounds__(kThreads)
+    search(FieldView heatmaps, FieldView tags, int64_t depth, const TagWindow* windows, const float* wanted,
+           float min_response, float clear_response, TagCell* cells) {
+    __shared__ TagCell bests[kThreads];
+    const TagWindow window = windows[blockIdx.x];
+    search_box<T, U>(heatmaps, tags, depth, window, window.near, wanted, min_response, bests);
+    TagCell best = bests[0];
+    __syncthreads();  // before the next search overwrites it
+    if (best.score < clear_response && !is_empty(window.far)) {
+        search_box<T, U>(heatmaps, tags, depth, window, window.far, wanted, clear_response, bests);
+        if (bests[0].score > 0) best = bests[0];
+    }
+    if (threadIdx.x == 0) cells[blockIdx.x] = best;
 }
 
 // Sends an array to the device and brings another one back.
@@ -108,7 +121,7 @@ TagValues read_tags(const FieldView& tags, int64_t depth, const TagPlaces& place
 
 std::vector<TagCell> search_windows(const FieldView& heatmaps, const FieldView& tags, int64_t depth,
                                     const std::vector<TagWindow>& windows, const std::vector<float>& wanted,
-                                    float min_response, void* stream) {
+                                    const TagOptions& options, void* stream) {
     std::vector<TagCell> cells(windows.size(), TagCell{0.0f, 0});
     if (windows.empty()) return cells;
     const auto on = static_cast<cudaStream_t>(stream);
@@ -116,7 +129,7 @@ std::vector<TagCell> search_windows(const FieldView& heatmaps, const FieldView& 
         with_type(heatmaps.dtype, [&](auto heat) {
             with_type(tags.dtype, [&](auto value) {
                 launch("search windows", search<decltype(heat), decltype(value)>, int64_t(windows.size()), on, heatmaps,
-                       tags, depth, there, tag, min_response, best);
+                       tags, depth, there, tag, options.min_response, options.clear_response, best);
             });
         });
     });

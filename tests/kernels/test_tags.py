@@ -201,6 +201,25 @@ def test_a_missing_joint_is_found_where_its_tag_shows_within_reach() -> None:
         assert not len(kernels.find_missing_joints(*one_person(), THREE, LENGTHS, options=options)[0])
 
 
+def test_a_clear_joint_may_be_further_away_where_no_other_person_has_its_tag() -> None:
+    heatmaps, tags, people = one_person()
+    heatmaps.values[0, 2, 26, 10], tags.field.values[0, 2, 26, 10] = 0.6, 1.0  # type: ignore[index]
+    reach = TagOptions(search_reach=1.0)  # not as far as row 26
+
+    def found(people: TagPeople, options: TagOptions = reach) -> list[list[float]]:
+        return kernels.find_missing_joints(heatmaps, tags, people, THREE, LENGTHS, options=options)[2].tolist()
+
+    assert found(people) == [[10.0, 26.0]]
+    assert found(people, TagOptions(search_reach=1.0, far_reach=0.0)) != [[10.0, 26.0]]
+    assert found(people, TagOptions(search_reach=1.0, clear_response=0.7)) != [[10.0, 26.0]]
+    names = ("images", "xy", "scores", "tags", "tolerances")
+    two = TagPeople(*(np.repeat(getattr(people, name), 2, axis=0) for name in names))
+    two.tags[1] += 0.19
+    assert [10.0, 26.0] not in found(two), "nearer than two tolerances"
+    two.tags[1] += 0.02
+    assert found(two)[0] == [10.0, 26.0]
+
+
 def test_a_skeleton_of_unknown_lengths_reaches_as_far_as_the_person_is_wide() -> None:
     unknown = np.full((3, 3), np.nan, np.float32)
     assert kernels.find_missing_joints(*one_person(), THREE, unknown)[2].tolist() == [[10.0, 22.0]]

@@ -17,6 +17,7 @@ Ints = npt.NDArray[np.int32]
 
 _NEAREST = np.float32(2.0)
 _LEAST_WEIGHT = np.float32(0.3)
+_OWN_TAG = np.float32(2.0)
 
 
 def _values(tags: TagField) -> Floats:
@@ -144,38 +145,66 @@ def find_missing_joints(
     """Find joints that only tags show; see `bottomup.kernels.find_missing_joints`."""
     del threads
     heat, values = as_floats(cpu_values(heatmaps)), _values(tags)
-    size = np.array([heat.shape[3], heat.shape[2]])
-    rows: list[tuple[int, int, int, int, float]] = []
+    means = _mean_tags(people)
+    rows: list[tuple[int, int, float, float, float]] = []
     for person, image in enumerate(people.images.tolist()):
         held = np.flatnonzero(people.scores[person] > 0)
-        xy = people.xy[person].astype(np.float64)
-        wide = max((float(np.hypot(*(xy[a] - xy[b]))) for a in held for b in held), default=0.0)
+        xy = people.xy[person, held].astype(np.float64)
+        wide = max((float(np.hypot(*(a - b))) for a in xy for b in xy), default=0.0)
         if wide == 0:
             continue
-        shares = [
-            (a, b) for a, b in skeleton.limbs if people.scores[person, a] > 0 < people.scores[person, b]
-            and lengths[a, b] > 0
-        ]  # fmt: skip
-        heights = sorted(np.hypot(*(xy[a] - xy[b])) / lengths[a, b] for a, b in shares)
-        height = heights[-2] if len(heights) > 2 else heights[-1] if heights else 0.0
-        mean = np.average(people.tags[person, held].astype(float), axis=0, weights=people.scores[person, held])
+        height = _height(people, person, skeleton, lengths)
+        within = np.float32(options.search_tolerance) * people.tolerances[person]
+        others = (people.images == image) & (people.scores > 0).any(axis=1) & (np.arange(len(means)) != person)
+        apart = np.sqrt(np.square(means[others] - means[person]).sum(axis=1))
+        own_tag = bool((apart > _OWN_TAG * people.tolerances[person]).all())
         for joint in np.flatnonzero(people.scores[person] <= 0):
             share = np.nan_to_num(lengths[held, joint])
             reach = options.search_reach * np.where((share > 0) & (height > 0), share * height, wide)
-            low = np.ceil(np.maximum((xy[held] - reach[:, None]).max(axis=0), 0)).astype(int)
-            high = np.floor(np.minimum((xy[held] + reach[:, None]).min(axis=0), size - 1)).astype(int)
-            if (low > high).any():
-                continue
-            window = (slice(low[1], high[1] + 1), slice(low[0], high[0] + 1))
-            scores, there = heat[(image, joint, *window)], values[(image, joint, slice(None), *window)]
-            apart = np.square(there - mean.astype(np.float32)[:, None, None]).sum(axis=0)
-            within = np.float32(options.search_tolerance) * people.tolerances[person]
-            right = (scores >= options.min_response) & np.isfinite(scores) & (apart <= within * within)
-            best = np.where(right, scores, 0)
-            row, column = np.unravel_index(int(best.argmax()), best.shape)
-            if best[row, column] > 0:
-                rows.append((person, int(joint), low[0] + column, low[1] + row, float(best[row, column])))
+            maps = heat[image, joint], values[image, joint]
+            found = _highest(*maps, means[person], within, xy, reach, options.min_response)
+            if own_tag and options.far_reach > 0 and (found is None or found[2] < options.clear_response):
+                reach = reach + options.far_reach * (height or wide)
+                found = _highest(*maps, means[person], within, xy, reach, options.clear_response) or found
+            if found is not None:
+                rows.append((person, int(joint), *found))
     table = np.array(rows, np.float32).reshape(-1, 5)
     return (
         table[:, 0].astype(np.int32), table[:, 1].astype(np.int32), table[:, 2:4].copy(), table[:, 4].copy()
     )  # fmt: skip
+
+
+def _mean_tags(people: TagPeople) -> Floats:
+    """(P, D) of each person's joints, weighted by their scores; 0 for a person of none."""
+    weights = np.maximum(people.scores, 0).astype(np.float64)
+    total = np.maximum(weights.sum(axis=1), 1e-300)
+    tags = np.where(weights[..., None] > 0, people.tags, 0.0)
+    return np.asarray((tags * weights[..., None]).sum(axis=1) / total[:, None], np.float32)
+
+
+def _height(people: TagPeople, person: int, skeleton: Skeleton, lengths: Floats) -> float:
+    """As limbs tell it: the longest for its kind, of three or more the second longest; 0 if none of known length is
+    there."""
+    xy, scores = people.xy[person].astype(np.float64), people.scores[person]
+    known = [(a, b) for a, b in skeleton.limbs if scores[a] > 0 < scores[b] and lengths[a, b] > 0]
+    heights = sorted(float(np.hypot(*(xy[a] - xy[b])) / lengths[a, b]) for a, b in known)
+    return heights[-2] if len(heights) > 2 else heights[-1] if heights else 0.0
+
+
+def _highest(
+    heat: Floats, values: Floats, mean: Floats, within: np.float32, held: npt.NDArray[np.float64],
+    reach: npt.NDArray[np.float64], least: float,
+) -> tuple[float, float, float] | None:  # fmt: skip
+    """Column, row and height of the highest cell from `least` on within reach of all held places whose tag agrees."""
+    size = np.array([heat.shape[1], heat.shape[0]])
+    low = np.ceil(np.maximum((held - reach[:, None]).max(axis=0), 0)).astype(int)
+    high = np.floor(np.minimum((held + reach[:, None]).min(axis=0), size - 1)).astype(int)
+    if (low > high).any():
+        return None
+    window = (slice(low[1], high[1] + 1), slice(low[0], high[0] + 1))
+    scores = heat[window]
+    apart = np.square(values[(slice(None), *window)] - mean[:, None, None]).sum(axis=0)
+    right = (scores >= least) & np.isfinite(scores) & (apart <= within * within)
+    best = np.where(right, scores, 0)
+    row, column = np.unravel_index(int(best.argmax()), best.shape)
+    return (float(low[0] + column), float(low[1] + row), float(best[row, column])) if best[row, column] > 0 else None
