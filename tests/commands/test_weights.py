@@ -48,11 +48,11 @@ def test_the_table_tells_what_a_network_is(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_a_licence_that_forbids_commercial_use_is_asked_for_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    import bottomup.weights
+    import bottomup.weights.download
 
     fetched = []
     monkeypatch.setenv("BOTTOMUP_CACHE", str(tmp_path))
-    monkeypatch.setattr(bottomup.weights, "fetch", lambda file, folder, **_: fetched.append(file.name))
+    monkeypatch.setattr(bottomup.weights.download, "fetch", lambda file, folder, **_: fetched.append(file.name))
     refused = run(app, ["weights", "get", "openpose-coco"])
     assert refused.exit_code == 1
     assert "is not for commercial use" in refused.output
