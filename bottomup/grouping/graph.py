@@ -2,7 +2,7 @@
 
 Its nodes are joint candidates and person proposals. Here a proposal is a set of candidates, at most one of each
 type, and an edge between a person and a candidate of type k says how much the objective F grows if the person
-takes the candidate. F is written down in `PersonJointGraph.objective`.
+takes the candidate. F is written down in docs/architecture.md, "The objective".
 
 The graph is a compiled object (csrc/grouping, csrc/bindings/grouping.cpp), which this wraps;
 `bottomup.grouping.reference` says the same in plain NumPy, file for file.

@@ -15,7 +15,7 @@ DEFAULT_PERSON_THRESHOLD = 0.05  # what None means for networks and fields of wh
 
 @dataclass(frozen=True)
 class GroupingOptions(Options):
-    """Support of scored pairs, and the terms of the objective F, which `PersonJointGraph.objective` writes down."""
+    """Support of scored pairs, and the terms of the objective F, which docs/architecture.md writes down."""
 
     min_affinity_scale: float = option(
         0.2,
