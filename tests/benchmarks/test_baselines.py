@@ -140,6 +140,7 @@ def test_the_command_prints_and_writes_every_figure(nothing, trt_pose, tmp_path:
     assert [row["found"] for row in json.loads(files["json"].read_text())["results"]] == [int(row[3]) for row in rows]
 
 
+@pytest.mark.slow
 def test_a_top_down_network_stands_beside_them(nothing, trt_pose, torchvision, tmp_path: Path) -> None:
     """For each number of people up to 200; beyond it only this package. The plot has whole pictures of each."""
     pytest.importorskip("pycocotools")

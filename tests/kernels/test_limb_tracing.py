@@ -206,6 +206,7 @@ def test_kernel_and_reference_agree(seed: int, layout: str, dtype: Any, images: 
     assert_same(actual, expected)
 
 
+@pytest.mark.slow
 @hypothesis_settings(max_examples=15, deadline=None)
 @given(seed=seeds)
 def test_kernel_and_reference_agree_on_people_with_hidden_joints(seed: int) -> None:

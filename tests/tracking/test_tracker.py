@@ -133,6 +133,7 @@ def test_a_fragment_joins_the_person_whose_joints_it_has() -> None:
     assert np.array_equal(tracked.keypoints, whole.keypoints)
 
 
+@pytest.mark.slow
 def test_proposals_are_where_people_will_be() -> None:
     tracker = Tracker()
     assert tracker.proposals(0.0) is None

@@ -15,6 +15,7 @@ RECIPES = Path(str(files("bottomup.training") / "recipes"))
 ABLATION = RECIPES / "ablation.toml"
 
 
+@pytest.mark.slow
 def test_every_recipe_of_the_package_can_be_loaded_and_names_no_machine() -> None:
     recipes = sorted(RECIPES.glob("*.toml"))
     assert {recipe.stem for recipe in recipes} >= {"ablation", "crops", "default", "large", "resnet", "resnet_crops"}

@@ -278,6 +278,7 @@ def test_every_backend_finds_the_same(
         assert np.nanmedian(np.abs(people.keypoints - wanted.keypoints)) < 1
 
 
+@pytest.mark.slow
 def test_networks_are_not_mixed_up(trained: Callable[[str], Path], config: TrainConfig, tmp_path: Path) -> None:
     with pytest.raises(
         ValueError, match=r"model must see fields in whole pictures but .* is for crops: use CropDetector"

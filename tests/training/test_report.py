@@ -32,6 +32,7 @@ def test_tensorboard_needs_its_package(config: TrainConfig, monkeypatch: pytest.
         train(dataclasses.replace(config, tensorboard=True), say=lambda _: None)
 
 
+@pytest.mark.slow
 def test_held_out_photos_are_judged_and_drawn(config: TrainConfig) -> None:
     nobody = dataclasses.replace(config.sources[1], held_out=1, folder="nobody")
     people = config.sources[0]

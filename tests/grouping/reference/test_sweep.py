@@ -105,6 +105,7 @@ def test_an_assignment_never_lowers_the_objective(graph: PersonJointGraph, seed:
         assert objective(reference) >= before - 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [merge, exchange])
 @given(graph=random_graphs(), seed=SEEDS, height=st.sampled_from([5.0, 40.0, np.nan]))
 def test_no_other_step_lowers_it_either(
