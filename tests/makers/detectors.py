@@ -22,6 +22,8 @@ class BrightnessDetector:
     made: tuple[str, dict[str, Any]]
     backend = SimpleNamespace(library="Stand-in", device="cpu")
     skeleton = COCO_17
+    info = NetworkInfo(COCO_17, 8, 8, name="stand-in")
+    refiner = None
 
     def __init__(self, model: str = "default", **options: Any) -> None:
         self.settings = options.get("settings") or Settings()
