@@ -117,7 +117,7 @@ class Detector:
         if self.info.task == "tags" and self.settings.merge != "fields":
             raise ValueError(f'merge must be "fields" for a network with tags but is {self.settings.merge!r}')
         self.skeleton = reported_skeleton(self.info.skeleton)
-        # How sure a network is where nobody is differs, and so on; the project's own networks say it in their weights.
+        # Networks differ in how sure they are where no person is, and so on; the project's own say it in their weights.
         wishes = self.info.default_settings
         open_ones = {name: value for name, value in wishes.items() if getattr(self.settings, name) is None}
         calibration = self.info.calibration

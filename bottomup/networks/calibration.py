@@ -17,6 +17,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+_STEEPEST = 700.0  # the exponential of more has no place in float64
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -42,7 +44,8 @@ class Curve:
 
     def __call__(self, scores: npt.ArrayLike) -> Floats:
         """Scores of a decoder, calibrated."""
-        return np.asarray(1 / (1 + np.exp((self.half - np.asarray(scores, np.float64)) / self.width)))
+        steps = (self.half - np.asarray(scores, np.float64)) / self.width
+        return np.asarray(1 / (1 + np.exp(np.clip(steps, -_STEEPEST, _STEEPEST))))
 
     def score(self, calibrated: float) -> float:
         """The decoder's score, at least 0, that becomes this one, which is from 0 to 1."""

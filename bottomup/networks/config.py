@@ -44,7 +44,7 @@ class NetworkConfig:
         `fields`.
     decode: how joints are read off its heatmaps (`NetworkInfo.decode`): `integral` where it was trained by the mean.
     person_threshold: least score, as the decoder gives it, of the people in this network's fields, where `Settings`
-        leaves it open: how sure a network is where nobody is differs from network to network. 0: the decoder's own.
+        leaves it open: how sure a network is where no person is differs between networks. 0: the decoder's own.
     calibration: what the scores of its people and joints mean: the values of `Calibration`, or None.
     input_height: at which the network sees best for the time it takes, where `Settings` leaves it open, up to 2048.
         0: the usual.

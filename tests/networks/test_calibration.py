@@ -29,6 +29,10 @@ def test_ranks_stay(scores: list[float]) -> None:
         assert (np.diff(calibrated[order]) > 0).all()
 
 
+def test_the_steepest_curve_is_a_step() -> None:
+    assert Curve(10, 0.001)([0.0, 10.0, 20.0]) == pytest.approx([0, 0.5, 1])
+
+
 @given(st.floats(0.01, 0.99))
 def test_score_undoes_the_curve(calibrated: float) -> None:
     curve = CURVES.joints

@@ -29,6 +29,9 @@ from bottomup.weights import cache_folder
 LIMIT = 512 << 20
 """Bytes that all files together may have."""
 
+# OpenVINO prepares each layer for each size of input and keeps that: some 5 MB a size, without end. So many layers are
+# kept, the ones last used: those of some 25 sizes.
+_OPTIONS = {"PERFORMANCE_HINT": "LATENCY", "CPU_RUNTIME_CACHE_CAPACITY": "1000"}
 _DIGEST = hashlib.sha256().digest_size
 _ENDING = ".blob"
 _UNFINISHED = ".part"
@@ -46,18 +49,19 @@ def compile_network(
     core:
         The process's `openvino.Core`.
     sources:
-        The files that the network is made of. Nothing else that `build` makes may depend on.
+        The files that the network is made of; nothing else may what `build` makes depend on. Without any the network is
+        not kept.
     build:
         Makes the `openvino.Model`; called only if there is nothing on the disk.
     options:
-        OpenVINO's, beside the hint for latency.
+        OpenVINO's, beside the hint for latency and the bound on what it keeps.
     """
-    options = {"PERFORMANCE_HINT": "LATENCY", **(options or {})}
+    options = {**_OPTIONS, **(options or {})}
     if is_forked_from("openvino"):
         # The thread of a network that the parent has dropped would be taken, which is no more, and waited for without
         # end. Without streams the caller's thread computes; it takes a quarter more time.
         options["NUM_STREAMS"] = "0"
-    path = _place(core, sources, options)
+    path = _place(core, sources, options) if sources else None
     found = None if path is None else _load(core, path, options)
     if found is not None:
         return found

@@ -37,9 +37,6 @@ _Y_OFFSETS = {"human-pose-estimation-0001": 0.6}
 _CALIBRATIONS = {
     "human-pose-estimation-0001": Calibration(Curve(0.2138, 0.0516), Curve(0.2412, 0.1897)),
 }
-# OpenVINO prepares each layer for each size of input and keeps that: some 5 MB a size, without end. So many layers are
-# kept, the ones last used: those of some 25 sizes.
-_OPTIONS = {"CPU_RUNTIME_CACHE_CAPACITY": "1000"}
 _TAG_ALIGNMENT = 32  # sides of the input of networks with tags, as published
 _TAG_HEIGHT = 448  # their input's height where the file leaves it open; the largest of the three
 _PROBE = 256  # pixels; any size that common strides divide will do to learn the stride
@@ -111,7 +108,7 @@ class OpenVinoBackend(NetworkBackend):
 
     def _compile(self, core: Any, model: Any) -> Any:
         sources = [self._path, self._path.with_suffix(".bin")]
-        return compile_network(core, sources, lambda: _take_pictures(model), _OPTIONS)
+        return compile_network(core, sources, lambda: _take_pictures(model))
 
     def __reduce__(self) -> tuple[Any, tuple[Path]]:
         return OpenVinoBackend, (self._path,)  # a pickle is loaded from the same file
@@ -146,7 +143,7 @@ class OpenVinoFieldBackend(NetworkBackend):
         check_openvino(path, device)
         self._path, self._exact, self.device = path.absolute(), exact, "cpu"
         self.info = read_config(path).info(path.stem)
-        options = {**_OPTIONS, **({"INFERENCE_PRECISION_HINT": "f32"} if exact else {})}
+        options = {"INFERENCE_PRECISION_HINT": "f32"} if exact else {}
         pafs = "pafs" if self.info.task == "fields" else None
 
         @cache  # a forked process does not read the file again, which may be another by then

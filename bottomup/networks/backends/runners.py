@@ -10,8 +10,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-_HINT = {"PERFORMANCE_HINT": "LATENCY"}
-
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 Shape = tuple[int | None, ...]
 
@@ -87,8 +85,7 @@ class OpenVinoRunner:
             None if side.is_dynamic else side.get_length() for side in model.input(0).get_partial_shape()
         )
         self.outputs = tuple(_port_name(port, number) for number, port in enumerate(model.outputs))
-        compiled = compile_network(core, sources, lambda: model) if sources else core.compile_model(model, "CPU", _HINT)
-        self._request = compiled.create_infer_request()
+        self._request = compile_network(core, sources, lambda: model).create_infer_request()
         self._lock = threading.Lock()  # a request serves one caller at a time and already uses every core
 
     def __call__(self, images: npt.NDArray[np.float32]) -> Arrays:

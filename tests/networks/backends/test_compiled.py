@@ -60,6 +60,40 @@ def test_a_network_is_compiled_once(tmp_path: Path, folder: Path) -> None:
     assert len(list(folder.iterdir())) == 1
 
 
+def test_what_has_no_files_is_not_kept(tmp_path: Path, folder: Path) -> None:
+    """Two networks without files cannot be told apart."""
+    from bottomup.networks.backends.openvino import shared_core
+
+    for factor in (3, 5):
+        network = Network(tmp_path / "network", factor)
+        request = compile_network(shared_core(), [], network.build, OPTIONS).create_infer_request()
+        assert float(request.infer([np.array([2], np.float32)])[0][0]) == 2 * factor
+    assert not folder.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_network_without_files_runs_in_a_forked_process(tmp_path: Path) -> None:
+    """Also where the parent has dropped one like it, whose threads the child has not."""
+    program = f"""
+import os, signal, sys
+import numpy as np
+from pathlib import Path
+from bottomup.networks.backends.runners import OpenVinoRunner
+from tests.networks.backends.test_compiled import Network
+path = Path({str(tmp_path / "network")!r})
+def run():
+    runner = OpenVinoRunner(path, model=Network(path, 3).build())
+    (found,) = runner(np.array([2], np.float32)).values()
+    return found.item()
+assert run() == 6
+if os.fork() == 0:
+    os._exit(3 if run() == 6 else 1)
+sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], timeout=60, check=False)
+    assert done.returncode == 3
+
+
 def test_another_file_of_the_same_name_is_another_network(tmp_path: Path, folder: Path) -> None:
     """What is stale is not used, and what is the same again is found again."""
     path = tmp_path / "network"
