@@ -21,7 +21,8 @@ from bottomup.server.options import ServerOptions
 _SLOWEST_GUESS = 60  # seconds; nobody is told to come back later than that
 _GPU_BATCH = 8  # enough to fill a GPU, as `Detector` takes of a list
 _HOPEFUL = 0.7  # of the time for an answer may pass in the queue, as far as can be foreseen
-_SMOOTHING = 0.2  # of the time per picture that Retry-After is computed from
+_FIRST_PACE = 0.1  # seconds per picture before any was answered
+_MEMORY = 0.95  # of what is known of the pace stays with each answer, so that it is that of the last 20 or so
 
 
 @dataclass(eq=False)
@@ -45,7 +46,7 @@ class Batcher:
     Parameters
     ----------
     options:
-        `batch_size`, `batch_latency`, `workers`, `max_queue` and `request_timeout` count.
+        `batch_size`, `batch_latency`, `workers`, `max_queue`, `request_timeout` and `stop_timeout` count.
     metrics:
         Where batch sizes, waiting times and the length of the queue are counted.
     """
@@ -57,7 +58,9 @@ class Batcher:
         self._threads = ThreadPoolExecutor(options.workers, thread_name_prefix="bottomup-network")
         self._workers: list[asyncio.Task[None]] = []
         self._accepted = 0
-        self._seconds_per_picture = 0.1
+        self._is_closing = False
+        self._answers, self._seconds = 1.0, _FIRST_PACE  # the last ones, the older the less
+        self._since = 0.0  # the last answer, or where there was nothing to do, the next picture
 
     def start(self) -> None:
         """Begin to work, in the running event loop."""
@@ -72,6 +75,13 @@ class Batcher:
             job.answer.cancel()
         await asyncio.to_thread(self._threads.shutdown)
 
+    def refuse_waiting(self) -> None:
+        """Tell whoever still waits that the service stops; pictures that the network sees are finished."""
+        self._is_closing = True
+        for job in self._waiting:
+            if not job.answer.done():
+                job.answer.set_exception(_stopping())
+
     @property
     def is_alive(self) -> bool:
         """Whether every worker still works."""
@@ -81,12 +91,15 @@ class Batcher:
         """Room for so many pictures in the queue, to be used as a context manager.
 
         Raises `RefusalError` (429, with the seconds after which there should be room) if there is none, or if the queue
-        is so long that they would hardly be answered in time.
+        is so long that they would hardly be answered in time, or not before the end if the signal to stop came now.
         """
-        wait = (self._accepted + pictures) * self._seconds_per_picture
-        is_late = self._accepted > 0 and wait > _HOPEFUL * self._options.request_timeout
+        pace = self._seconds / self._answers
+        wait = (self._accepted + pictures) * pace
+        is_late = self._accepted > 0 and wait > _HOPEFUL * min(
+            self._options.request_timeout, self._options.stop_timeout
+        )
         if is_late or (pictures and self._accepted + pictures > self._options.max_queue):
-            seconds = math.ceil(max(1.0, self._accepted * self._seconds_per_picture / 2))
+            seconds = math.ceil(max(1.0, self._accepted * pace / 2))
             raise RefusalError(
                 429, "queue_full", "the service has as many pictures as it can take on; try again later",
                 retry_after=min(seconds, _SLOWEST_GUESS),
@@ -94,12 +107,23 @@ class Batcher:
         return Slot(self, pictures)
 
     def count(self, pictures: int) -> None:
-        """Add to the number of accepted pictures; `Slot` does."""
+        """Add to the number of accepted pictures, or with a negative number to that of answered ones; `Slot` does."""
+        now = time.perf_counter()
+        if pictures < 0:
+            self._answers = _MEMORY * self._answers - pictures
+            self._seconds = _MEMORY * self._seconds + now - self._since
+        if pictures < 0 or self._accepted == 0:
+            self._since = now
         self._accepted += pictures
         self._metrics.queue.set(self._accepted)
 
     async def detect(self, detector: Detector, picture: BgrImage) -> People:
-        """The people in a picture, as `detector(picture)`; if the caller is cancelled, the picture is left out."""
+        """The people in a picture, as `detector(picture)`; if the caller is cancelled, the picture is left out.
+
+        Raises `RefusalError` (503) if the service stops before the network sees it.
+        """
+        if self._is_closing:
+            raise _stopping()
         height, width, _ = picture.shape
         key = (id(detector), detector.letterbox(height, width).padded_size)
         job = _Job(detector, picture, key, asyncio.get_running_loop().create_future(), time.perf_counter())
@@ -122,9 +146,7 @@ class Batcher:
                 self._metrics.wait.observe(started - job.arrived)
             self._metrics.batch.observe(len(batch))
             results = await self.run(_detect, [(job.detector, job.picture) for job in batch])
-            seconds = (time.perf_counter() - started) / len(batch)
-            self._metrics.network.observe(seconds)
-            self._seconds_per_picture += _SMOOTHING * (seconds / self._options.workers - self._seconds_per_picture)
+            self._metrics.network.observe((time.perf_counter() - started) / len(batch))
             for job, result in zip(batch, results, strict=True):
                 if job.answer.done():
                     continue
@@ -177,6 +199,10 @@ class Slot:
 
     def __exit__(self, *_: object) -> None:
         self._batcher.count(-self._pictures)
+
+
+def _stopping() -> RefusalError:
+    return RefusalError(503, "stopping", "the service stops before it can answer; try again", retry_after=5)
 
 
 def _detect(jobs: list[tuple[Detector, BgrImage]]) -> list[People | RefusalError]:

@@ -59,4 +59,10 @@ class ServerOptions(Options):
         low=0,
         high=_DAY,
     )
-    stop_timeout: float = option(30.0, "seconds for accepted requests to be answered after that", low=0, high=_DAY)
+    stop_timeout: float = option(
+        30.0,
+        "seconds for accepted requests to be answered after that; no more are accepted than can be, at the pace of the "
+        "last ones",
+        low=1,
+        high=_DAY,
+    )

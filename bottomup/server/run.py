@@ -15,6 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from bottomup.server.service import Service
 
 _BACKLOG = 2048  # connections that may wait to be taken, as uvicorn has it
+_LAST_ANSWERS = 5  # seconds for the pictures that the network sees when the time to stop is up, and for refusals
 
 
 class PatientProtocol(H11Protocol):
@@ -68,7 +69,10 @@ class _Server(uvicorn.Server):
         while waited < self._service.options.drain and not self.force_exit:  # a second Ctrl-C waits for nothing
             await asyncio.sleep(0.05)
             waited += 0.05
+        batcher = self._service.batcher
+        refusing = asyncio.get_running_loop().call_later(self._service.options.stop_timeout, batcher.refuse_waiting)
         await super().shutdown(sockets)
+        refusing.cancel()
 
 
 def make_server(app: FastAPI, *, host: str = "127.0.0.1", port: int = 8000, root_path: str = "") -> uvicorn.Server:
@@ -79,10 +83,11 @@ def make_server(app: FastAPI, *, host: str = "127.0.0.1", port: int = 8000, root
     class Protocol(PatientProtocol):
         header_timeout = options.header_timeout
 
+    graceful = round(options.stop_timeout) + _LAST_ANSWERS
     config = uvicorn.Config(
         app, host=host, port=port, http=Protocol, ws="websockets-sansio", ws_max_size=options.max_body,
         ws_max_queue=4, ws_per_message_deflate=False, limit_concurrency=options.max_connections,
-        timeout_keep_alive=15, timeout_graceful_shutdown=max(1, round(options.stop_timeout)), server_header=False,
+        timeout_keep_alive=15, timeout_graceful_shutdown=graceful, server_header=False,
         log_level="info", access_log=False, root_path=root_path, lifespan="on",
     )  # fmt: skip
     return _Server(config, service)

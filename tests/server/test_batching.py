@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -119,6 +120,53 @@ def test_what_would_not_be_answered_in_time_is_refused_at_once() -> None:
             assert refused.value.status == 429
             with batcher.accept(1):
                 pass
+
+    asyncio.run(check())
+
+
+def test_what_is_accepted_follows_the_pace_of_the_last_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("bottomup.server.batching.time.perf_counter", lambda: now)
+    batcher = Batcher(ServerOptions(request_timeout=60.0, stop_timeout=20.0), Metrics())
+
+    def accepted() -> int:
+        with contextlib.ExitStack() as slots:
+            for number in range(300):
+                try:
+                    slots.enter_context(batcher.accept())
+                except RefusalError:
+                    return number
+        return 300
+
+    for pace, most in ((1.0, 14), (0.1, 140), (7.0, 2), (100.0, 1)):
+        for _ in range(150):
+            now += 1000.0  # with nothing to do
+            with batcher.accept():
+                now += pace
+        assert accepted() == pytest.approx(most, abs=1)
+
+
+def test_at_the_end_those_who_wait_are_told() -> None:
+    async def check() -> None:
+        busy, go_on = threading.Event(), threading.Event()
+
+        def wait(_: Any) -> None:
+            busy.set()
+            assert go_on.wait(60)
+
+        one = detector(SeesRed(wait))
+        async with batching(batch_latency=0.0, batch_size=1) as batcher:
+            first = asyncio.create_task(batcher.detect(one, photo()))
+            await asyncio.to_thread(busy.wait, 60)
+            second = asyncio.create_task(batcher.detect(one, photo()))
+            await asyncio.sleep(0)
+            batcher.refuse_waiting()
+            for late in (second, batcher.detect(one, photo())):
+                with pytest.raises(RefusalError) as refused:
+                    await late
+                assert refused.value.status == 503
+            go_on.set()
+            assert len(await first)
 
     asyncio.run(check())
 

@@ -141,6 +141,36 @@ def test_what_was_accepted_is_answered_before_the_end() -> None:
         assert [status for status, _ in answers] == [200] * 5
 
 
+@pytest.mark.slow
+def test_who_cannot_be_answered_before_the_end_is_told() -> None:
+    busy, go_on = threading.Event(), threading.Event()
+    backend = SeesRed()
+    with serving(make_app(backend, drain=0.0, stop_timeout=1.0)) as (server, port):
+        post(port, encoded(photo()))
+
+        def wait(_: Any) -> None:
+            busy.set()
+            assert go_on.wait(60)
+
+        backend.before = wait
+        answers: list[tuple[int, Any]] = []
+        clients = [threading.Thread(target=lambda: answers.append(post(port, encoded(photo())))) for _ in range(3)]
+        for client in clients:
+            client.start()
+        assert busy.wait(60)
+        queue = server.config.app.state.service.metrics.queue
+        while queue._value.get() < 3:
+            pass
+        server.should_exit = True
+        while len(answers) < 2:
+            pass
+        assert [(status, document["error"]["code"]) for status, document in answers] == [(503, "stopping")] * 2
+        go_on.set()
+        for client in clients:
+            client.join()
+        assert answers[2][0] == 200
+
+
 def test_a_taken_port_is_an_error() -> None:
     from bottomup.server import run
 
