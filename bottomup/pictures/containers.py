@@ -38,7 +38,7 @@ class Container:
     orientation: EXIF's, from 1 to 8.
     warning: what is doubtful, None if nothing is.
     ends: whether the file has its end marker, if its format has one.
-    progressive: whether it is a JPEG whose scans refine each other.
+    progressive: whether it is a JPEG of several scans, of which a decoder keeps all coefficients.
     """
 
     data: bytes
@@ -129,7 +129,8 @@ def _turned(blocks: list[bytes]) -> tuple[int, str | None]:
 
 
 def _jpeg(data: bytes) -> Container:
-    kept, exif, size, ends, scans, at, progressive = [b"\xff\xd8"], [], None, False, 0, 2, False
+    kept, exif, size, ends, scans, at = [b"\xff\xd8"], [], None, False, 0, 2
+    progressive, colours = False, b""
     while match := _NEXT_MARKER.search(data, at):
         marker, at = data[match.end() - 1], match.end()
         if marker == 0xD9:
@@ -143,7 +144,7 @@ def _jpeg(data: bytes) -> Container:
             exif.append(segment)
         if marker in _STARTS_OF_FRAME and size is None and len(segment) >= 5:
             size = (int.from_bytes(segment[1:3], "big"), int.from_bytes(segment[3:5], "big"))
-            progressive = marker in _PROGRESSIVE
+            progressive, colours = marker in _PROGRESSIVE, segment[5:6]
         if marker == 0xE0 and segment.startswith(b"JFIF\x00"):
             kept[0] = b"\xff\xd8" + _JFIF
         is_colour = marker == 0xEE and segment.startswith(b"Adobe") and len(segment) >= 12
@@ -151,6 +152,7 @@ def _jpeg(data: bytes) -> Container:
             kept.append(bytes((0xFF, marker)) + (len(segment) + 2).to_bytes(2, "big") + segment)
         if marker == 0xDA:
             scans += 1
+            progressive |= segment[:1] < colours  # one scan for each colour
             if scans > _MAX_SCANS:
                 raise ValueError(f"it must have at most {_MAX_SCANS} scans but has more")
             end = _NEXT_MARKER.search(data, at)

@@ -249,8 +249,9 @@ def _avif(data: bytes) -> tuple[BgrImage, tuple[int, int]]:
         shape, colours = (picture.height, picture.width, -1), picture.mode
         frame = picture._decoder.get_frame(0)[0]
         picture._decoder = None
-    rgb = np.frombuffer(frame, np.uint8).reshape(shape)
+    decoded = np.frombuffer(frame, np.uint8).reshape(shape)
     del frame
+    rgb = np.broadcast_to(decoded, (*shape[:2], 3)) if colours == "L" else decoded
     pixels = upright((on_white(rgb) if colours == "RGBA" else rgb)[:, :, ::-1], orientation)
     if ends_in_zeros(data):
         raise ValueError(_ZEROS)

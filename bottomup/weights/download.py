@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-import time
+import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bottomup.progress import progress_bar
+from bottomup.weights.deadline import Deadline, OpenUntil
 from bottomup.weights.intact import DownloadError, is_intact
 from bottomup.weights.registry import RemoteFile
 
@@ -59,7 +60,9 @@ def fetch(file: RemoteFile, folder: Path, *, progress: bool | None = None) -> Pa
             if not is_intact(path, file):  # another process may have fetched it meanwhile
                 with _progress_bar(file, progress) as advance_to:
                     _download(file, path, folder / f"{file.name}.part", advance_to)
-    except (PermissionError, FileExistsError, NotADirectoryError) as error:
+    except DownloadError:
+        raise
+    except OSError as error:
         raise DownloadError(f"cannot write {path} ({error}); BOTTOMUP_CACHE can name another folder") from error
     return path
 
@@ -86,27 +89,16 @@ def _check_address(url: str, *, after: str = "http:") -> None:
 
 
 def _download(file: RemoteFile, path: Path, part: Path, advance_to: Callable[[int], None]) -> None:
-    reason = "the connection broke off"
-    deadline = time.monotonic() + time_limit(file)
-    for _ in range(_ATTEMPTS):
-        try:
-            _receive(file, part, advance_to, deadline)
-        except _TooSlowError as error:
-            limit = f"it would take longer than {time_limit(file):.0f} s"
-            raise DownloadError(_no_network(file, part, limit)) from error
-        except urllib.error.HTTPError as error:
-            error.close()
-            raise DownloadError(
-                f"{file.url} cannot be downloaded: the server answers {error.code} {error.reason}"
-            ) from error
-        except urllib.error.URLError as error:
-            raise DownloadError(_no_network(file, part, str(error.reason))) from error
-        except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
-            reason = str(error) or type(error).__name__
-        if part.is_file() and part.stat().st_size >= file.size:
-            break
-    else:
-        raise DownloadError(_no_network(file, part, reason))
+    with Deadline(time_limit(file)) as deadline:
+        reason = "the connection broke off"
+        for _ in range(_ATTEMPTS):
+            reason = _try(file, part, advance_to, deadline) or reason
+            if part.is_file() and part.stat().st_size >= file.size:
+                break
+            if deadline.is_over:
+                raise DownloadError(_no_network(file, part, f"it would take longer than {time_limit(file):.0f} s"))
+        else:
+            raise DownloadError(_no_network(file, part, reason))
     if not is_intact(part, file):
         size = part.stat().st_size
         part.unlink()  # nothing to resume: these bytes are wrong
@@ -117,11 +109,24 @@ def _download(file: RemoteFile, path: Path, part: Path, advance_to: Callable[[in
     part.replace(path)
 
 
-class _TooSlowError(Exception):
-    """The time is over."""
+def _try(file: RemoteFile, part: Path, advance_to: Callable[[int], None], deadline: Deadline) -> str | None:
+    """One connection, and why it broke if it is worth another; DownloadError if it is not."""
+    try:
+        _receive(file, part, advance_to, deadline)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise DownloadError(
+            f"{file.url} cannot be downloaded: the server answers {error.code} {error.reason}"
+        ) from error
+    except urllib.error.URLError as error:
+        if not deadline.is_over:
+            raise DownloadError(_no_network(file, part, str(error.reason))) from error
+    except (http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError) as error:
+        return str(error) or type(error).__name__
+    return None
 
 
-def _receive(file: RemoteFile, part: Path, advance_to: Callable[[int], None], deadline: float) -> None:
+def _receive(file: RemoteFile, part: Path, advance_to: Callable[[int], None], deadline: Deadline) -> None:
     """Append to the part file what is missing of it, as far as the connection holds and the time lasts."""
     have = part.stat().st_size if part.is_file() else 0
     if have >= file.size:
@@ -132,7 +137,7 @@ def _receive(file: RemoteFile, part: Path, advance_to: Callable[[int], None], de
         headers["Range"] = f"bytes={have}-"
     _check_address(file.url)
     request = urllib.request.Request(file.url, headers=headers)
-    with urllib.request.build_opener(_OnlyHttps).open(request, timeout=_TIMEOUT) as response:
+    with urllib.request.build_opener(_OnlyHttps, OpenUntil(deadline)).open(request, timeout=_TIMEOUT) as response:
         resumes = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         if not resumes:  # the server sends the whole file, whatever was asked
             have = 0
@@ -141,8 +146,6 @@ def _receive(file: RemoteFile, part: Path, advance_to: Callable[[int], None], de
             # One byte more than expected is enough to know that it is the wrong file.
             # `read1` gives what there is: a server that trickles must not keep `read` waiting for a whole chunk.
             while have <= file.size and (chunk := response.read1(min(_CHUNK, file.size + 1 - have))):
-                if time.monotonic() > deadline:
-                    raise _TooSlowError
                 stream.write(chunk)
                 have += len(chunk)
                 advance_to(have)

@@ -18,6 +18,7 @@ from PIL import Image
 
 from bottomup.image import decode_image, image_size, read_image, to_bgr
 from bottomup.pictures import files
+from bottomup.pictures.containers import strip_metadata
 from bottomup.pictures.files import FORMATS, MAX_PIXELS, decode_bytes, picture_size
 from tests import fuzz_images
 
@@ -187,6 +188,45 @@ def test_heic_names_what_reads_it() -> None:
         to_bgr(heic)
 
 
+MODES = {  # that Pillow writes
+    "AVIF": "1 L LA P RGB RGBA CMYK",
+    "BMP": "1 L P RGB RGBA",
+    "GIF": "1 L LA P RGB RGBA",
+    "JPEG": "1 L RGB CMYK",
+    "JPEG2000": "L LA RGB RGBA CMYK I;16",
+    "PNG": "1 L LA P RGB RGBA I;16",
+    "PPM": "1 L RGB RGBA I;16",
+    "TIFF": "1 L LA P RGB RGBA CMYK I;16",
+    "WEBP": "1 L LA P RGB RGBA CMYK",
+}
+
+
+@pytest.mark.parametrize(("kind", "mode"), [(kind, mode) for kind in FORMATS for mode in MODES[kind].split()])
+def test_every_mode_gives_three_channels(kind: str, mode: str) -> None:
+    """Whatever colours a file holds; here dark grey."""
+    grey: Any = np.full((60, 80), 257 * 40, np.uint16) if mode == "I;16" else np.full((60, 80), 40, np.uint8)
+    picture = Image.fromarray(grey)
+    if mode != "I;16":
+        picture = picture.convert("RGB").convert(mode, dither=Image.Dither.NONE)
+    stream = io.BytesIO()
+    picture.save(stream, kind)
+    pixels = decode_bytes(stream.getvalue()).pixels
+    assert pixels.shape == (60, 80, 3)
+    assert pixels.flags.c_contiguous
+    assert np.abs(pixels.astype(int) - (0 if mode == "1" else 40)).max() <= (20 if mode == "P" else 3)
+
+
+def test_grey_avif_of_limited_range() -> None:
+    """Its black is 16 and its white 235."""
+    stream = io.BytesIO()
+    Image.fromarray(np.repeat(np.uint8([[0, 255]]), 32, axis=1).repeat(64, 0)).save(
+        stream, "AVIF", subsampling="4:0:0", range="limited", quality=100
+    )
+    pixels = decode_bytes(stream.getvalue()).pixels
+    assert pixels.shape == (64, 64, 3)
+    assert (pixels[:, :16].max(), pixels[:, -16:].min()) == (0, 255)
+
+
 @pytest.mark.parametrize("kind", FORMATS)
 def test_every_format_is_read_by_content(kind: str) -> None:
     data = content(kind, SMOOTH)
@@ -270,6 +310,16 @@ def test_decoders_that_take_more_memory_get_fewer_pixels(
     monkeypatch.undo()
     assert files._MAX_PIXELS[kind] == MAX_PIXELS // share
     assert decode_bytes(data).size == (60, 80)
+
+
+def test_a_scan_for_each_colour_is_kept_whole_as_well() -> None:
+    """What a sequential JPEG of three scans begins with: the first has one colour of three."""
+    data = content("JPEG")
+    at = data.index(b"\xff\xda") + 4
+    assert data[at] == 3
+    assert not strip_metadata(data, "JPEG").progressive
+    assert strip_metadata(data[:at] + b"\1" + data[at + 1 :], "JPEG").progressive
+    assert strip_metadata(content("JPEG", progressive=True), "JPEG").progressive
 
 
 def test_a_jpeg_of_endless_scans_is_refused() -> None:

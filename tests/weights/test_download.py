@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType
 from urllib.request import Request
 
 import numpy as np
@@ -217,18 +219,44 @@ def test_a_server_that_only_hangs_up(server: Server, tmp_path: Path) -> None:
         fetch(server.file(), tmp_path)
 
 
+def trickles(handler: Handler) -> None:
+    """Sends 2,000 bytes and then no more, but keeps the connection."""
+    Handler.well(handler, stop=2000)
+    handler.wfile.flush()
+    handler.rfile.read()
+
+
 def test_a_server_that_trickles_is_given_up_and_what_came_is_kept(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seconds = iter(range(1000))  # every look at the clock is a second later
-    monkeypatch.setattr(bottomup.weights.download, "time", SimpleNamespace(monotonic=lambda: float(next(seconds))))
-    monkeypatch.setattr(bottomup.weights.download, "time_limit", lambda file: 2.0)
-    monkeypatch.setattr(bottomup.weights.download, "_CHUNK", 1000)
-    with pytest.raises(DownloadError, match=r"it would take longer than 2 s.* 2000 of 300000 bytes are kept"):
+    monkeypatch.setattr(bottomup.weights.download, "time_limit", lambda file: 0.3)
+    server.behaviours = [trickles]
+    with pytest.raises(DownloadError, match=r"it would take longer than 0 s.* 2000 of 300000 bytes are kept"):
         fetch(server.file(), tmp_path)
     monkeypatch.undo()
+    server.behaviours = [Handler.well]
     assert fetch(server.file(), tmp_path).read_bytes() == DATA
-    assert server.ranges[-1] == "bytes=2000-"
+    assert server.ranges == [None, "bytes=2000-"]
+
+
+def endless_headers(handler: Handler) -> None:
+    """A header that never ends, byte by byte, until the connection does."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Endless: ")
+    with suppress(ConnectionError):
+        while True:
+            handler.wfile.write(b"a")
+            threading.Event().wait(0.01)
+
+
+def test_headers_without_end_are_given_up(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bottomup.weights.download, "time_limit", lambda file: 0.3)
+    server.behaviours = [endless_headers]
+    with pytest.raises(DownloadError, match=r"it would take longer than 0 s"):
+        fetch(server.file(), tmp_path)
+    server.behaviours = [lambda handler: sends_on(handler, server.file("elsewhere").url), endless_headers]
+    with pytest.raises(DownloadError, match=r"it would take longer than 0 s"):
+        fetch(server.file(), tmp_path)
+    assert len(server.ranges) == 3
 
 
 def test_the_time_for_a_download_grows_with_the_file() -> None:
@@ -289,6 +317,17 @@ def test_a_folder_that_cannot_be_made(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DownloadError, match=r"cannot write .*BOTTOMUP_CACHE can name another folder"):
         fetch(server.file(), tmp_path / "file" / "folder")
+
+
+def test_a_full_disk_is_told(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(bottomup.weights.download, "_receive", full)
+    with pytest.raises(
+        DownloadError, match=r"^cannot write .*No space left on device.*BOTTOMUP_CACHE can name another"
+    ):
+        fetch(server.file(), tmp_path)
 
 
 def test_the_progress_bar_shows_on_request_only(
