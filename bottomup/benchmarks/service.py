@@ -126,7 +126,7 @@ class Load:
         self.figures.statuses[status] += 1
         if status == 200:
             self.figures.latencies.append(time.monotonic() - started)
-            self.figures.wrong += not _same(json.loads(body)["rows"][0]["people"], shot.people)
+            self.figures.wrong += not same_people(json.loads(body)["rows"][0]["people"], shot.people)
         elif status == 429:
             await asyncio.sleep(0.5)
         return True
@@ -193,7 +193,8 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     return int(head.split()[1]), body
 
 
-def _same(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> bool:
+def same_people(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> bool:
+    """Whether people, as in rows, are the same but for what a batch of several pictures rounds otherwise than one."""
     if len(found) != len(expected):
         return False
     for one, other in zip(found, expected, strict=True):

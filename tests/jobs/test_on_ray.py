@@ -41,15 +41,20 @@ class Detector(BrightnessDetector):
 """
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """`bottomup batch ARGUMENTS --ray` in a process of its own, with the stand-in."""
+def stand_in(folder: Path) -> dict[str, str]:
+    """The environment in which every process of Ray has the stand-in."""
     (folder / "sitecustomize.py").write_text(_SITE)
     (folder / "stand_in.py").write_text(_DETECTOR)
-    program = "import bottomup.jobs.parquet as p; p._ROWS_PER_FILE = 10; from bottomup.cli import main; main()"
-    env = {
+    return {
         **os.environ, "PYTHONPATH": os.pathsep.join((str(folder), str(ROOT))), "RAY_DISABLE_DOCKER_CPU_WARNING": "1",
         "BOTTOMUP_STAND_IN": str(folder / "stand_in.py"), "RAY_USAGE_STATS_ENABLED": "0",
     }  # fmt: skip
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """`bottomup batch ARGUMENTS` in a process of its own, with the stand-in."""
+    program = "import bottomup.jobs.parquet as p; p._ROWS_PER_FILE = 10; from bottomup.cli import main; main()"
+    env = stand_in(folder)
     command = [sys.executable, "-c", program, "batch", *arguments]
     return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder)
 
@@ -88,3 +93,29 @@ def test_a_job_on_ray_survives_kills(tmp_path: Path) -> None:
     expected = {f"{number}.png": number % 4 for number in range(150)} | {"a.tar#x.png": 5, "a.tar#y.png": 6}
     assert counts(tmp_path / "out") == expected
     assert int(report["pictures"]) == 152 - before
+
+
+def test_a_job_outlives_a_machine_of_its_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in stand_in(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    from ray.cluster_utils import Cluster
+
+    write_pictures(tmp_path / "in", [number % 4 for number in range(300)])
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        other = cluster.add_node(num_cpus=1)
+        command = [str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--ray", cluster.address]
+        process = start(tmp_path, *command)
+        while len(list((tmp_path / "out").glob("part-*.parquet"))) < 4 and process.poll() is None:
+            time.sleep(0.1)
+        assert process.poll() is None, process.communicate()
+        (raylet,) = other.all_processes["raylet"]
+        raylet.process.kill()
+        before = len(counts(tmp_path / "out"))
+        report = finish(process)
+    finally:
+        cluster.shutdown()
+    assert len(list(tmp_path.glob("stand_in.py.*"))) >= 2, "both machines had an actor"
+    assert before < 300
+    assert counts(tmp_path / "out") == {f"{number}.png": number % 4 for number in range(300)}
+    assert report["pictures"] == "300"
