@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -128,6 +129,7 @@ def batch(
         "input_height": input_height, "person_threshold": person_threshold, "joint_threshold": joint_threshold,
         "flip": flip or None, "merge": merge,
     }  # fmt: skip
+    joined = contextlib.ExitStack()
     try:
         form = _format(format, out)
         index, count = read_shard(shard)
@@ -146,9 +148,9 @@ def batch(
         target = ParquetTarget(folder, detector.skeleton, network, shard=f"{index + 1}of{count}")
         done = target.done() if target.files else set()
         if ray is not None:
-            from bottomup.jobs.on_ray import connect, look_on_ray
+            from bottomup.jobs.on_ray import cluster, look_on_ray
 
-            connect(None if ray == _OWN_CLUSTER else ray)
+            joined.enter_context(cluster(None if ray == _OWN_CLUSTER else ray))
             finished = look_on_ray(inputs, done, actors=workers, detector=how)
         else:
             finished = look(detector, inputs, done, workers=workers)
@@ -170,6 +172,7 @@ def batch(
         failure = str(error)
     finally:
         target.release()
+        joined.close()
     _tell(report, time.perf_counter() - started, out)
     if interrupted:
         stop("interrupted; the same command goes on from there", INTERRUPTED)

@@ -6,10 +6,12 @@ only as the rows are taken. Nothing is lost with this process either: the same c
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
 import socket
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -25,8 +27,24 @@ _READER = 0.1  # of a core for a task that lists pictures: beside an actor on ea
 _PATIENCE = 5.0  # seconds for a cluster to answer
 
 
-def connect(address: str | None) -> None:
-    """Join a Ray cluster, or start one on this machine.
+@contextlib.contextmanager
+def cluster(address: str | None) -> Iterator[None]:
+    """Join a Ray cluster, or start one on this machine, and leave it at the end. Meanwhile stdout goes to stderr: Ray
+    says there what it has to say of machines that are gone, where programs expect results.
+
+    Raises what `connect` raises.
+    """
+    with contextlib.redirect_stdout(sys.stderr):
+        joined = connect(address)
+        try:
+            yield
+        finally:
+            if joined:
+                _ray().shutdown()
+
+
+def connect(address: str | None) -> bool:
+    """Join a Ray cluster, or start one on this machine; whether that was needed.
 
     Raises ImportError that names the extra without Ray; ValueError if nobody answers at the address.
     """
@@ -34,7 +52,7 @@ def connect(address: str | None) -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     ray = _ray()
     if ray.is_initialized():
-        return
+        return False
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": True}
     if address is None:
         os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")  # a busy computer takes longer than Ray's 30
@@ -42,12 +60,13 @@ def connect(address: str | None) -> None:
             ray.init(include_dashboard=False, **quiet)
         except Exception as error:  # Ray raises Exception itself for what does not start
             raise OSError(f"a Ray cluster could not be started on this machine: {error}") from error
-        return
+        return True
     _check_answer(address)
     try:
         ray.init(address=address, **quiet)
     except Exception as error:
         raise ValueError(f"--ray must be the address of a Ray cluster but {address!r} is none: {error}") from error
+    return True
 
 
 def _ray() -> Any:

@@ -63,7 +63,9 @@ def finish(process: subprocess.Popen[str]) -> dict[str, str]:
     """The report of a job that ends well."""
     output, errors = process.communicate(timeout=500)
     assert process.returncode == 0, errors
-    return dict(line.split("\t") for line in output.splitlines()[1:])
+    lines = [line.split("\t") for line in output.splitlines()[1:]]
+    assert all(len(cells) == 2 for cells in lines), output  # and nothing of Ray's
+    return {cells[0]: cells[1] for cells in lines}
 
 
 def counts(target: Path) -> dict[str, int]:
