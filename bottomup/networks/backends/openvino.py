@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from bottomup.networks.backends.base import NetworkBackend, Outputs, check_images, no_pafs
 from bottomup.networks.backends.compiled import compile_network
+from bottomup.networks.backends.parts import split
 from bottomup.networks.backends.process import PerProcess
 from bottomup.networks.calibration import Calibration, Curve
 from bottomup.networks.export.lowering import LoweredNetwork, check_weights
@@ -172,10 +173,13 @@ class _Runner:
         self._lock = threading.Lock()  # a request serves one caller at a time and already uses every core
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> Outputs:
+        heatmaps, *pafs = map(np.concatenate, zip(*map(self._look, split(images)), strict=True))
+        return heatmaps, pafs[0] if pafs else no_pafs(heatmaps)
+
+    def _look(self, images: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
         with self._lock:
             outputs = self._request.infer([images])
-            heatmaps, *pafs = (np.array(outputs[name], np.float32) for name in self._names if name is not None)
-        return heatmaps, pafs[0] if pafs else no_pafs(heatmaps)
+            return [np.array(outputs[name], np.float32) for name in self._names if name is not None]
 
 
 def import_without_converter() -> None:

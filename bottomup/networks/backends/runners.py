@@ -89,13 +89,19 @@ class OpenVinoRunner:
         self._lock = threading.Lock()  # a request serves one caller at a time and already uses every core
 
     def __call__(self, images: npt.NDArray[np.float32]) -> Arrays:
+        from bottomup.networks.backends.parts import split
+
+        looks = list(map(self._look, split(images)))
+        return {name: np.concatenate(parts) for name, parts in zip(self.outputs, zip(*looks, strict=True), strict=True)}
+
+    def _look(self, images: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
         with self._lock:
             try:
                 found = self._request.infer([images])
             except RuntimeError as error:
                 last = str(error).strip().splitlines()[-1]
                 raise RuntimeError(f"OpenVINO cannot run the network on {images.shape}: {last}") from error
-            return {name: np.array(found[number], np.float32) for number, name in enumerate(self.outputs)}
+            return [np.array(found[number], np.float32, ndmin=1) for number in range(len(self.outputs))]
 
 
 class TorchRunner:
