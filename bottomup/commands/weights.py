@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bottomup.commands._options import FAILED, INTERRUPTED, WRONG_USAGE, new_app, stop
 
+if TYPE_CHECKING:
+    from bottomup.weights.registry import Network
+
 app = new_app(help="List, download and convert networks.")
 
 _COLUMNS = ("network", "family", "joints", "stride", "MB", "AP", "licence", "what it is", "where")
 _NOTE = (
-    "\nAP: on COCO, as published; * measured by bottomup on photos of val2017. NON-COMMERCIAL: the licence forbids "
-    "commercial use, and is asked for once."
+    "\nAP: on COCO unless another set is named, as published; * measured by bottomup on photos of val2017. "
+    "NON-COMMERCIAL: the licence forbids commercial use, and is asked for once."
 )
 
 
@@ -37,13 +40,21 @@ def weights_list() -> None:
                 str(network.joints),
                 str(network.stride),
                 f"{network.size / 1e6:.1f}" if network.size else "",
-                f"{network.ap:.3f}{'*' if network.measured else ''}" if network.ap else "",
+                _average_precision(network),
                 network.licence if network.commercial else f"NON-COMMERCIAL: {network.licence}",
                 network.description,
                 str(path) if path else absent,
             )
         )
     _console.print_table(_COLUMNS, rows, footer=_NOTE, numbers=_COLUMNS[2:6])
+
+
+def _average_precision(network: Network) -> str:
+    """As the table shows it; empty where it is not known."""
+    if not network.ap:
+        return ""
+    measured = "*" if network.measured else ""
+    return f"{network.ap:.3f}{measured}" + ("" if network.ap_of == "COCO" else f" ({network.ap_of})")
 
 
 @app.command("get")

@@ -42,6 +42,9 @@ def test_the_table_tells_what_a_network_is(monkeypatch: pytest.MonkeyPatch, tmp_
     assert (openpose["MB"], openpose["AP"]) == ("209.3", "0.618")
     assert openpose["licence"].startswith("NON-COMMERCIAL")
     assert rows["default"]["AP"].endswith("*")
+    assert rows["higherhrnet-w32-crowdpose"]["AP"] == "0.655 (CrowdPose)"
+    assert (rows["openpose-mpi"]["AP"], rows["openpose-mpi"]["joints"]) == ("", "15")
+    assert (rows["human-pose-estimation-0007"]["stride"], rows["human-pose-estimation-0007"]["AP"]) == ("2", "0.543")
     assert "by hand from https://" in rows["hrnet-w32"]["where"]
 
 
