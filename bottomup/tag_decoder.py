@@ -92,7 +92,8 @@ def _positive(heatmaps: Field) -> Field:
     if not isinstance(heatmaps.values, np.ndarray) or not len(heatmaps.values):
         return heatmaps
     values = as_floats(heatmaps.values)
-    if not float(values.min()) < -_NEGATED * float(values.max()):  # NaN is found later, where it is
+    lowest = float(values.min())
+    if lowest >= 0 or not lowest < -_NEGATED * float(values.max()):  # NaN is found later, where it is
         return heatmaps
     return replace(heatmaps, values=np.abs(values))
 
@@ -166,7 +167,7 @@ def _complete(
     scores[person, joint] = found
     ends = np.cumsum(counts)[:-1]
     parts = zip(np.split(keypoints, ends), np.split(scores, ends), people, strict=True)
-    return [People(skeleton, xy, score, one.scores) for xy, score, one in parts]
+    return [People.unchecked(skeleton, xy.copy(), score.copy(), one.scores) for xy, score, one in parts]
 
 
 def _match(heatmaps: Field, tags: TagField, skeleton: Skeleton, stride: float, settings: Settings) -> list[People]:

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130  # exit codes; the last is the shell's habit for Ctrl-C
 
 DeviceOption = Annotated[
-    str | None, typer.Option(metavar="NAME", help="cpu, cuda or cuda:N; a GPU if there is one, unless given.")
+    str | None,
+    typer.Option(metavar="NAME", help="cpu, cuda or cuda:N, with ONNX Runtime also tensorrt; a GPU if there is one."),
 ]
 BackendOption = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="openvino, onnxruntime or torch; the quickest there is, unless given."),
+    typer.Option(metavar="NAME", help="openvino, onnxruntime, torch or tensorrt; the quickest there is, unless given."),
 ]
 HeightOption = Annotated[
     int | None, typer.Option(metavar="PIXELS", help="Height at which the network sees a picture.", show_default=False)

@@ -44,19 +44,24 @@ def attach_by_tags(graph: PersonJointGraph, tags: npt.NDArray[np.float32], toler
     most = graph.settings.fragments.max_joints
     gone = np.zeros(len(members), bool)
     host = np.arange(len(members))
-    for part in np.argsort(sizes, kind="stable"):
-        if sizes[part] == 0 or sizes[part] > most:
+    order = np.argsort(sizes, kind="stable")
+    parts = order[(sizes[order] > 0) & (sizes[order] <= most)]
+    apart = np.linalg.norm(means[None] - means[parts, None], axis=2)  # (parts, people)
+    for n, part in enumerate(parts):
+        alike = apart[n] <= _APART * tolerance
+        if sizes[part] == 0 or np.count_nonzero(alike) < 2:  # it is like itself
             continue
-        apart = np.linalg.norm(means - means[part], axis=1)
         others = (sizes > sizes[part]) | ((sizes == sizes[part]) & (np.arange(len(sizes)) > part))
-        near = np.flatnonzero(others & (sizes > 0) & ~gone & (apart <= _APART * tolerance))
+        near = np.flatnonzero(alike & others & (sizes > 0) & ~gone)
         free = near[~(held[near] & held[part]).any(axis=1)]
-        for other in free[np.argsort(apart[free], kind="stable")]:
+        for other in free[np.argsort(apart[n, free], kind="stable")]:
             if _within_reach(graph, xy, members[part], members[other], graph.heights[other]):
                 members[other] = np.where(held[part], members[part], members[other])
                 held[other] |= held[part]
                 means[other] = mean_tags(members[other : other + 1], tags, graph.responses)[0]
                 sizes[other], sizes[part], host[part] = held[other].sum(), 0, other
+                apart[:, other] = np.linalg.norm(means[parts] - means[other], axis=1)
+                apart[parts == other] = np.linalg.norm(means - means[other], axis=1)
                 break
         else:
             gone[part] = sizes[part] <= _SMALL < sizes[near].max(initial=0)

@@ -28,12 +28,14 @@ class ImageTags {
         clear_response_ = std::min(options.clear_response, highest / 2);
         all_.resize(size_t(candidates.joints)), clear_.resize(size_t(candidates.joints));
         for (size_t joint = 0; joint < all_.size(); ++joint) {
-            all_[joint].resize(size_t(offsets_[joint + 1] - offsets_[joint]));
-            std::iota(all_[joint].begin(), all_[joint].end(), int32_t(offsets_[joint]));
-            std::sort(all_[joint].begin(), all_[joint].end(),
-                      [&](int32_t a, int32_t b) { return tag(a) != tag(b) ? tag(a) < tag(b) : a < b; });
+            all_[joint].reserve(size_t(offsets_[joint + 1] - offsets_[joint]));
+            for (int64_t n = offsets_[joint]; n < offsets_[joint + 1]; ++n)
+                all_[joint].push_back({tags_[n * depth_], int32_t(n)});
+            std::sort(all_[joint].begin(), all_[joint].end(), [](const Tagged& a, const Tagged& b) {
+                return a.tag != b.tag ? a.tag < b.tag : a.candidate < b.candidate;
+            });
             std::copy_if(all_[joint].begin(), all_[joint].end(), std::back_inserter(clear_[joint]),
-                         [&](int32_t n) { return is_clear(n); });
+                         [&](const Tagged& one) { return is_clear(one.candidate); });
         }
     }
 
@@ -61,20 +63,18 @@ class ImageTags {
         found_.clear();
         // Beyond it the agreement is below the least: exp(-q^2 / 2) = min_agreement.
         const float widest = tolerance * std::sqrt(-2 * std::log(std::max(options_.min_agreement, 1e-30f)));
-        for (int64_t i = offsets_[a]; i < offsets_[a + 1]; ++i) {
-            const float own = tag(int32_t(i));
-            const std::vector<int32_t>& others = is_clear(int32_t(i)) ? all_[size_t(b)] : clear_[size_t(b)];
-            auto other = std::lower_bound(others.begin(), others.end(), own - widest,
-                                          [&](int32_t j, float value) { return tag(j) < value; });
-            for (; other != others.end() && tag(*other) <= own + widest; ++other)
-                try_pair(int32_t(i), *other, tolerance, longest);
+        // Both types are sorted by their tags, so where a candidate's partners begin only moves on.
+        size_t any = 0, clear = 0;
+        for (const Tagged& one : all_[size_t(a)]) {
+            const bool is_one_clear = is_clear(one.candidate);
+            const std::vector<Tagged>& others = is_one_clear ? all_[size_t(b)] : clear_[size_t(b)];
+            size_t& first = is_one_clear ? any : clear;
+            while (first < others.size() && others[first].tag < one.tag - widest) ++first;
+            for (size_t n = first; n < others.size() && others[n].tag <= one.tag + widest; ++n)
+                try_pair(one.candidate, others[n].candidate, tolerance, longest);
         }
         weigh(a, b);
-        std::sort(found_.begin(), found_.end(), [](const Found& x, const Found& y) {
-            return x.first != y.first ? x.first < y.first : x.second < y.second;
-        });
-        for (const Found& pair : found_)
-            pairs.first.push_back(pair.first), pairs.second.push_back(pair.second), pairs.score.push_back(pair.score);
+        put_in_order(a, pairs);
     }
 
    private:
@@ -82,8 +82,12 @@ class ImageTags {
         int32_t first, second;
         float score, length;
     };
+    // A candidate and the first value of its tag, by which the candidates of a type are sorted.
+    struct Tagged {
+        float tag;
+        int32_t candidate;
+    };
 
-    float tag(int32_t candidate) const { return tags_[candidate * depth_]; }  // the first value, by which they are sorted
     bool is_clear(int32_t candidate) const { return candidates_.scores[candidate] >= clear_response_; }
     float distance(int32_t a, int32_t b) const { return tag_distance(tags_ + a * depth_, tags_ + b * depth_, depth_); }
 
@@ -91,16 +95,16 @@ class ImageTags {
     int32_t nearest(int32_t candidate, int32_t joint) const {
         if (!is_clear(candidate)) return -1;
         const auto from = clear_[size_t(joint)].begin(), to = clear_[size_t(joint)].end();
-        const float own = tag(candidate);
-        const auto middle = std::lower_bound(from, to, own, [&](int32_t j, float value) { return tag(j) < value; });
+        const float own = tags_[candidate * depth_];
+        const auto middle = std::lower_bound(from, to, own, [](const Tagged& one, float value) { return one.tag < value; });
         int32_t best = -1;
         float least = std::numeric_limits<float>::infinity();
         const auto consider = [&](int32_t other) {
             const float apart = distance(candidate, other);
             if (apart < least || (apart == least && other < best)) least = apart, best = other;
         };
-        for (auto up = middle; up != to && tag(*up) - own <= least; ++up) consider(*up);
-        for (auto down = middle; down != from && own - tag(*(down - 1)) <= least; --down) consider(*(down - 1));
+        for (auto up = middle; up != to && up->tag - own <= least; ++up) consider(up->candidate);
+        for (auto down = middle; down != from && own - (down - 1)->tag <= least; --down) consider((down - 1)->candidate);
         return best;
     }
 
@@ -132,14 +136,32 @@ class ImageTags {
         }
     }
 
+    // Adds the found pairs, sorted by their first candidate, of type `a`, and then by their second.
+    void put_in_order(int32_t a, Pairs& pairs) {
+        begins_.assign(size_t(offsets_[a + 1] - offsets_[a]) + 1, 0);
+        for (const Found& pair : found_) ++begins_[size_t(pair.first - offsets_[a]) + 1];
+        std::partial_sum(begins_.begin(), begins_.end(), begins_.begin());
+        sorted_.resize(found_.size());
+        for (const Found& pair : found_) sorted_[begins_[size_t(pair.first - offsets_[a])]++] = pair;
+        size_t begin = 0;
+        for (size_t end : begins_) {  // by now where each candidate's pairs end
+            std::sort(sorted_.begin() + std::ptrdiff_t(begin), sorted_.begin() + std::ptrdiff_t(end),
+                      [](const Found& x, const Found& y) { return x.second < y.second; });
+            begin = end;
+        }
+        for (const Found& pair : sorted_)
+            pairs.first.push_back(pair.first), pairs.second.push_back(pair.second), pairs.score.push_back(pair.score);
+    }
+
     const CandidateView& candidates_;
     const int64_t* offsets_;
     const float* tags_;
     int64_t depth_;
     const TagOptions& options_;
     float clear_response_;
-    std::vector<std::vector<int32_t>> all_, clear_;  // candidates of each type, and the clear ones, by their tags
-    std::vector<Found> found_;
+    std::vector<std::vector<Tagged>> all_, clear_;  // candidates of each type, and the clear ones, by their tags
+    std::vector<Found> found_, sorted_;
+    std::vector<size_t> begins_;
     std::vector<float> nearest_first_, nearest_second_;
 };
 
@@ -203,13 +225,19 @@ std::vector<TagCell> search_windows(const FieldView& heatmaps, const FieldView& 
                 const TagWindow& window = windows[size_t(n)];
                 const auto highest = [&](const CellBox& box, float least) {
                     TagCell best{0.0f, 0};
-                    for (int64_t row = box.top; row <= box.bottom; ++row)
+                    const char* const plane = heatmaps.plane(window.image, window.joint);
+                    for (int64_t row = box.top; row <= box.bottom; ++row) {
+                        const char* const cells_of_row = plane + row * heatmaps.stride_row;
+                        float least_here = std::max(least, best.score);
                         for (int64_t column = box.left; column <= box.right; ++column) {
+                            // Most cells are too low, which is seen at once.
+                            if (!(load<decltype(heat)>(cells_of_row + column * heatmaps.stride_column) >= least_here)) continue;
                             const TagCell cell = look_at<decltype(heat), decltype(tag)>(
-                                heatmaps, tags, depth, window, &wanted[size_t(window.tags)], std::max(least, best.score), row,
-                                column);
-                            if (cell.score > 0 && (best.score == 0 || is_better(cell, best))) best = cell;
+                                heatmaps, tags, depth, window, &wanted[size_t(window.tags)], least_here, row, column);
+                            if (cell.score > 0 && (best.score == 0 || is_better(cell, best)))
+                                best = cell, least_here = std::max(least, best.score);
                         }
+                    }
                     return best;
                 };
                 TagCell best = highest(window.near, options.min_response);

@@ -29,7 +29,7 @@ def test_export_onnx_writes_what_the_backend_reads(tmp_path: Path) -> None:
     [
         (["network.pb"], "FILE.onnx must end in .onnx but is 'network.pb'"),
         (["nowhere/network.onnx"], "FILE.onnx must be in a folder that exists but 'nowhere' is none"),
-        (["a.onnx", "--model", "b.xml"], "--model must be the built-in network or a .safetensors file but is 'b.xml'"),
+        (["a.onnx", "--model", "b.xml"], "model must be a .safetensors file or a published network"),
         (["a.onnx", "--model", "none.safetensors"], "there is no file none.safetensors"),
     ],
 )

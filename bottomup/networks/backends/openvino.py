@@ -84,7 +84,7 @@ class OpenVinoBackend(NetworkBackend):
             raise FileNotFoundError(f"model must have its weights beside it but {path.with_suffix('.bin')} is no file")
         self._runner = PerProcess(self._make)
 
-    def _make(self) -> _Runner:
+    def _make(self) -> FieldRequest:
         core = shared_core()
         try:
             model = core.read_model(self._path)
@@ -95,7 +95,7 @@ class OpenVinoBackend(NetworkBackend):
         name = model.get_friendly_name()
         if (tags := _tag_output(model)) is not None:
             self.info = _tag_info(model, tags, name, self._path)
-            return _Runner(self._compile(core, model), 1 - tags, tags)
+            return FieldRequest(self._compile(core, model), 1 - tags, tags)
         heatmaps, pafs, stride = _inspect(model, self._path)
         self.info = NetworkInfo(
             OPENPOSE_COCO_18,
@@ -105,7 +105,7 @@ class OpenVinoBackend(NetworkBackend):
             y_offset=_Y_OFFSETS.get(name, 0.0),
             calibration=_CALIBRATIONS.get(name),
         )
-        return _Runner(self._compile(core, model), heatmaps, pafs)
+        return FieldRequest(self._compile(core, model), heatmaps, pafs)
 
     def _compile(self, core: Any, model: Any) -> Any:
         sources = [self._path, self._path.with_suffix(".bin")]
@@ -151,9 +151,9 @@ class OpenVinoFieldBackend(NetworkBackend):
         def lowered() -> LoweredNetwork:
             return check_weights(read_network(path), path)
 
-        def make() -> _Runner:
+        def make() -> FieldRequest:
             compiled = compile_network(shared_core(), [self._path], lambda: openvino_model(lowered()), options)
-            return _Runner(compiled, "heatmaps", pafs)
+            return FieldRequest(compiled, "heatmaps", pafs)
 
         self._runner = PerProcess(make)
 
@@ -165,8 +165,8 @@ class OpenVinoFieldBackend(NetworkBackend):
         return self._runner()(check_images(images, self.alignment))
 
 
-class _Runner:
-    """A compiled network whose heatmaps are wanted, and its pafs if it has any."""
+class FieldRequest:
+    """A compiled network whose heatmaps are wanted, and its pafs or tags if it has any."""
 
     def __init__(self, compiled: Any, heatmaps: int | str, pafs: int | str | None) -> None:
         self._request, self._names = compiled.create_infer_request(), (heatmaps, pafs)

@@ -17,10 +17,17 @@ from bottomup.networks.stored import StoredNetwork
 from bottomup.skeletons import read_skeleton, write_skeleton
 
 FORMAT = "bottomup-fields-1"
-_OPSET = 17  # of 2022; all that is needed is there, and old runtimes read it
+OUTPUTS = {
+    "fields": ("heatmaps", "pafs"),
+    "tags": ("heatmaps", "tags"),
+    "crops": ("heatmaps",),
+    "places": ("heatmaps",),
+}
+"""The names of a network's outputs by its task."""
+OPSET = 17  # of 2022; all that is needed is there, and old runtimes read it
 _IR_VERSION = 8  # the file format that goes with it
 _CROP_FACTS = ("crop_size", "crop_margin", "padding", "corner_cells", "decode")
-_FACTS = ("skeleton", "stride", "alignment", "preferred", "task", "calibration", *_CROP_FACTS)
+FACTS = ("skeleton", "stride", "alignment", "preferred", "task", "calibration", *_CROP_FACTS)
 
 
 def export_onnx(network: StoredNetwork | HasStored, path: str | Path) -> None:
@@ -37,11 +44,8 @@ def export_onnx(network: StoredNetwork | HasStored, path: str | Path) -> None:
 
 def onnx_model(network: StoredNetwork | HasStored) -> Any:
     """The same as an `onnx.ModelProto`."""
-    try:
-        import onnx
-        from onnx import TensorProto, helper
-    except ImportError as error:
-        raise ImportError('ONNX needs the package onnx: pip install "bottomup[onnx]"') from error
+    onnx = import_onnx()
+    TensorProto, helper = onnx.TensorProto, onnx.helper
     stored = network if isinstance(network, StoredNetwork) else network.stored()
     lowered = lower(stored)
     writer = _Writer()
@@ -55,11 +59,20 @@ def onnx_model(network: StoredNetwork | HasStored) -> Any:
     images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["batch", "height", "width", 3])
     graph = helper.make_graph(writer.nodes, "bottomup", [images], outputs, writer.constants)
     model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION, producer_name="bottomup"
+        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=_IR_VERSION, producer_name="bottomup"
     )
     helper.set_model_props(model, write_facts(stored.config.info()))
     onnx.checker.check_model(model)
     return model
+
+
+def import_onnx() -> Any:
+    """The package; ImportError that says how to install it."""
+    try:
+        import onnx
+    except ImportError as error:
+        raise ImportError('ONNX needs the package onnx: pip install "bottomup[onnx]"') from error
+    return onnx
 
 
 def write_facts(info: NetworkInfo) -> dict[str, str]:
@@ -84,7 +97,7 @@ def read_facts(metadata: Mapping[str, str], name: str = "") -> NetworkInfo:
     if missing := sorted({"skeleton", "stride", "alignment"} - metadata.keys()):
         raise ValueError(f"its metadata lack {missing}")
     try:
-        facts = {key: json.loads(metadata[key]) for key in _FACTS if key in metadata}
+        facts = {key: json.loads(metadata[key]) for key in FACTS if key in metadata}
     except RecursionError as error:
         raise ValueError("its metadata are nested too deep") from error
     return NetworkInfo(

@@ -71,9 +71,13 @@ class Published:
     @torch.inference_mode()
     def __call__(self, images: torch.Tensor) -> Answer:
         """Heatmaps and pafs (or tags, or none for crops) of pictures (B, H, W, 3) uint8 BGR, on their device."""
-        pixels = images.flip(-1) if self.rgb else images
+        return self.fields(images)
+
+    def fields(self, images: torch.Tensor) -> Answer:
+        """The same for a tracer."""
+        pixels = images.float().flip(-1) if self.rgb else images.float()
         mean, std = (torch.tensor(values, device=images.device) for values in (self.mean, self.std))
-        normalised = (pixels.float() / 255 - mean) / std
+        normalised = (pixels / 255 - mean) / std
         return self.answer(self.network(normalised.permute(0, 3, 1, 2).contiguous()))
 
 

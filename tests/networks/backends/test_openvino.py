@@ -195,7 +195,7 @@ def test_device_backend_and_ending(tmp_path: Path) -> None:
         load_backend(path, device="cuda")
     with pytest.raises(ValueError, match=r"model must end in \.safetensors or .* for backend 'torch' but is"):
         load_backend(path, backend="torch")
-    with pytest.raises(ValueError, match=r"backend must be one of \['openvino', .* but is 'tensorrt'"):
+    with pytest.raises(ValueError, match=r"backend must be one of \['openvino', .* but is 'tensorflow'"):
         load_backend(path, backend="tensorrt")
     with pytest.raises(
         ValueError,
