@@ -17,6 +17,7 @@ from torch import nn
 from bottomup.networks.backends import factory as backends
 from bottomup.networks.backends.base import Backend
 from bottomup.networks.backends.factory import load_backend
+from bottomup.networks.backends.onnxruntime import choose_providers
 from bottomup.networks.backends.openvino import OpenVinoFieldBackend
 from bottomup.networks.backends.torch import TorchBackend
 from bottomup.networks.export.lowering import lower
@@ -26,6 +27,7 @@ from bottomup.networks.stored import read_network
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
+OWN = [name for name, endings in backends.BACKENDS.items() if ".safetensors" in endings]
 openvino = pytest.importorskip("openvino")
 
 CONFIGS = {
@@ -68,7 +70,7 @@ def test_backends_can_be_pickled_and_copied(tmp_path: Path, monkeypatch: pytest.
     save_network(FieldNetwork(CONFIGS["pyramid"]), tmp_path / "network.safetensors")
     monkeypatch.chdir(tmp_path)
     images = pictures(1, 64, 96)
-    made = [load_backend("network.safetensors", device="cpu", backend=name) for name in backends.BACKENDS]
+    made = [load_backend("network.safetensors", device="cpu", backend=name) for name in OWN]
     made.append(OpenVinoFieldBackend(Path("network.safetensors"), exact=True))
     monkeypatch.chdir("/")  # where the relative path means nothing
     for backend in made:
@@ -185,12 +187,24 @@ def test_damaged_and_foreign_onnx_files(tmp_path: Path) -> None:
         load_backend(path)
 
 
+def test_onnx_runtime_is_asked_for_what_runs_on_the_device() -> None:
+    cuda, tensorrt, cpu = "CUDAExecutionProvider", "TensorrtExecutionProvider", "CPUExecutionProvider"
+    every = [tensorrt, cuda, cpu]
+    on = {"device_id": 1}
+    assert choose_providers(None, [cpu]) == ("cpu", [cpu])
+    assert choose_providers(None, every) == ("cuda:0", [(cuda, {"device_id": 0}), cpu])
+    assert choose_providers("cuda:1", every) == ("cuda:1", [(cuda, on), cpu])
+    assert choose_providers("tensorrt:1", every) == ("tensorrt:1", [(tensorrt, on), (cuda, on), cpu])
+    with pytest.raises(ValueError, match="which has no TensorRT, but is 'tensorrt'"):
+        choose_providers("tensorrt", [cuda, cpu])
+
+
 @pytest.mark.parametrize("device", ["cuda", "cuda:0"])
 def test_a_gpu_that_the_runtime_has_not(weights: Path, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(ValueError, match=f"device must be 'cpu' for this build of ONNX Runtime, .* but is '{device}'"):
         load_backend(weights, device=device, backend="onnxruntime")
-    with pytest.raises(ValueError, match="device must be 'cpu', 'cuda' or 'cuda:N' but is 'tpu'"):
+    with pytest.raises(ValueError, match=r"device must be 'cpu', 'cuda', 'cuda:N', 'tensorrt' .* but is 'tpu'"):
         load_backend(weights, device="tpu", backend="onnxruntime")
     with pytest.raises(ValueError, match=f"device must be 'cpu' for an OpenVINO network but is '{device}'"):
         load_backend(weights, device=device, backend="openvino")
@@ -221,6 +235,6 @@ def test_exporting_names_the_missing_package_too(tmp_path: Path, monkeypatch: py
 def test_damaged_weights_are_refused_by_every_backend(weights: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(weights.read_bytes()[:-100])
-    for name in backends.BACKENDS:
+    for name in OWN:
         with pytest.raises(ValueError, match=r"damaged\.safetensors"):
             load_backend(damaged, device="cpu", backend=name)

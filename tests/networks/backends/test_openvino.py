@@ -196,7 +196,7 @@ def test_device_backend_and_ending(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"model must end in \.safetensors or .* for backend 'torch' but is"):
         load_backend(path, backend="torch")
     with pytest.raises(ValueError, match=r"backend must be one of \['openvino', .* but is 'tensorflow'"):
-        load_backend(path, backend="tensorrt")
+        load_backend(path, backend="tensorflow")
     with pytest.raises(
         ValueError,
         match=r"model must be a file that ends in \.xml or \.safetensors or .*\.onnx or .* but is '.*toy\.bin'",
