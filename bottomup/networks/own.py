@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,6 +172,8 @@ def facts_beside(path: Path) -> NetworkFacts | None:
     table = path.with_suffix(".toml")
     if not table.is_file():
         return None
+    import tomllib  # slow to import
+
     try:
         content = tomllib.loads(table.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
