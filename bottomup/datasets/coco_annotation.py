@@ -32,6 +32,7 @@ class Annotation:
     crowd: bool
     head: FloatArray | None
     track: int | None
+    trust: float
 
 
 def canonical_id(value: Any) -> int | str:
@@ -65,6 +66,7 @@ def read_annotation(number: int, annotation: Mapping[str, Any]) -> Annotation:
             crowd=annotation.get("iscrowd") not in (None, 0, False, "0", "false", ""),
             head=_head(annotation),
             track=_count(annotation.get("track_id")),
+            trust=_trust(annotation.get("score")),
         )
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{where}: {error}") from error
@@ -135,6 +137,11 @@ def _area(value: Any) -> float:
     if not is_number(value):
         raise ValueError(f"area must be a number but is {value!r}")
     return float(value) if _LEAST_AREA < value < _FARTHEST**2 else math.nan
+
+
+def _trust(score: Any) -> float:
+    """The score of what a network found, where it is one of 0 to 1; labels by people have none and count 1."""
+    return float(score) if is_number(score) and 0 <= score <= 1 else 1.0
 
 
 def _head(annotation: Mapping[str, Any]) -> FloatArray | None:

@@ -62,6 +62,7 @@ class PeopleTable:
             heads=heads,
             ignored=crowds | uncounted | ~self._seen,
             crowds=crowds,
+            trust=np.array([p.trust for p in people], np.float64),
             tracks=None if None in tracks or (video == "" and not tracks) else np.array(tracks, np.int64),
             regions=regions,
             labelled=bool(image.get("is_labeled", True)),

@@ -40,6 +40,7 @@ class PhotoLabels:
     ignored: (N,) bool, people who do not count: finding them is neither right nor wrong; left out, those of whom no
         joint is labelled.
     crowds: (N,) bool, ignored boxes that hold several people; left out, none.
+    trust: (N,) 0 to 1, how far each person's joints are to be believed, as those that a network found; left out, all 1.
     tracks: (N,) whole numbers, the same person's in all frames of a video; None if the data set has none.
     regions: polygons of (P, 2) pixels in which nothing is judged.
     labelled: False for a frame of a video of which nothing is labelled.
@@ -58,10 +59,11 @@ class PhotoLabels:
     split: str = ""
     shrunk: float = 1.0
     bystanders: bool = False
-    areas: FloatArray = None  # type: ignore[assignment]  # these four are made below
+    areas: FloatArray = None  # type: ignore[assignment]  # these five are made below
     heads: FloatArray = None  # type: ignore[assignment]
     ignored: BoolArray = None  # type: ignore[assignment]
     crowds: BoolArray = None  # type: ignore[assignment]
+    trust: FloatArray = None  # type: ignore[assignment]
     tracks: npt.NDArray[np.int64] | None = None
     regions: tuple[FloatArray, ...] = ()
     labelled: bool = True
@@ -79,6 +81,7 @@ class PhotoLabels:
             "heads": np.full((count, 4), np.nan),
             "ignored": ~self.visible.any(axis=1),
             "crowds": np.zeros(count, bool),
+            "trust": np.ones(count),
         }
         for name, value in made.items():
             if getattr(self, name) is None:
@@ -113,7 +116,7 @@ class PhotoLabels:
 
     def select(self, rows: BoolArray) -> PhotoLabels:
         """Some of the people, all else as it is."""
-        names = ("keypoints", "boxes", "areas", "heads", "ignored", "crowds", "tracks")
+        names = ("keypoints", "boxes", "areas", "heads", "ignored", "crowds", "trust", "tracks")
         chosen = {name: None if getattr(self, name) is None else getattr(self, name)[rows] for name in names}
         return replace(self, **chosen)  # type: ignore[arg-type]
 

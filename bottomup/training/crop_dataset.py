@@ -42,7 +42,8 @@ class CropMaker(BatchMaker):
     """Makes crops of photos with everybody in them.
 
     A batch is images (B, 3, S, S) uint8 RGB; heatmaps (B, K, h, w); pafs (B, 2L, h, w); weights (B, 1, h, w), 0 where
-    nothing is known; (B, K + 2L) 0 for channels of which nothing is known. All but the images are float32.
+    nothing is known, 1 where people labelled; (B, K + 2L) 0 for channels of which nothing is known. All but the images
+    are float32.
     """
 
     def __init__(
@@ -170,7 +171,8 @@ def finish(image: npt.NDArray[np.uint8], config: TrainConfig, rng: np.random.Gen
 
 
 def _mark_unknown(weight: FloatArray, photo: PhotoLabels, matrix: augment.Matrix, stride: int) -> None:
-    """Set the (h, w) weight to 0 where people are, or may be, whose joints are not labelled."""
+    """Set the (h, w) weight to 0 where people are, or may be, whose joints are not labelled, and to their trust where
+    they are labelled by a network."""
 
     def fill(boxes: FloatArray, value: float) -> None:
         for quadrangle in (augment.warp_boxes(boxes, matrix) + 0.5) / stride - 0.5:
@@ -179,6 +181,9 @@ def _mark_unknown(weight: FloatArray, photo: PhotoLabels, matrix: augment.Matrix
     if photo.bystanders:
         weight[:] = 0.0
         fill(photo.boxes, 1.0)
+    if (photo.trust < 1).any():
+        for person in np.argsort(photo.trust):  # where people overlap, the surest one counts
+            fill(photo.boxes[[person]], float(photo.trust[person]))
     fill(photo.ignore, 0.0)
 
 

@@ -145,10 +145,12 @@ def _annotations(example: Example, scale: npt.NDArray[np.float64]) -> Iterator[d
         low, high = ((corners.reshape(2, 2) + 0.5) * scale - 0.5).tolist()
         return [round(value, 2) for value in (*low, high[0] - low[0], high[1] - low[1])]
 
-    for points, seen, corners in zip(photo.keypoints, photo.visible, photo.boxes, strict=True):
+    for points, seen, corners, trust in zip(photo.keypoints, photo.visible, photo.boxes, photo.trust, strict=True):
         placed = np.where(seen[:, None], (points + 0.5) * scale - 0.5, 0.0)
         rows = np.column_stack([placed, 2.0 * seen])
-        yield {"image_id": photo.id, "bbox": box(corners), "iscrowd": 0, "keypoints": rows.reshape(-1).tolist()}
+        score = {} if trust == 1 else {"score": round(float(trust), 4)}
+        keypoints = rows.reshape(-1).tolist()
+        yield {"image_id": photo.id, "bbox": box(corners), "iscrowd": 0, "keypoints": keypoints, **score}
     for corners in photo.ignore:
         nothing = [0.0] * (3 * photo.keypoints.shape[1])
         yield {"image_id": photo.id, "bbox": box(corners), "iscrowd": 1, "keypoints": nothing}

@@ -32,7 +32,7 @@ class PersonCropMaker(BatchMaker):
     their height, of others', with the recipe's `teacher` where no label is near; cells (B, K, 2) x and y of the
     person's joints; (B, K) 1 where such a joint is labelled and in the crop; (B, K) 1 where something is known of it,
     as of joints that are labelled outside of the crop, where the heatmap is empty: of the others nothing is learnt.
-    All but the images are float32.
+    Both are the person's trust instead of 1 where a network labelled. All but the images are float32.
 
     Raises ValueError if no person in `sets` has a labelled joint.
     """
@@ -110,9 +110,10 @@ class PersonCropMaker(BatchMaker):
             heat = np.maximum(heat, self._config.interference * theirs)
         seen = inside[person]
         cells = np.where(seen[:, None], (points[person] + 0.5) / stride - 0.5, 0.0)
+        trust = np.float32(example.photo.trust[person])
         return (
             heat.astype(np.float32),
             cells.astype(np.float32),
-            seen.astype(np.float32),
-            np.isfinite(points[person, :, 0]).astype(np.float32),
+            trust * seen.astype(np.float32),
+            trust * np.isfinite(points[person, :, 0]).astype(np.float32),
         )

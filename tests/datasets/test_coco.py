@@ -64,6 +64,19 @@ def test_reads_people_ignored_people_and_photos_without_any(folder: Path) -> Non
     assert photos[1].ignore.shape == (0, 4)
 
 
+@pytest.mark.parametrize(
+    ("score", "trust"), [(0.4, 0.4), (0, 0.0), (1.0, 1.0), (17.3, 1.0), ("high", 1.0), (None, 1.0)]
+)
+def test_labels_of_a_network_are_believed_as_far_as_their_score(tmp_path: Path, score: object, trust: float) -> None:
+    """Where that is one of 0 to 1."""
+    person = {"image_id": 7, "bbox": [1, 2, 3, 4], "keypoints": row({0: (5, 6)}, 17)}
+    images = [{"id": 7, "file_name": "a.png"}]
+    folder = write(tmp_path, list(COCO_17.joints), [person, {**person, "score": score}], images)
+    (photo,) = read_coco(folder, COCO_17)
+    assert photo.trust.tolist() == [1.0, trust]
+    assert photo.select(np.array([False, True])).trust.tolist() == [trust]
+
+
 def test_joints_are_matched_by_name_and_the_neck_is_built(folder: Path) -> None:
     person = read_coco(folder, OPENPOSE_COCO_18)[0].keypoints[0]
     np.testing.assert_array_equal(person[OPENPOSE_COCO_18.index("nose")], [5, 6])

@@ -92,6 +92,25 @@ def test_beyond_the_labelled_people_bystanders_may_be(config: TrainConfig, examp
     assert all(one.bystanders for one in (*photos, *held))
 
 
+def test_labels_of_a_network_count_as_far_as_they_are_believed(config: TrainConfig, examples: list[Example]) -> None:
+    matrix = crop_matrix((80, 60), 1.0, 0.0, False, 192)
+    boxes = np.array([[4, 8, 104, 107], [60, 40, 140, 107]], np.float32)
+
+    def weight(*trust: float) -> np.ndarray:
+        photo = dataclasses.replace(examples[0].photo, boxes=boxes, trust=np.array(trust), ignore=np.zeros((0, 4)))
+        example = dataclasses.replace(examples[0], photo=photo)
+        return maker(config, examples).target(config.sources[0], example, matrix, 192)[2][0]
+
+    # In the crop the boxes reach from 19.5, 43.5 to 119.5, 142.5 and from 75.5, 75.5 to 155.5, 142.5.
+    assert (weight(1, 1) == 1).all()
+    for found in (weight(0.4, 0.7), weight(0.7, 0.4)):
+        assert (found[:4] == 1).all()
+        assert set(np.unique(found).tolist()) == {np.float32(0.4), np.float32(0.7), 1.0}
+    assert weight(0.4, 0.7)[12, 12] == weight(0.7, 0.4)[12, 12] == np.float32(0.7), "the surest of two"
+    assert weight(0.4, 1)[7, 4] == np.float32(0.4)
+    assert weight(0.4, 1)[12, 12] == 1
+
+
 def test_joints_that_a_data_set_never_labels_are_not_asked_for(config: TrainConfig, examples: list[Example]) -> None:
     known = np.array(["nose" not in joint and "eye" not in joint for joint in OPENPOSE_COCO_18.joints])
     example = dataclasses.replace(examples[0], photo=dataclasses.replace(examples[0].photo, known=known))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 
@@ -61,6 +62,23 @@ def test_packed_crops_are_those_of_the_recipe(
     assert (pafs - packed_pafs).abs().mean() < 0.03
     for one, other in zip(rest, packed_rest, strict=True):
         assert (one != other).float().mean() < 0.02
+
+
+def test_the_scores_of_labels_are_packed(config: TrainConfig, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    shutil.copytree(config.data, root)
+    file = root / "people" / "annotations.json"
+    content = json.loads(file.read_text())
+    for annotation in content["annotations"][::2]:
+        annotation["score"] = 0.375
+    file.write_text(json.dumps(content))
+    config = dataclasses.replace(config, data=str(root))
+    pack_recipe([config], tmp_path / "packed", long_side=512, say=quiet)
+    packed = TrainConfig.load(tmp_path / "packed" / "recipe.toml", data=str(unpack(tmp_path / "packed")))
+    both = [read_source(one.sources[0], Path(one.data), OPENPOSE_COCO_18)[0] for one in (config, packed)]
+    trusts = [[photo.trust.tolist() for photo in photos] for photos in both]
+    assert trusts[0] == trusts[1]
+    assert {0.375, 1.0} == {value for photo in trusts[0] for value in photo}
 
 
 def test_what_is_held_out_stays_so_and_as_it_is(taught: TrainConfig, tmp_path: Path) -> None:

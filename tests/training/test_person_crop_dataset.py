@@ -61,6 +61,15 @@ def test_the_target_holds_own_joints_and_lower_those_of_others(crops: TrainConfi
     np.testing.assert_allclose(alone.target(examples[0], 1, matrix, 192)[0], own, atol=1e-5)
 
 
+def test_a_networks_labels_count_as_far_as_they_are_believed(crops: TrainConfig, examples: list[Example]) -> None:
+    maker = PersonCropMaker(crops, OPENPOSE_COCO_18, [(crops.sources[0], examples)])
+    matrix = crop_matrix((80, 60), 1.0, 0.0, False, 192)
+    photo = dataclasses.replace(examples[0].photo, trust=np.array([1.0, 0.25]))
+    doubted = maker.target(dataclasses.replace(examples[0], photo=photo), 1, matrix, 192)
+    for given, full, share in zip(doubted, maker.target(examples[0], 1, matrix, 192), (1, 1, 0.25, 0.25), strict=True):
+        np.testing.assert_allclose(given, share * full)
+
+
 def test_joints_beyond_the_crop_are_not_asked_for(crops: TrainConfig, examples: list[Example]) -> None:
     maker = PersonCropMaker(crops, OPENPOSE_COCO_18, [(crops.sources[0], examples)])
     nose = examples[0].photo.keypoints[0, OPENPOSE_COCO_18.index("nose")]
