@@ -18,7 +18,7 @@ def calibrate_people(people: People, calibration: Calibration | None) -> People:
         return people
     joints = calibration.joint_scores(people.keypoint_scores).astype(np.float32)
     scores = calibration.people(people.scores).astype(np.float32)
-    return People(people.skeleton, people.keypoints, joints, scores, people.ids)
+    return People(people.skeleton, people.keypoints, joints, scores, people.ids, people.traced)
 
 
 def decoder_settings(settings: Settings, calibration: Calibration | None) -> Settings:

@@ -303,7 +303,9 @@ class Detector:
         height, width = letterbox.image_size
         # The last cell of a field may reach beyond the picture, and a joint in it with it.
         keypoints = np.clip(letterbox.to_image(people.keypoints), 0, (width - 1, height - 1)).astype(np.float32)
-        people = People(people.skeleton, keypoints, people.keypoint_scores, people.scores).convert(self.skeleton)
+        people = People(
+            people.skeleton, keypoints, people.keypoint_scores, people.scores, traced=people.traced
+        ).convert(self.skeleton)
         people = people[np.flatnonzero(people.keypoint_scores.any(axis=1))]  # a lone neck is no person in COCO-17
         if self.refiner is not None and photo.picture is not None:
             return self.refiner(photo.picture, people)

@@ -116,7 +116,7 @@ def pose_nms(people: People, *, options: PoseNmsOptions = PoseNmsOptions()) -> P
     return (
         kept
         if not options.merge
-        else People(kept.skeleton, merged[stays], kept.keypoint_scores, kept.scores, ids=kept.ids)
+        else People(kept.skeleton, merged[stays], kept.keypoint_scores, kept.scores, kept.ids, kept.traced)
     )
 
 

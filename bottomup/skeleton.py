@@ -225,13 +225,17 @@ class Skeleton:
             raise ValueError(f"scores must have shape {keypoints.shape[:2]} but has {scores.shape}")
         out_xy = np.full((len(keypoints), target.num_joints, 2), np.nan, np.float32)
         out_score = np.zeros((len(keypoints), target.num_joints), np.float32)
-        for k, joint in enumerate(target.joints):
-            which = self._source_of(joint)
-            if not which:
-                continue
-            seen = (scores[:, which] > 0).all(axis=1)
-            out_xy[seen, k] = keypoints[seen][:, which].mean(axis=1)
-            out_score[seen, k] = scores[seen][:, which].min(axis=1)
+        sources = [self._source_of(joint) for joint in target.joints]
+        same = [k for k, which in enumerate(sources) if len(which) == 1]
+        own = [sources[k][0] for k in same]
+        seen = scores[:, own] > 0
+        out_xy[:, same] = np.where(seen[..., None], keypoints[:, own], np.nan)
+        out_score[:, same] = np.where(seen, scores[:, own], 0)
+        for k, which in enumerate(sources):
+            if len(which) > 1:
+                both = (scores[:, which] > 0).all(axis=1)
+                out_xy[both, k] = keypoints[both][:, which].mean(axis=1)
+                out_score[both, k] = scores[both][:, which].min(axis=1)
         return out_xy, out_score
 
     def lacks(self, target: Skeleton) -> tuple[str, ...]:

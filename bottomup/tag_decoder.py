@@ -165,9 +165,14 @@ def _complete(
     person, joint, places, found = person[sure], joint[sure], places[sure], found[sure]
     keypoints[person, joint] = (places + np.float32(0.5)) * np.float32(stride) - np.float32(0.5)
     scores[person, joint] = found
+    traced = np.concatenate([one.traced for one in people])
+    traced[person, joint] = True
     ends = np.cumsum(counts)[:-1]
-    parts = zip(np.split(keypoints, ends), np.split(scores, ends), people, strict=True)
-    return [People.unchecked(skeleton, xy.copy(), score.copy(), one.scores) for xy, score, one in parts]
+    parts = zip(np.split(keypoints, ends), np.split(scores, ends), np.split(traced, ends), people, strict=True)
+    return [
+        People.unchecked(skeleton, xy.copy(), score.copy(), one.scores, traced=guess.copy())
+        for xy, score, guess, one in parts
+    ]
 
 
 def _match(heatmaps: Field, tags: TagField, skeleton: Skeleton, stride: float, settings: Settings) -> list[People]:

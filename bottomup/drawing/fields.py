@@ -8,6 +8,7 @@ to the field.
 from __future__ import annotations
 
 import colorsys
+import functools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ _FIELD_OPACITY = 0.85  # where a field is 1
 _PHOTO_BRIGHTNESS = 0.6  # the photo steps back a little, so that weak fields can be seen on it
 
 
+@functools.lru_cache(maxsize=4096)
 def distinct_color(index: int) -> Color:
     """The BGR colour of person (or joint) number `index`: always the same, and unlike its neighbours'.
 

@@ -37,7 +37,8 @@ def draw_people(
 
     A joint's dot grows with its score and a limb is as opaque as the weaker of its two joints. Line widths follow
     the size of the person, within bounds that follow the size of the picture. Limbs that only repeat what others
-    show (ear to shoulder where the neck is drawn, say) are left out; they come back where a joint is missing.
+    show (ear to shoulder where the neck is drawn, say) are left out; they come back where a joint is missing. Dots
+    have a light middle, but for those of joints that no peak of their own shows (`People.traced`).
 
     Parameters
     ----------
@@ -124,7 +125,9 @@ def _canvas(image: object, rgb: bool) -> tuple[BgrImage, bool]:
 
 
 def _check_people(people: object) -> None:
-    if not all(hasattr(people, name) for name in ("skeleton", "keypoints", "keypoint_scores", "scores", "ids")):
+    if not all(
+        hasattr(people, name) for name in ("skeleton", "keypoints", "keypoint_scores", "scores", "ids", "traced")
+    ):
         hint = ": use its as_people()" if hasattr(people, "as_people") else ""
         raise TypeError(f"people must be People but is a {type(people).__name__}{hint}")
 

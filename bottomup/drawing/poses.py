@@ -49,6 +49,11 @@ class Drawable(Protocol):
         ...
 
     @property
+    def traced(self) -> npt.NDArray[np.bool_]:
+        """(N, K), True for joints that no peak of their own shows."""
+        ...
+
+    @property
     def ids(self) -> npt.NDArray[np.int64] | None:
         """(N,), or None."""
         ...
@@ -76,6 +81,8 @@ class Poses:
         (P, K + 1, 2) with the neck that skeletons without one get.
     strength:
         (P, K + 1), 0 for joints that are not drawn.
+    traced:
+        (P, K) joints whose dots are without a light middle.
     low, high:
         (P, 2) pixels, the corners of the tight box of each person's joints.
     widths:
@@ -99,6 +106,7 @@ class Poses:
         ids = np.arange(len(points)) if people.ids is None else people.ids
         self.numbers: list[int] = ids[drawn].tolist()
         self.scores = people.scores[drawn]
+        self.traced = people.traced[drawn]
         points, strength = points[drawn], strength[drawn]
         self.low = np.where(strength[..., None] > 0, points, np.inf).min(axis=1, initial=np.inf)
         self.high = np.where(strength[..., None] > 0, points, -np.inf).max(axis=1, initial=-np.inf)
@@ -136,7 +144,7 @@ class Poses:
         dots = Strokes(
             owner,
             np.tile(self.points[owner, dot], 2),
-            np.stack([radii + border[owner], radii, 0.6 * radii], axis=1),
+            np.stack([radii + border[owner], radii, np.where(self.traced[owner, dot], 0, 0.6 * radii)], axis=1),
             np.tile([_CASING, 1.0], (len(owner), 1)),
         )
         if colors is not None:

@@ -22,7 +22,8 @@ def to_people(graph: PersonJointGraph, stride: float, longest: int, sure: Bools 
 
     The score of a person, 0..1, is the root mean square of the responses of all joints, 0 for those that are missing,
     times a power of the person's size as a share of the picture's longer side. The square lets a few clear joints count
-    for more than many faint ones, and the joints of large people are surer.
+    for more than many faint ones, and the joints of large people are surer. Joints that were found where a limb ends,
+    or within another person's peak, are marked as traced.
 
     Parameters
     ----------
@@ -36,11 +37,12 @@ def to_people(graph: PersonJointGraph, stride: float, longest: int, sure: Bools 
         (P,) people for which `min_best_keypoint` is waived; None for none.
     """
     settings = graph.settings
-    keypoints, keypoint_scores, scores, right = graph.compiled.read_people(
-        sure, stride, longest, settings.joint_threshold, lowest_score(settings), settings.min_joints, settings.results
-    )
+    keypoints, keypoint_scores, traced, scores, right = graph.compiled.read_people(
+        sure, stride, longest, settings.joint_threshold, lowest_score(settings), settings.peak_threshold,
+        settings.min_joints, settings.results,
+    )  # fmt: skip
     make = People.unchecked if right else People  # which says what is wrong
-    return make(graph.skeleton, keypoints, keypoint_scores, scores)
+    return make(graph.skeleton, keypoints, keypoint_scores, scores, traced=traced)
 
 
 def lowest_score(settings: Settings) -> float:

@@ -35,13 +35,15 @@ def schema(skeleton: Skeleton, network: Mapping[str, Any]) -> pyarrow.Schema:
     """The columns of `bottomup.jobs.rows`, with the version, the joints and the network in the file's metadata.
 
     path: string, not null. width, height: int32. error: string. people: list of struct of score: float32, box: list of
-    4 float32 (x1, y1, x2, y2), keypoints: list of float32 (x, y, score of each joint).
+    4 float32 (x1, y1, x2, y2), keypoints: list of float32 (x, y, score of each joint), traced: list of string.
     Metadata: `bottomup.schema_version`, `bottomup.skeleton`, `bottomup.joints` (JSON list), `bottomup.network` (JSON).
     """
     import pyarrow as pa
 
     numbers = pa.list_(pa.float32())
-    person = pa.struct([("score", pa.float32()), ("box", numbers), ("keypoints", numbers)])
+    person = pa.struct(
+        [("score", pa.float32()), ("box", numbers), ("keypoints", numbers), ("traced", pa.list_(pa.string()))]
+    )
     facts = {
         "schema_version": str(SCHEMA_VERSION),
         "skeleton": skeleton.name,

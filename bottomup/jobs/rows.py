@@ -10,6 +10,7 @@ A row is a dictionary of plain values, ready for JSON:
         score       the person's score, rounded to a millionth as the joints' are
         box         4 numbers x1, y1, x2, y2: the tight box of the joints that were found
         keypoints   3 numbers x, y, score for each joint of the skeleton, 0 0 0 for a missing one
+        traced      names of the joints that no peak of their own shows
     }
 
 Coordinates are image pixels with pixel centres at integers, rounded to a thousandth. A picture without people has an
@@ -27,7 +28,7 @@ import numpy as np
 if TYPE_CHECKING:
     from bottomup.people import People
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Of the rows; a change of their columns or of what these mean raises it."""
 
 COLUMNS = ("path", "width", "height", "error", "people")
@@ -86,13 +87,13 @@ def joint_table(rows: Iterable[Mapping[str, Any]], joints: tuple[str, ...]) -> I
 
     A picture without people, or with an error, has one line that says so, its other cells empty.
     """
-    yield ["path", "width", "height", "error", "person", "person_score", "joint", "x", "y", "score"]
+    yield ["path", "width", "height", "error", "person", "person_score", "joint", "x", "y", "score", "traced"]
     for row in rows:
         about = [row["path"], row["width"], row["height"], row["error"]]
         if not row["people"]:
-            yield [*about, None, None, None, None, None, None]
+            yield [*about, None, None, None, None, None, None, None]
         for number, person in enumerate(row["people"]):
             triples = np.reshape(person["keypoints"], (-1, 3)).tolist()
             for joint, (x, y, score) in zip(joints, triples, strict=True):
                 if score > 0:
-                    yield [*about, number, person["score"], joint, x, y, score]
+                    yield [*about, number, person["score"], joint, x, y, score, joint in person["traced"]]

@@ -11,6 +11,7 @@ from bottomup.skeleton import Skeleton
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 Index = slice | npt.NDArray[np.bool_] | npt.NDArray[np.integer[Any]] | list[bool] | list[int]
 
 
@@ -34,6 +35,27 @@ def freeze(argument: str, values: Any, shape: tuple[int | None, ...]) -> FloatAr
         frozen: FloatArray = np.array(array, np.float32)
     frozen.setflags(write=False)
     return frozen
+
+
+def freeze_flags(argument: str, values: Any, shape: tuple[int, ...]) -> BoolArray:
+    """A read-only copy of truth values; None are all false. ValueError says what is wrong with them."""
+    if values is None:
+        return no_flags(shape)
+    array = np.asarray(values)
+    if array.dtype != np.bool_:
+        raise ValueError(f"{argument} must be bool but has dtype {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"{argument} must have shape {shape} but has {array.shape}")
+    frozen: BoolArray = np.array(array)
+    frozen.setflags(write=False)
+    return frozen
+
+
+def no_flags(shape: tuple[int, ...]) -> BoolArray:
+    """Read-only truth values that are all false."""
+    flags = np.zeros(shape, bool)
+    flags.setflags(write=False)
+    return flags
 
 
 def freeze_ids(values: Any, count: int) -> IntArray:

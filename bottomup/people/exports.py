@@ -26,16 +26,17 @@ class Exports:
 
         Returns
         -------
-        `skeleton` (its name), `joints` (their names) and `people`, a list of {score, box, keypoints}: `box` is x1, y1,
-        x2, y2 (zeros for a person without joints), `keypoints` x, y, score of each joint in a flat list, 0, 0, 0 for a
-        missing one, and `id` stands first where there are ids. Coordinates are rounded to a thousandth of a pixel,
+        `skeleton` (its name), `joints` (their names) and `people`, a list of {score, box, keypoints, traced}: `box` is
+        x1, y1, x2, y2 (zeros for a person without joints), `keypoints` x, y, score of each joint in a flat list,
+        0, 0, 0 for a missing one, `traced` the names of the joints that no peak of their own shows, and `id` stands
+        first where there are ids. Coordinates are rounded to a thousandth of a pixel,
         scores to a millionth.
         """
         return formats.to_dict(_people(self))
 
     def to_rows(self) -> Iterator[dict[str, Any]]:
         """One dictionary for each joint of each person: person (its number), id, person_score, joint (its name), x, y,
-        score. x and y of a missing joint are None, and its score is 0; id is None where nothing was tracked."""
+        score, traced. x and y of a missing joint are None, and its score is 0; id is None where nothing was tracked."""
         return formats.to_rows(_people(self))
 
     def to_dataframe(self) -> pd.DataFrame:

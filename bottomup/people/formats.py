@@ -48,8 +48,11 @@ def to_dict(people: People) -> dict[str, Any]:
                 "score": round(float(score), 6),
                 "box": box,
                 "keypoints": values.reshape(-1).tolist(),
+                "traced": [joint for joint, guess in zip(people.skeleton.joints, traced, strict=True) if guess],
             }
-            for name, score, box, values in zip(_names(people), people.scores, boxes, triples, strict=True)
+            for name, score, box, values, traced in zip(
+                _names(people), people.scores, boxes, triples, people.traced.tolist(), strict=True
+            )
         ],
     }
 
@@ -57,13 +60,14 @@ def to_dict(people: People) -> dict[str, Any]:
 def to_rows(people: People) -> Iterator[dict[str, Any]]:
     """See `People.to_rows`."""
     for number, (name, person) in enumerate(zip(_names(people), people, strict=True)):
-        for joint, (x, y), score in zip(
-            people.skeleton.joints, person.keypoints.tolist(), person.keypoint_scores.tolist(), strict=True
-        ):
+        for joint, (x, y), score, traced in zip(
+            people.skeleton.joints, person.keypoints.tolist(), person.keypoint_scores.tolist(), person.traced.tolist(),
+            strict=True,
+        ):  # fmt: skip
             seen = score > 0
             yield {
                 "person": number, "id": name, "person_score": person.score, "joint": joint,
-                "x": x if seen else None, "y": y if seen else None, "score": score,
+                "x": x if seen else None, "y": y if seen else None, "score": score, "traced": traced,
             }  # fmt: skip
 
 
@@ -77,6 +81,7 @@ def _columns(people: People) -> dict[str, npt.NDArray[Any] | list[str] | None]:
         "x": people.keypoints[:, :, 0].reshape(-1),
         "y": people.keypoints[:, :, 1].reshape(-1),
         "score": people.keypoint_scores.reshape(-1),
+        "traced": people.traced.reshape(-1),
     }
 
 
@@ -112,6 +117,7 @@ def to_arrow(people: People) -> pa.Table:
         "x": pa.array(columns["x"], pa.float32(), mask=missing),
         "y": pa.array(columns["y"], pa.float32(), mask=missing),
         "score": pa.array(columns["score"], pa.float32()),
+        "traced": pa.array(columns["traced"], pa.bool_()),
     }
     return pa.table(arrays, metadata={"skeleton": people.skeleton.name})
 

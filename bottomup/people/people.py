@@ -10,7 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup.known_picture import KnownPicture
-from bottomup.people.arrays import FloatArray, Index, IntArray, check_skeleton, freeze, freeze_ids, index_array
+from bottomup.people.arrays import (
+    BoolArray,
+    FloatArray,
+    Index,
+    IntArray,
+    check_skeleton,
+    freeze,
+    freeze_flags,
+    freeze_ids,
+    index_array,
+    no_flags,
+)
 from bottomup.people.exports import Exports
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import get_skeleton
@@ -34,6 +45,9 @@ class People(Exports):
         (N,) float32, one for each person.
     ids:
         (N,) int64, the names that a tracker gave, at least 0; None where nothing was tracked.
+    traced:
+        (N, K) bool, joints that no peak of their own shows in the heatmaps, and that are guesses so far: found where a
+        limb ends, within another person's peak, by their tag, or between the frames of a video. By default none.
 
     Raises
     ------
@@ -44,7 +58,8 @@ class People(Exports):
     Notes
     -----
     `len(people)` is N. `people[3]` and iteration give a `Person`; a slice, a mask or an index array gives People.
-    Two People are equal if their skeletons and all their values are, missing joints and ids included.
+    Two People are equal if their skeletons and all their values are, missing joints and ids included, however their
+    joints were found.
     """
 
     skeleton: Skeleton
@@ -52,6 +67,7 @@ class People(Exports):
     keypoint_scores: FloatArray
     scores: FloatArray
     ids: IntArray | None = None
+    traced: BoolArray = None  # type: ignore[assignment]  # none, once it is made
     _picture: ClassVar[KnownPicture | None] = None  # of each object, where it is known
 
     def __post_init__(self) -> None:
@@ -71,6 +87,12 @@ class People(Exports):
             where = f"person {person}, joint {self.skeleton.joints[joint]!r}"
             was = f"{keypoints[person, joint].tolist()} with score {keypoint_scores[person, joint]:g}"
             raise ValueError(f"keypoints must be finite where the score is positive, else NaN, but {where} is {was}")
+        traced = freeze_flags("traced", self.traced, keypoint_scores.shape)
+        if (traced & ~seen).any():
+            person, joint = np.argwhere(traced & ~seen)[0]
+            where = f"person {person}, joint {self.skeleton.joints[joint]!r}"
+            raise ValueError(f"traced must be False where there is no joint but {where} has score 0")
+        object.__setattr__(self, "traced", traced)
         object.__setattr__(self, "ids", None if self.ids is None else freeze_ids(self.ids, len(scores)))
         object.__setattr__(self, "scores", scores)
         object.__setattr__(self, "keypoints", keypoints)
@@ -92,6 +114,7 @@ class People(Exports):
         keypoint_scores: FloatArray,
         scores: FloatArray,
         ids: IntArray | None = None,
+        traced: BoolArray | None = None,
     ) -> People:
         """People of arrays that are known to be right and that nothing else refers to, neither checked nor copied."""
         people = object.__new__(cls)
@@ -101,6 +124,10 @@ class People(Exports):
         if ids is not None:
             ids.setflags(write=False)
         object.__setattr__(people, "ids", ids)
+        if traced is None:
+            traced = no_flags(keypoint_scores.shape)
+        traced.setflags(write=False)
+        object.__setattr__(people, "traced", traced)
         object.__setattr__(people, "skeleton", skeleton)
         return people
 
@@ -132,12 +159,14 @@ class People(Exports):
                 )
             name = None if self.ids is None else int(self.ids[index])
             return Person(
-                self.skeleton, self.keypoints[index], self.keypoint_scores[index], float(self.scores[index]), name
-            )
+                self.skeleton, self.keypoints[index], self.keypoint_scores[index], float(self.scores[index]), name,
+                self.traced[index],
+            )  # fmt: skip
         if not isinstance(index, slice):
             index = index_array(index, len(self))
         ids = None if self.ids is None else self.ids[index]
-        return self._like(self.skeleton, self.keypoints[index], self.keypoint_scores[index], self.scores[index], ids)
+        parts = (self.keypoints[index], self.keypoint_scores[index], self.scores[index], ids, self.traced[index])
+        return self._like(self.skeleton, *parts)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, People):
@@ -182,13 +211,17 @@ class People(Exports):
                 f"{', '.join(skeleton.joints)}"
             )
         converted = self.skeleton.convert(self.keypoints, self.keypoint_scores, skeleton)
-        people = People(skeleton, *converted, self.scores, self.ids)
-        return self._like(skeleton, people.keypoints, people.keypoint_scores, people.scores, people.ids)
+        traced = no_flags(converted[1].shape)
+        if self.traced.any():  # a midpoint is, if one of its two joints is
+            _, sure = self.skeleton.convert(self.keypoints, np.where(self.traced, 0, self.keypoint_scores), skeleton)
+            traced = (converted[1] > 0) & (sure == 0)
+        people = People(skeleton, *converted, self.scores, self.ids, traced)
+        return self._like(skeleton, people.keypoints, people.keypoint_scores, people.scores, people.ids, people.traced)
 
     def with_ids(self, ids: npt.ArrayLike | None) -> People:
         """The same people under other names: (N,) whole numbers of at least 0, or None for none."""
         names = None if ids is None else freeze_ids(ids, len(self))
-        return self._like(self.skeleton, self.keypoints, self.keypoint_scores, self.scores, names)
+        return self._like(self.skeleton, self.keypoints, self.keypoint_scores, self.scores, names, self.traced)
 
     def with_picture(self, image: object, *, rgb: bool = False) -> People:
         """The same people, who know the picture that they are in, as those of a `Detector` do: notebooks then show it.
@@ -201,10 +234,10 @@ class People(Exports):
 
     def _like(
         self, skeleton: Skeleton, keypoints: FloatArray, keypoint_scores: FloatArray, scores: FloatArray,
-        ids: IntArray | None,
+        ids: IntArray | None, traced: BoolArray,
     ) -> People:  # fmt: skip
         """People of the same picture, of arrays that come from checked ones."""
-        people = People.unchecked(skeleton, keypoints, keypoint_scores, scores, ids)
+        people = People.unchecked(skeleton, keypoints, keypoint_scores, scores, ids, traced)
         if self._picture is not None:
             object.__setattr__(people, "_picture", self._picture)
         return people
@@ -251,6 +284,8 @@ class Person:
         The person's score.
     id:
         The name that a tracker gave, or None.
+    traced:
+        (K,) bool, joints that no peak of their own shows; see `People`.
     """
 
     skeleton: Skeleton
@@ -258,6 +293,11 @@ class Person:
     keypoint_scores: FloatArray
     score: float
     id: int | None = None
+    traced: BoolArray = None  # type: ignore[assignment]  # none, once it is made
+
+    def __post_init__(self) -> None:
+        if self.traced is None:
+            object.__setattr__(self, "traced", no_flags(self.keypoint_scores.shape))
 
     @property
     def box(self) -> FloatArray:
@@ -281,7 +321,7 @@ class Person:
         """People of this one."""
         ids = None if self.id is None else np.array([self.id], np.int64)
         score = np.array([self.score], np.float32)
-        return People(self.skeleton, self.keypoints[None], self.keypoint_scores[None], score, ids)
+        return People(self.skeleton, self.keypoints[None], self.keypoint_scores[None], score, ids, self.traced[None])
 
     def __eq__(self, other: object) -> bool:
         return self.as_people() == other.as_people() if isinstance(other, Person) else NotImplemented

@@ -60,7 +60,7 @@ class Smoother:
             keypoints[row] = self._smooth(name, keypoints[row], size, time)
         longest = self.options.forget
         self._past = {name: past for name, past in self._past.items() if time - past.times.max() <= longest}
-        return People(people.skeleton, keypoints, people.keypoint_scores, people.scores, people.ids)
+        return People(people.skeleton, keypoints, people.keypoint_scores, people.scores, people.ids, people.traced)
 
     def _smooth(self, name: int, joints: Floats, size: float, time: float) -> Floats:
         seen = np.isfinite(joints[:, 0])
@@ -161,17 +161,19 @@ def _complete(people: People, filled: dict[int, tuple[Floats, Floats]]) -> Peopl
     if not filled:
         return people
     rows = _rows(people)
-    keypoints, scores = people.keypoints.copy(), people.keypoint_scores.copy()
+    keypoints, scores, traced = people.keypoints.copy(), people.keypoint_scores.copy(), people.traced.copy()
     for name, (more, more_scores) in filled.items():
         if name in rows:
             lacking = (scores[rows[name]] == 0) & (more_scores > 0)
             keypoints[rows[name], lacking], scores[rows[name], lacking] = more[lacking], more_scores[lacking]
+            traced[rows[name], lacking] = True
     new = [name for name in filled if name not in rows]
     if not new:
-        return People(people.skeleton, keypoints, scores, people.scores, people.ids)
+        return People(people.skeleton, keypoints, scores, people.scores, people.ids, traced)
     ids = np.concatenate([np.asarray(people.ids, np.int64).reshape(-1), np.array(new, np.int64)])
     keypoints = np.concatenate([keypoints, np.stack([filled[name][0] for name in new])])
     fresh = np.stack([filled[name][1] for name in new])
     scores = np.concatenate([scores, fresh])
     people_scores = np.concatenate([people.scores, fresh.mean(axis=1)])
-    return People(people.skeleton, keypoints, scores, people_scores, ids)
+    traced = np.concatenate([traced, fresh > 0])
+    return People(people.skeleton, keypoints, scores, people_scores, ids, traced)

@@ -255,14 +255,15 @@ def absorb_fragments(people: People, weights: Floats, rows: Ints, columns: Ints)
         return people, spare
     nearest = weights[:, left].argmax(axis=0)
     persons = np.where(weights[nearest, left] >= _FRAGMENT_FITS, person_of[nearest], -1)
-    keypoints, scores = people.keypoints.copy(), people.keypoint_scores.copy()
+    keypoints, scores, traced = people.keypoints.copy(), people.keypoint_scores.copy(), people.traced.copy()
     held = scores > 0
     for fragment, person in zip(left[persons >= 0], persons[persons >= 0], strict=True):
         more = held[fragment]
         if not (held[person] & more).any() and more.sum() <= held[person].sum():
             keypoints[person, more], scores[person, more] = keypoints[fragment, more], scores[fragment, more]
+            traced[person, more] = traced[fragment, more]
             held[person] |= more
             spare[fragment] = True
     if not spare.any():
         return people, spare
-    return People.unchecked(people.skeleton, keypoints, scores, people.scores, people.ids), spare
+    return People.unchecked(people.skeleton, keypoints, scores, people.scores, people.ids, traced), spare

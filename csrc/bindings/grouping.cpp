@@ -183,10 +183,10 @@ void PersonJointGraph::group() {
     add_duplicates(originals);
 }
 
-// Keypoints, their scores, the people's scores, and whether all of that is finite and positive.
+// Keypoints, their scores, which of them were traced, the people's scores, and whether all of that is finite and positive.
 py::tuple PersonJointGraph::read_people(const std::optional<Bools>& sure, double stride, double longest,
-                                        double joint_threshold, double person_threshold, int64_t min_joints,
-                                        const py::object& options) const {
+                                        double joint_threshold, double person_threshold, double peak_threshold,
+                                        int64_t min_joints, const py::object& options) const {
     if (sure) check_shape("sure", *sure, {state_.people()});
     const grouping::ResultOptions read = result_options(options);
     grouping::Results found;
@@ -194,11 +194,14 @@ py::tuple PersonJointGraph::read_people(const std::optional<Bools>& sure, double
         const bool* flags = sure ? sure->data() : nullptr;
         const py::gil_scoped_release release;
         found = grouping::read_people(state_, xy_.data(), scores_.data(), flags,
-                                      {stride, longest, joint_threshold, person_threshold, min_joints}, read);
+                                      {stride, longest, joint_threshold, person_threshold, double(float(peak_threshold)),
+                                       min_joints, first_duplicate_},
+                                      read);
     }
     const auto count = py::ssize_t(found.scores.size()), joints = py::ssize_t(state_.joints);
     return py::make_tuple(to_numpy(std::move(found.keypoints)).reshape({count, joints, py::ssize_t(2)}),
                           to_numpy(std::move(found.keypoint_scores)).reshape({count, joints}),
+                          to_numpy(std::move(found.traced)).reshape({count, joints}).view("bool"),
                           to_numpy(std::move(found.scores)), found.right);
 }
 
@@ -246,7 +249,8 @@ void bind_grouping(py::module_& m) {
         .def("share_peaks", &Graph::share_peaks)
         .def("group", &Graph::group)
         .def("read_people", &Graph::read_people, py::arg("sure").noconvert(), py::arg("stride"), py::arg("longest"),
-             py::arg("joint_threshold"), py::arg("person_threshold"), py::arg("min_joints"), py::arg("options"));
+             py::arg("joint_threshold"), py::arg("person_threshold"), py::arg("peak_threshold"), py::arg("min_joints"),
+             py::arg("options"));
     m.def("typical_affinities", &typical_affinities, py::arg("candidates"), py::arg("pairs"), py::arg("limbs"));
     m.def("solve_assignment", &solve_assignment, py::arg("person").noconvert(), py::arg("candidate").noconvert(),
           py::arg("weight").noconvert(), py::arg("people"));

@@ -122,8 +122,8 @@ GroupingModel::GroupingModel(const py::object& skeleton, const py::object& prior
 
 PersonJointGraph::PersonJointGraph(Model model, std::vector<int32_t> types, std::vector<double> xy,
                                    std::vector<double> responses, std::vector<Pair> pairs)
-    : model_(std::move(model)), types_(std::move(types)), xy_(std::move(xy)), responses_(std::move(responses)),
-      scores_(responses_), state_(model_->joints, std::vector<int32_t>(types_.size(), -1), {}, {}),
+    : model_(std::move(model)), types_(std::move(types)), first_duplicate_(int64_t(types_.size())), xy_(std::move(xy)),
+      responses_(std::move(responses)), scores_(responses_), state_(model_->joints, std::vector<int32_t>(types_.size(), -1), {}, {}),
       links_(std::make_shared<Links>(*model_, types_, std::move(pairs))) {}
 
 PersonJointGraph::PersonJointGraph(Model model, const Ints& types, const Floats& xy, const Floats& responses,

@@ -59,7 +59,8 @@ class PersonJointGraph {
     void group();
 
     py::tuple read_people(const std::optional<Bools>& sure, double stride, double longest, double joint_threshold,
-                          double person_threshold, int64_t min_joints, const py::object& options) const;
+                          double person_threshold, double peak_threshold, int64_t min_joints,
+                          const py::object& options) const;
 
    private:
     PersonJointGraph(Model model, std::vector<int32_t> types, std::vector<double> xy, std::vector<double> responses,
@@ -71,6 +72,7 @@ class PersonJointGraph {
 
     Model model_;
     std::vector<int32_t> types_;                   // (n,)
+    int64_t first_duplicate_;                      // duplicates come last
     std::vector<double> xy_, responses_, scores_;  // (n, 2), (n,), (n,)
     grouping::State state_;
     // Those of candidates without duplicates; links with them are made when they are asked for, mostly never.

@@ -63,53 +63,44 @@ PaintColors repeat(const uint8_t* colors) {
     return repeated;
 }
 
-// The masks of one layer over a band of rows, as wide as the picture, and which of their blocks are not empty.
+// The masks of one layer over a band of rows, as wide as the layer so that they stay in the nearest cache.
 class Masks {
-public:
-    explicit Masks(int64_t width)
-        : width_(width),
-          blocks_((width + kPaintBlock - 1) / kPaintBlock),
-          words_((blocks_ + kWordBlocks - 1) / kWordBlocks),
-          stride_((blocks_ + 1) * kPaintBlock),  // a block more, since loops run over the end
-          values_(size_t(3 * kBandRows * stride_)),
-          touched_(size_t(kBandRows * words_)) {}
+   public:
+    explicit Masks(int64_t widest)
+        : values_(size_t(3 * kBandRows * stride_of(widest))), touched_(size_t(kBandRows * words_of(widest))) {}
 
-    // Lays the part of a stroke over them that is between rows of the picture, from `band` on.
-    void cover(const Placed& placed, int64_t band, int64_t bottom) {
-        const int64_t top = std::max(band, placed.box.top);
-        const cpu::PaintRows rows{row(0, top - band),
-                                  row(1, top - band),
-                                  row(2, top - band),
-                                  touched_.data() + (top - band) * words_,
-                                  stride_,
-                                  words_,
-                                  std::min(bottom, placed.box.bottom) - top,
-                                  placed.box.left,
-                                  top,
-                                  placed.box.right - placed.box.left};
+    // Paints the part of a layer that is between rows of a picture.
+    void paint(const Layer& layer, const std::vector<Placed>& strokes, int64_t top, int64_t bottom, const Picture& picture) {
         const auto& loops = cpu::vector_loops();
-        placed.stroke.half_length > 0 ? loops.cover_bar(rows, placed.stroke) : loops.cover_disc(rows, placed.stroke);
-    }
-
-    // Blends a row of them into one of the picture, and empties it.
-    void blend(int64_t number, uint8_t* pixels, const PaintColors& colors) {
-        for (int64_t word = 0; word < words_; ++word) {
-            uint64_t& bits = touched_[size_t(number * words_ + word)];
-            for (int64_t block = word * kWordBlocks; bits != 0; ++block, bits >>= 1) {
-                if (!(bits & 1)) continue;
-                const int64_t from = block * kPaintBlock;
-                cpu::vector_loops().blend_block(pixels + 3 * from, std::min<int64_t>(kPaintBlock, width_ - from),
-                                                row(0, number) + from, row(1, number) + from, row(2, number) + from, colors);
-            }
+        const int64_t width = layer.box.right - layer.box.left, bytes = 3 * picture.width;
+        const int64_t stride = stride_of(width), words = words_of(width), mask = kBandRows * stride;
+        cpu::PaintRows rows{values_.data(), values_.data() + mask, values_.data() + 2 * mask, touched_.data(), stride, words,
+                            0, 0, 0, 0, 0};
+        for (size_t i = layer.begin; i < layer.end; ++i) {
+            const auto& [stroke, box] = strokes[i];
+            const int64_t first = std::max(top, box.top), after = std::min(bottom, box.bottom);
+            if (first >= after) continue;
+            const int64_t down = first - top;
+            const cpu::PaintRows part{rows.casing + down * stride, rows.core + down * stride, rows.light + down * stride,
+                                      rows.touched + down * words, stride, words, after - first, box.left, first,
+                                      box.left - layer.box.left, box.right - box.left};
+            stroke.half_length > 0 ? loops.cover_bar(part, stroke) : loops.cover_disc(part, stroke);
+        }
+        rows.rows = std::min(bottom, layer.box.bottom) - top;
+        uint8_t* pixels = picture.to + top * bytes + 3 * layer.box.left;
+        loops.blend_rows(rows, pixels, bytes, picture.width - layer.box.left, layer.colors);
+        if (layer.box.right == picture.width) {  // what loops have run over the picture's edge
+            for (float* row = values_.data(); row < values_.data() + 3 * mask; row += stride) std::fill(row + width, row + stride, 0.0f);
         }
     }
 
-private:
-    float* row(int64_t mask, int64_t number) { return values_.data() + (mask * kBandRows + number) * stride_; }
+   private:
+    static int64_t blocks_of(int64_t width) { return (width + kPaintBlock - 1) / kPaintBlock; }
+    static int64_t stride_of(int64_t width) { return (blocks_of(width) + 1) * kPaintBlock; }  // loops run over the end
+    static int64_t words_of(int64_t width) { return (blocks_of(width) + kWordBlocks - 1) / kWordBlocks; }
 
-    int64_t width_, blocks_, words_, stride_;
-    std::vector<float> values_;
-    std::vector<uint64_t> touched_;
+    std::vector<float> values_;      // all 0 between two layers
+    std::vector<uint64_t> touched_;  // too
 };
 
 void paint_band(const Picture& picture, const std::vector<Layer>& layers, const std::vector<Placed>& strokes, int64_t top,
@@ -117,13 +108,8 @@ void paint_band(const Picture& picture, const std::vector<Layer>& layers, const 
     const int64_t bottom = std::min(top + kBandRows, picture.height), bytes = 3 * picture.width;
     if (picture.from != picture.to)
         std::memcpy(picture.to + top * bytes, picture.from + top * bytes, size_t((bottom - top) * bytes));
-    for (const Layer& layer : layers) {
-        if (layer.box.bottom <= top || layer.box.top >= bottom) continue;
-        for (size_t i = layer.begin; i < layer.end; ++i)
-            if (strokes[i].box.bottom > top && strokes[i].box.top < bottom) masks.cover(strokes[i], top, bottom);
-        for (int64_t y = std::max(top, layer.box.top); y < std::min(bottom, layer.box.bottom); ++y)
-            masks.blend(y - top, picture.to + y * bytes, layer.colors);
-    }
+    for (const Layer& layer : layers)
+        if (layer.box.bottom > top && layer.box.top < bottom) masks.paint(layer, strokes, top, bottom, picture);
 }
 
 }  // namespace
@@ -131,6 +117,7 @@ void paint_band(const Picture& picture, const std::vector<Layer>& layers, const 
 void paint(const Picture& picture, const Layers& given, int threads) {
     std::vector<Placed> strokes;
     std::vector<Layer> layers;
+    int64_t widest = 0;
     strokes.reserve(size_t(given.offsets[given.count])), layers.reserve(size_t(given.count));
     for (int64_t layer = 0; layer < given.count; ++layer) {
         Box all{picture.width, picture.height, 0, 0};
@@ -142,10 +129,12 @@ void paint(const Picture& picture, const Layers& given, int threads) {
             all = {std::min(all.left, placed.box.left), std::min(all.top, placed.box.top),
                    std::max(all.right, placed.box.right), std::max(all.bottom, placed.box.bottom)};
         }
+        if (strokes.size() == begin) continue;
+        widest = std::max(widest, all.right - all.left);
         layers.push_back({all, begin, strokes.size(), repeat(given.colors + 6 * layer)});
     }
     const int64_t bands = (picture.height + kBandRows - 1) / kBandRows;
-    std::vector<Masks> masks(size_t(cpu::worker_count(bands, threads)), Masks(picture.width));
+    std::vector<Masks> masks(size_t(cpu::worker_count(bands, threads)), Masks(widest));
     cpu::parallel_for(bands, threads, [&](int worker, int64_t band) {
         paint_band(picture, layers, strokes, band * kBandRows, masks[size_t(worker)]);
     });

@@ -32,7 +32,7 @@ double weighted_median(const std::vector<Weighed>& items) {
 
 // Whether joints have more pairs on each of their limbs, on average, than those of any crowd. Traced ones do not count.
 bool is_noise(const GroupingModel& model, const CandidateView& candidates, int64_t image, const std::vector<Pair>& pairs,
-              double peak_threshold) {
+              float peak_threshold) {
     const int64_t* range = candidates.offsets + image * model.joints;
     const auto is_traced = [&](int64_t candidate) { return candidates.scores[range[0] + candidate] <= peak_threshold; };
     std::vector<int64_t> counts;
@@ -107,7 +107,7 @@ std::vector<Pair> scored_pairs(const GroupingModel& model, const CandidateView& 
     std::vector<double> sure(size_t(candidates.offsets[(image + 1) * candidates.joints] - base));
     for (size_t n = 0; n < sure.size(); ++n) {
         const double response = candidates.scores[size_t(base) + n];
-        sure[n] = response <= peak_threshold ? 1.0 : std::min(response / model.full_response, 1.0);
+        sure[n] = response <= float(peak_threshold) ? 1.0 : std::min(response / model.full_response, 1.0);
     }
     std::vector<Pair> found;
     found.reserve(size_t(pairs.offsets[(image + 1) * pairs.limbs] - pairs.offsets[image * pairs.limbs]));
@@ -126,7 +126,7 @@ std::vector<Pair> scored_pairs(const GroupingModel& model, const CandidateView& 
                 {int32_t(a - base), int32_t(b - base), limb, float(support), float(std::sqrt(dx * dx + dy * dy))});
         }
     }
-    if (is_noise(model, candidates, image, found, peak_threshold))
+    if (is_noise(model, candidates, image, found, float(peak_threshold)))
         keep_best_partners(found, int64_t(sure.size()), model.max_partners);
     return found;
 }

@@ -47,7 +47,7 @@ Results read_people(const State& state, const double* xy, const double* scores, 
               [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
     constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
     const size_t cells = kept.size() * size_t(joints);
-    Results found{std::vector<float>(2 * cells, kMissing), std::vector<float>(cells), {}, true};
+    Results found{std::vector<float>(2 * cells, kMissing), std::vector<float>(cells), {}, std::vector<uint8_t>(cells), true};
     found.scores.reserve(kept.size());
     for (const auto& [score, person] : kept) {
         const size_t row = found.scores.size() * size_t(joints);
@@ -57,6 +57,7 @@ Results read_people(const State& state, const double* xy, const double* scores, 
             float* place = found.keypoints.data() + 2 * (row + size_t(joint));
             place[0] = float((xy[2 * candidate] + 0.5) * report.stride - 0.5);
             place[1] = float((xy[2 * candidate + 1] + 0.5) * report.stride - 0.5);
+            found.traced[row + size_t(joint)] = candidate >= report.first_duplicate || scores[candidate] <= report.peak_threshold;
             const float response = found.keypoint_scores[row + size_t(joint)] = float(scores[candidate]);
             found.right &= std::isfinite(place[0]) && std::isfinite(place[1]) && std::isfinite(response) && response > 0;
         }

@@ -12,11 +12,14 @@ namespace bottomup::grouping {
 // Which people and joints are reported; lengths in cells, `stride` in pixels a cell.
 struct Report {
     double stride, longest, joint_threshold, person_threshold;
+    double peak_threshold;  // a candidate whose score is not above it was traced
     int64_t min_joints;
+    int64_t first_duplicate;  // candidates from here on are duplicates
 };
 
 struct Results {
     std::vector<float> keypoints, keypoint_scores, scores;  // (N, K, 2), (N, K), (N,)
+    std::vector<uint8_t> traced;                    // (N, K) joints that have no peak of their own
     bool right;  // all joints are finite and have a positive score
 };
 

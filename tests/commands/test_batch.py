@@ -176,7 +176,7 @@ def test_another_schema_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("bottomup.detector.Detector", BrightnessDetector)
     result = run(app, command)
     assert result.exit_code == 2
-    assert "schema_version was 99 and is 1" in result.stderr
+    assert "schema_version was 99 and is 2" in result.stderr
     for content in (b"", b"damaged"):
         (tmp_path / "other").mkdir(exist_ok=True)
         (tmp_path / "other" / "part-1.parquet").write_bytes(content)

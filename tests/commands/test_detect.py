@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import json
 import os
@@ -288,6 +289,25 @@ def test_any_name_gets_its_results(picture: Picture, tmp_path: Path, name: str, 
         assert len(list(out.glob("*_keypoints.json" if format == "openpose" else "labels/*.txt"))) == 1
     (row,) = result.stdout.splitlines()[1:]
     assert row.split("\t")[0].isprintable()
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_tables_hold_names_that_are_no_utf_8(picture: Picture, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    short = picture("photos/a.png", 2)
+    short.rename(short.with_name(os.fsdecode(b"caf\xe9.png")))
+    out, formats = tmp_path / "out", "csv,jsonl,parquet,coco-dataset"
+    result = run(app, ["detect", str(short.parent), "--out", str(out), "--format", formats, "--no-draw"])
+    assert result.exit_code == 0, result.output
+    with (out / "results.csv").open(encoding="utf-8", newline="") as file:
+        assert {Path(line["path"]).name for line in csv.DictReader(file)} == {"caf\\xe9.png"}
+    (row,) = map(json.loads, (out / "results.jsonl").read_text(encoding="utf-8").splitlines())
+    assert Path(row["path"]).name == "caf\\xe9.png"
+    assert len(row["people"]) == 2
+    (path,) = parquet.read_table(out / "results.parquet")["path"].to_pylist()
+    assert Path(path).name == "caf\\xe9.png"
+    (image,) = json.loads((out / "annotations.json").read_text(encoding="utf-8"))["images"]
+    assert image["file_name"] == "caf\\xe9.png"
 
 
 @pytest.mark.usefixtures("stand_in")

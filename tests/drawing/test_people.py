@@ -79,6 +79,19 @@ def test_the_limbs_that_are_drawn_join_all_joints(skeleton: Skeleton) -> None:
     assert reached == set(skeleton.joints)
 
 
+def test_the_dot_of_a_joint_without_a_peak_has_no_light_middle() -> None:
+    people = standing(COCO_17, height=900)
+    knee = COCO_17.index("left_knee")
+    marked = People(COCO_17, people.keypoints, people.keypoint_scores, people.scores, traced=np.eye(17)[[knee]] > 0)
+    x, y = np.rint(people.keypoints[0, knee]).astype(int)
+    plain, drawn = draw_people(grey(1000, 1000), people), draw_people(grey(1000, 1000), marked)
+    assert tuple(drawn[y, x]) == distinct_color(0)
+    assert (plain[y, x] >= drawn[y, x]).all()
+    assert (plain[y, x] > drawn[y, x]).any()
+    changed = np.argwhere((plain != drawn).any(axis=2))
+    assert (np.abs(changed - (y, x)) < 20).all()
+
+
 def test_redundant_limbs_are_left_out() -> None:
     openpose = limb_names(OPENPOSE_COCO_18)
     assert frozenset({"neck", "nose"}) in openpose
@@ -249,6 +262,25 @@ def brightest(drawn: npt.NDArray[np.uint8]) -> tuple[float, float]:
     light = drawn.astype(float).sum(axis=2)
     y, x = np.mgrid[: light.shape[0], : light.shape[1]]
     return float((x * light).sum() / light.sum()), float((y * light).sum() / light.sum())
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32, np.float64])
+def test_read_only_and_float_pictures_are_drawn_on_copies(dtype: type) -> None:
+    image = grey() if dtype is np.uint8 else (grey() / 255).astype(dtype)
+    image.setflags(write=False)
+    before = image.copy()
+    drawn = draw_people(image, standing(COCO_17))
+    assert (drawn == draw_people(grey(), standing(COCO_17))).all()
+    assert (image == before).all()
+    assert drawn.flags.writeable
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -0.1, 128.0])
+def test_float_pictures_beyond_0_to_1_are_refused(value: float) -> None:
+    image = np.full((20, 20, 3), 0.5)
+    image[3, 4, 1] = value
+    with pytest.raises(ValueError, match=r"image must be a float array within 0\.\.1 but holds"):
+        draw_people(image, standing(COCO_17))
 
 
 @pytest.mark.parametrize("stride", [4, 8])

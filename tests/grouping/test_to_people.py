@@ -34,6 +34,7 @@ def assert_same(one: People, other: People) -> None:
     for name in ("keypoints", "keypoint_scores", "scores"):
         assert getattr(one, name).dtype == np.float32
         np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-6)
+    np.testing.assert_array_equal(one.traced, other.traced)
 
 
 @given(
@@ -45,6 +46,7 @@ def assert_same(one: People, other: People) -> None:
             "person_threshold": st.sampled_from([0.0, 0.3, 1.0]),
             "results__min_best_keypoint": st.sampled_from([0.0, 0.8]),
             "min_joints": st.integers(1, 4),
+            "peak_threshold": st.sampled_from([0.05, 0.5]),
             "results__size_exponent": st.sampled_from([0.0, 1.0]),
         },
     ),
@@ -54,6 +56,20 @@ def test_the_compiled_step_and_its_reference(seed: int, settings: dict[str, Any]
     graph = dealt(seed, **settings)
     sure = np.random.default_rng(seed).random(graph.num_people) < 0.5 if known else None
     assert_same(to_people(graph, 4.0, 48, sure), reference.to_people(graph, 4.0, 48, sure))
+
+
+@pytest.mark.parametrize("threshold", [0.08, 0.1, 0.3])  # of which float32 has less, more and more
+def test_joints_that_no_peak_of_their_own_shows_are_marked(threshold: float) -> None:
+    traced = float(np.float32(threshold))  # the most that a trace scores
+    points = [(0, 9, 1, 0.9), (0, 30, 1, 0.8), (1, 9, 9, traced)]
+    graph = make_graph(
+        SQUARE, points, {}, peak_threshold=threshold, results__min_best_keypoint=0.0, person_threshold=0.0
+    )
+    graph.duplicate(np.array([1]))
+    set_members(graph, [[0, 2, -1, -1], [3, -1, -1, -1]])
+    people = to_people(graph, 1, 48)
+    assert people.traced.tolist() == [[False, True, False, False], [True, False, False, False]]
+    assert_same(people, reference.to_people(graph, 1, 48))
 
 
 def test_equals_stay_in_order() -> None:
@@ -68,7 +84,7 @@ def test_equals_stay_in_order() -> None:
 def test_the_arrays_are_read_only_and_their_own() -> None:
     graph = dealt(2)
     people = to_people(graph, 4.0, 48)
-    for values in (people.keypoints, people.keypoint_scores, people.scores):
+    for values in (people.keypoints, people.keypoint_scores, people.scores, people.traced):
         with pytest.raises(ValueError, match="read-only"):
             values[...] = 0
     assert people == People(people.skeleton, people.keypoints, people.keypoint_scores, people.scores)

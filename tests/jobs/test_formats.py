@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,14 @@ SHAPE = (100, 200, 3)
 
 
 def some_people() -> People:
-    """Two people; the second lacks joints 3 and 5."""
+    """Two people; the second lacks joints 3 and 5, and its joint 4 was traced."""
     first = np.array([[10 + 5 * k, 20 + 4 * k + 0.123] for k in range(17)], np.float32)
     points = np.stack([first, first + np.float32([40, 3])])
     scores = np.linspace(0.3, 0.9, 34).reshape(2, 17)
     points[1, [3, 5]], scores[1, [3, 5]] = np.nan, 0
-    return People(COCO_17, points, scores, np.array([0.9, 0.6]))
+    traced = np.zeros((2, 17), bool)
+    traced[1, 4] = True
+    return People(COCO_17, points, scores, np.array([0.9, 0.6]), traced=traced)
 
 
 @pytest.fixture
@@ -96,6 +99,33 @@ def test_supervision_reads_the_data_set(written: Path) -> None:
     np.testing.assert_allclose(boxes, some_people().boxes, atol=1e-2)
 
 
+def test_datumaro_reads_the_data_set(written: Path, tmp_path: Path) -> None:
+    datumaro = pytest.importorskip("datumaro", reason="needs datumaro, which no extra brings")
+    folder = tmp_path / "annotations"
+    folder.mkdir()
+    shutil.copy(written / "annotations.json", folder / "person_keypoints_default.json")
+    items = {item.id: item for item in datumaro.Dataset.import_from(str(tmp_path), "coco_person_keypoints")}
+    assert sorted(items) == ["7", "none"]
+    assert not items["none"].annotations
+    poses = [one for one in items["7"].annotations if one.type is datumaro.AnnotationType.points]
+    people = some_people()
+    points = np.reshape([one.points for one in poses], (2, 17, 2))
+    seen = people.keypoint_scores > 0
+    np.testing.assert_allclose(points[seen], people.keypoints[seen], atol=0.01)
+
+
+def test_the_converter_of_label_studio_reads_the_data_set(written: Path, tmp_path: Path) -> None:
+    coco = pytest.importorskip(
+        "label_studio_sdk.converter.imports.coco", reason="needs label-studio-sdk, which no extra brings"
+    )
+    tasks = tmp_path / "tasks.json"
+    coco.convert_coco_to_ls(str(written / "annotations.json"), str(tasks), image_root_url="/photos")
+    found = {task["data"]["image"]: task["annotations"][0]["result"] for task in json.loads(tasks.read_text())}
+    kinds = {name: [part["type"] for part in parts] for name, parts in found.items()}
+    assert kinds == {"/photos/7.jpg": kinds["/photos/7.jpg"], "/photos/none.jpg": []}
+    assert kinds["/photos/7.jpg"].count("rectanglelabels") == 2
+
+
 def test_the_table_has_a_line_for_each_joint(written: Path) -> None:
     with (written / "results.csv").open(newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
@@ -108,6 +138,7 @@ def test_the_table_has_a_line_for_each_joint(written: Path) -> None:
         "50.0",
         "23.123",
     )
+    assert [line["joint"] for line in lines if line["traced"] == "True"] == ["right_ear"]
     assert {line["joint"] for line in lines[17:32]} == set(COCO_17.joints) - {"left_ear", "left_shoulder"}
     failed, empty = lines[-2:]
     assert (failed["path"], failed["error"], failed["width"], failed["person"]) == ("b/bad.jpg", "no picture", "", "")
@@ -128,6 +159,7 @@ def check_rows(rows: list[dict[str, Any]]) -> None:
         np.testing.assert_allclose(np.reshape(person["keypoints"], (17, 3)), triples, atol=1e-3)
         np.testing.assert_allclose(person["box"], box, atol=1e-3)
         assert person["score"] == pytest.approx(score, abs=1e-6)
+    assert [person["traced"] for person in rows[0]["people"]] == [[], ["right_ear"]]
 
 
 def test_rows_of_json(written: Path) -> None:
@@ -145,7 +177,8 @@ def test_rows_of_parquet(written: Path) -> None:
     assert json.loads(metadata["bottomup.joints"]) == list(COCO_17.joints)
     assert json.loads(metadata["bottomup.network"]) == {"weights": {"a": "1"}}
     assert str(table.schema.field("people").type).replace("element", "item") == (
-        "list<item: struct<score: float, box: list<item: float>, keypoints: list<item: float>>>"
+        "list<item: struct<score: float, box: list<item: float>, keypoints: list<item: float>, "
+        "traced: list<item: string>>>"
     )
     assert len(table.to_pandas()) == 3
 

@@ -12,13 +12,17 @@ from bottomup.people import People
 from bottomup.skeletons import BODY_25, COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18
 from tests.makers.walkers import RATE, street
 
+_COLUMNS = ("person", "id", "person_score", "joint", "x", "y", "score", "traced")
+
 
 def make_people(number: int = 3, *, ids: bool = False, skeleton: Any = COCO_17) -> People:
     random = np.random.default_rng(number)
     scores = random.uniform(0.1, 1, (number, skeleton.num_joints))
     scores[random.random(scores.shape) < 0.2] = 0
     points = np.where(scores[..., None] > 0, random.uniform(0, 500, (*scores.shape, 2)), np.nan)
-    return People(skeleton, points, scores, random.uniform(0, 1, number), np.arange(number) * 3 + 5 if ids else None)  # type: ignore[arg-type]
+    names = np.arange(number) * 3 + 5 if ids else None
+    traced = (scores > 0) & (random.random(scores.shape) < 0.3)
+    return People(skeleton, points, scores, random.uniform(0, 1, number), names, traced)  # type: ignore[arg-type]
 
 
 def assert_close(found: People, expected: People, *, scores: bool = True) -> None:
@@ -45,8 +49,9 @@ def test_to_dict_is_finite_json_with_every_score() -> None:
         assert not triples[~seen].any()
         np.testing.assert_allclose(row["box"], person.box, atol=1e-3)
         assert row["id"] == person.id
+        assert row["traced"] == [COCO_17.joints[joint] for joint in np.flatnonzero(person.traced)]
     nobody = People(COCO_17, np.full((1, 17, 2), np.nan), np.zeros((1, 17)), np.ones(1))
-    assert nobody.to_dict()["people"] == [{"score": 1.0, "box": [0.0] * 4, "keypoints": [0.0] * 51}]
+    assert nobody.to_dict()["people"] == [{"score": 1.0, "box": [0.0] * 4, "keypoints": [0.0] * 51, "traced": []}]
 
 
 @pytest.mark.parametrize("ids", [False, True])
@@ -58,13 +63,15 @@ def test_tables_hold_every_joint(number: int, ids: bool) -> None:
     rows = list(people.to_rows())
     frame, table = people.to_dataframe(), people.to_arrow()
     assert len(rows) == len(frame) == len(table) == 17 * number
-    assert list(frame.columns) == table.column_names == ["person", "id", "person_score", "joint", "x", "y", "score"]
+    assert list(frame.columns) == table.column_names == list(_COLUMNS)
     assert table.to_pylist() == [
         {name: pytest.approx(value) if isinstance(value, float) else value for name, value in row.items()}
         for row in rows
     ]
     np.testing.assert_array_equal(frame[["x", "y"]].to_numpy().reshape(number, 17, 2), people.keypoints)
     np.testing.assert_array_equal(frame["score"].to_numpy().reshape(number, 17), people.keypoint_scores)
+    np.testing.assert_array_equal(frame["traced"].to_numpy().reshape(number, 17), people.traced)
+    assert people.traced.any() == (number > 0)
     assert frame["joint"].tolist() == list(COCO_17.joints) * number
     assert frame["id"].isna().all() if not ids else frame["id"].tolist() == np.repeat(people.ids, 17).tolist()
     assert table.schema.metadata == {b"skeleton": b"coco17"}

@@ -316,3 +316,49 @@ def test_people_without_ids_say_nothing_of_them() -> None:
 def test_wrong_ids(ids: list[Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make_people(2).with_ids(ids)
+
+
+def traced_people() -> People:
+    """Two people without noses; the left shoulder of the first and the knees of the second are guesses."""
+    people = make_people(2, missing=0.0)
+    scores, traced = people.keypoint_scores.copy(), np.zeros((2, 17), bool)
+    scores[:, 0] = 0
+    traced[0, COCO_17.index("left_shoulder")] = True
+    traced[1, [COCO_17.index("left_knee"), COCO_17.index("right_knee")]] = True
+    keypoints = np.where(scores[..., None] > 0, people.keypoints, np.nan)
+    return People(COCO_17, keypoints, scores, people.scores, traced=traced)
+
+
+def test_joints_without_a_peak_of_their_own_stay_marked() -> None:
+    people = traced_people()
+    with pytest.raises(ValueError, match="read-only"):
+        people.traced[0, 0] = True
+    assert people[1].traced.sum() == 2
+    assert people[1].as_people().traced.sum() == 2
+    assert (people[::-1].traced == people.traced[::-1]).all()
+    assert (people.with_ids([3, 4]).traced == people.traced).all()
+    assert (copy.deepcopy(people).traced == people.traced).all()
+    assert (pickle.loads(pickle.dumps(people)).traced == people.traced).all()
+    assert not make_people(2).traced.any()
+    assert not make_people(2)[0].traced.any()
+    assert not People.empty(COCO_17).traced.size
+
+
+def test_a_neck_between_shoulders_is_traced_if_one_of_them_is() -> None:
+    people = traced_people().convert(OPENPOSE_COCO_18)
+    names = [[OPENPOSE_COCO_18.joints[joint] for joint in np.flatnonzero(row)] for row in people.traced]
+    assert [set(row) for row in names] == [{"neck", "left_shoulder"}, {"left_knee", "right_knee"}]
+
+
+@pytest.mark.parametrize(
+    ("traced", "message"),
+    [
+        (np.zeros((2, 16), bool), r"traced must have shape \(2, 17\) but has \(2, 16\)"),
+        (np.zeros((2, 17)), "traced must be bool but has dtype float64"),
+        (np.ones((2, 17), bool), "traced must be False where there is no joint but person 0, joint 'nose' has score 0"),
+    ],
+)
+def test_wrong_marks_of_traced_joints(traced: Any, message: str) -> None:
+    people = traced_people()
+    with pytest.raises(ValueError, match=message):
+        People(COCO_17, people.keypoints, people.keypoint_scores, people.scores, traced=traced)

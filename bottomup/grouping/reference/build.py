@@ -31,7 +31,7 @@ def scored_pairs(candidates: Candidates, pairs: LimbPairs, image: int, skeleton:
     share = np.minimum(affinity / typical, options.affinity_cap)
     above = (share - options.neutral_affinity) / (1 - options.neutral_affinity)
     support = np.maximum(above, options.weak_factor * share)
-    traced = responses <= settings.peak_threshold
+    traced = responses <= np.float32(settings.peak_threshold)
     sure = np.where(traced, 1.0, np.minimum(responses / options.full_response, 1.0))
     support = support * np.minimum(sure[first], sure[second])
     apart = candidates.xy[mine].astype(np.float64)[first] - candidates.xy[mine].astype(np.float64)[second]

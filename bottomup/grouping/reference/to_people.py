@@ -22,6 +22,7 @@ def to_people(
     held = members >= 0
     responses = np.where(held, graph.scores[members], 0.0)
     held &= responses >= settings.joint_threshold
+    traced = held & ((responses <= np.float32(settings.peak_threshold)) | (members >= first_duplicate(graph.types)))
     xy = np.where(held[..., None], places[members], np.nan)
     responses[~held] = 0.0
     scores = _scores(xy, responses, longest, settings.results.size_exponent)
@@ -34,7 +35,14 @@ def to_people(
         ((xy[order] + 0.5) * stride - 0.5).astype(np.float32),
         responses[order].astype(np.float32),
         scores[order].astype(np.float32),
+        traced=traced[order],
     )
+
+
+def first_duplicate(types: npt.NDArray[np.int64]) -> int:
+    """From which candidate on they are duplicates, which come after all others and have types (n,) that begin anew."""
+    falls = np.flatnonzero(np.diff(types) < 0)
+    return int(falls[0]) + 1 if len(falls) else len(types)
 
 
 def _scores(xy: Floats, responses: Floats, longest: int, size_exponent: float) -> Floats:

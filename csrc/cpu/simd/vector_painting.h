@@ -11,14 +11,9 @@ constexpr float kLanePlaces[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
 
 // The part of a pixel that lies within an edge, from the distance of its centre to the edge (inside is negative).
 inline Floats covered(Floats distance) {
-    const Floats zero = Floats::all(0.0f), one = Floats::all(1.0f), part = Floats::all(0.5f) - distance;
-    const Floats positive = where(part > zero, part, zero);
-    return where(positive > one, one, positive);
+    return lesser(greater(Floats::all(0.5f) - distance, Floats::all(0.0f)), Floats::all(1.0f));
 }
-inline Floats magnitude(Floats value) {
-    const Floats zero = Floats::all(0.0f);
-    return where(value >= zero, value, zero - value);
-}
+inline Floats magnitude(Floats value) { return greater(value, Floats::all(0.0f) - value); }
 inline float magnitude(float value) { return value < 0.0f ? -value : value; }
 
 // A mask's opacity becomes the given one as far as that covers a pixel.
@@ -59,9 +54,9 @@ void cover_bar(const PaintRows& to, const Stroke& bar) {
         const float high = middle + half < other + other_half ? middle + half : other + other_half;
         int64_t first, after;
         if (!pixels_within(low, high, to.width, first, after)) continue;
-        mark(to.touched + row * to.words, to.left + first, to.left + after);
-        float* casing = to.casing + row * to.stride + to.left;
-        float* core = to.core + row * to.stride + to.left;
+        mark(to.touched + row * to.words, to.from + first, to.from + after);
+        float* casing = to.casing + row * to.stride + to.from;
+        float* core = to.core + row * to.stride + to.from;
         const Floats along_first = Floats::all(along), across_first = Floats::all(across);
         for (int64_t i = first; i < after; i += Floats::kCount) {
             const Floats x = Floats::all(float(int32_t(i))) + lanes;
@@ -81,9 +76,10 @@ void cover_disc(const PaintRows& to, const Stroke& disc) {
     const Floats core_square = Floats::all(disc.core_radius * disc.core_radius);
     const Floats per_casing = Floats::all(0.5f / disc.casing_radius), per_core = Floats::all(0.5f / disc.core_radius);
     const Floats casing_opacity = Floats::all(disc.casing_opacity), core_opacity = Floats::all(disc.core_opacity);
-    const bool has_light = disc.light_radius > 0.0f;  // else its circle is one that covers nothing
-    const Floats light_square = Floats::all(has_light ? disc.light_radius * disc.light_radius : -1.0f);
-    const Floats per_light = Floats::all(has_light ? 0.5f / disc.light_radius : 1.0f), opaque = Floats::all(255.0f);
+    const bool has_light = disc.light_radius > 0.0f;
+    const float light_reach = has_light ? disc.light_radius + 1.0f : -1.0f;
+    const Floats light_square = Floats::all(disc.light_radius * disc.light_radius);
+    const Floats per_light = Floats::all(has_light ? 0.5f / disc.light_radius : 0.0f), opaque = Floats::all(255.0f);
     for (int64_t row = 0; row < to.rows; ++row) {
         const float down = float(to.top + row) - disc.y, rest = reach * reach - down * down;
         if (rest <= 0.0f) continue;
@@ -91,27 +87,29 @@ void cover_disc(const PaintRows& to, const Stroke& disc) {
         sqrt(Floats::all(rest)).store(root);
         int64_t first, after;
         if (!pixels_within(-left - root[0], -left + root[0], to.width, first, after)) continue;
-        mark(to.touched + row * to.words, to.left + first, to.left + after);
-        float* casing = to.casing + row * to.stride + to.left;
-        float* core = to.core + row * to.stride + to.left;
-        float* light = to.light + row * to.stride + to.left;
+        mark(to.touched + row * to.words, to.from + first, to.from + after);
+        float* casing = to.casing + row * to.stride + to.from;
+        float* core = to.core + row * to.stride + to.from;
+        float* light = to.light + row * to.stride + to.from;
         const Floats down_square = Floats::all(down * down);
         for (int64_t i = first; i < after; i += Floats::kCount) {
             const Floats x = Floats::all(left + float(int32_t(i))) + lanes, square = x * x + down_square;
             lay_opacity(casing + i, casing_opacity, covered((square - casing_square) * per_casing));
             lay_opacity(core + i, core_opacity, covered((square - core_square) * per_core));
+        }
+        if (magnitude(down) >= light_reach) continue;
+        for (int64_t i = first; i < after; i += Floats::kCount) {
+            const Floats x = Floats::all(left + float(int32_t(i))) + lanes, square = x * x + down_square;
             lay_opacity(light + i, opaque, covered((square - light_square) * per_light));
         }
     }
 }
 
-// The opacities of a block, 0..255, for 3 channels of each pixel; the mask becomes empty. Returns false if it was.
-inline bool take_block(float* BOTTOMUP_RESTRICT mask, uint8_t* BOTTOMUP_RESTRICT spread) {
-    uint8_t parts[kPaintBlock];
+// The opacities of a block, 0..255; the mask becomes empty. Returns false if it was.
+inline bool take_block(float* BOTTOMUP_RESTRICT mask, uint8_t* BOTTOMUP_RESTRICT parts) {
     uint8_t any = 0;
     for (int i = 0; i < kPaintBlock; ++i) parts[i] = uint8_t(int32_t(mask[i] + 0.5f)), mask[i] = 0.0f;
     for (int i = 0; i < kPaintBlock; ++i) any |= parts[i];
-    for (int i = 0; i < kPaintBlock; ++i) spread[3 * i] = spread[3 * i + 1] = spread[3 * i + 2] = parts[i];
     return any != 0;
 }
 
@@ -120,29 +118,53 @@ inline uint16_t per_255(uint16_t value) {  // value / 255, rounded
     return uint16_t(uint16_t(sum + (sum >> 8)) >> 8);
 }
 
-void lay_color(uint8_t* BOTTOMUP_RESTRICT row, const uint8_t* BOTTOMUP_RESTRICT spread, const uint8_t* BOTTOMUP_RESTRICT color) {
+// Each pixel's part for all three channels.
+inline void spread(const uint8_t* BOTTOMUP_RESTRICT parts, uint8_t* BOTTOMUP_RESTRICT channels) {
+    for (int i = 0; i < kPaintBlock; ++i) channels[3 * i] = channels[3 * i + 1] = channels[3 * i + 2] = parts[i];
+}
+
+// What is there, as far as it is kept, and a colour as opaque as `own`; together they are at most 255.
+inline void mix(uint8_t* BOTTOMUP_RESTRICT row, const uint8_t* BOTTOMUP_RESTRICT keep, const uint8_t* BOTTOMUP_RESTRICT own,
+                const uint8_t* BOTTOMUP_RESTRICT color) {
+    uint8_t kept[3 * kPaintBlock], opaque[3 * kPaintBlock];
+    spread(keep, kept);
+    spread(own, opaque);
     for (int i = 0; i < 3 * kPaintBlock; ++i)
-        row[i] = uint8_t(per_255(uint16_t(row[i] * uint16_t(255 - spread[i]) + color[i] * uint16_t(spread[i]))));
+        row[i] = uint8_t(per_255(uint16_t(row[i] * uint16_t(kept[i]) + color[i] * uint16_t(opaque[i]))));
 }
 
 // Black first, then the colour of the core, then the light middles.
 void blend_block(uint8_t* row, float* casing, float* core, float* light, const PaintColors& colors) {
-    uint8_t dark[3 * kPaintBlock], own[3 * kPaintBlock];
-    take_block(casing, dark);
-    take_block(core, own);
-    for (int i = 0; i < 3 * kPaintBlock; ++i) {
-        const uint16_t shade = per_255(uint16_t(row[i] * uint16_t(255 - dark[i])));
-        row[i] = uint8_t(per_255(uint16_t(shade * uint16_t(255 - own[i]) + colors.core[i] * uint16_t(own[i]))));
+    uint8_t keep[kPaintBlock], own[kPaintBlock];
+    const bool is_dark = take_block(casing, keep), is_own = take_block(core, own);
+    if (is_dark || is_own) {
+        for (int i = 0; i < kPaintBlock; ++i)
+            keep[i] = uint8_t(per_255(uint16_t(uint16_t(255 - keep[i]) * uint16_t(255 - own[i]))));
+        mix(row, keep, own, colors.core);
     }
-    if (take_block(light, own)) lay_color(row, own, colors.light);
+    if (take_block(light, own)) {
+        for (int i = 0; i < kPaintBlock; ++i) keep[i] = uint8_t(255 - own[i]);
+        mix(row, keep, own, colors.light);
+    }
 }
 
-void blend_block_of(uint8_t* row, int64_t pixels, float* casing, float* core, float* light, const PaintColors& colors) {
-    if (pixels == kPaintBlock) return blend_block(row, casing, core, light, colors);
-    uint8_t rest[3 * kPaintBlock] = {};  // the picture ends within the block
-    for (int64_t i = 0; i < 3 * pixels; ++i) rest[i] = row[i];
-    blend_block(rest, casing, core, light, colors);
-    for (int64_t i = 0; i < 3 * pixels; ++i) row[i] = rest[i];
+void blend_rows(const PaintRows& from, uint8_t* pixels, int64_t bytes, int64_t width, const PaintColors& colors) {
+    for (int64_t row = 0; row < from.rows; ++row, pixels += bytes) {
+        for (int64_t word = 0; word < from.words; ++word) {
+            uint64_t& bits = from.touched[row * from.words + word];
+            for (; bits != 0; bits &= bits - 1) {
+                const int64_t at = (64 * word + lowest_bit(bits)) * kPaintBlock, mask = row * from.stride + at;
+                if (at + kPaintBlock <= width) {
+                    blend_block(pixels + 3 * at, from.casing + mask, from.core + mask, from.light + mask, colors);
+                    continue;
+                }
+                uint8_t rest[3 * kPaintBlock] = {};  // the picture ends within the block
+                for (int64_t i = 0; i < 3 * (width - at); ++i) rest[i] = pixels[3 * at + i];
+                blend_block(rest, from.casing + mask, from.core + mask, from.light + mask, colors);
+                for (int64_t i = 0; i < 3 * (width - at); ++i) pixels[3 * at + i] = rest[i];
+            }
+        }
+    }
 }
 
 }  // namespace

@@ -110,6 +110,6 @@ extern const VectorLoops BOTTOMUP_ISA;
 const VectorLoops BOTTOMUP_ISA{BOTTOMUP_ISA_NAME, widen<Half>,    widen<BFloat16>, peak_columns,   fit_axes,
                                extents,           rank_falling,   map_octants,     square_reaches, find_partners,
                                keep_mapped,       keep_supported, keep_passing,    cover_bar,      cover_disc,
-                               blend_block_of};
+                               blend_rows};
 
 }  // namespace bottomup::cpu

@@ -79,12 +79,13 @@ struct Stroke {
 
 constexpr int kPaintBlock = 16;  // pixels that are blended together
 
-// Rows of three masks that are as wide as the picture, from row `top` of it on, and the part of them that a stroke is in.
-// `touched` has a bit for each block, `words` to a row.
+// Rows of three masks that a layer is painted in, from row `top` of the picture on, and the part of them that a stroke is
+// in: `width` pixels from column `left` of the picture on, which is column `from` of the masks. `touched` has a bit for each
+// block, `words` to a row.
 struct PaintRows {
     float *casing, *core, *light;
     uint64_t* touched;
-    int64_t stride, words, rows, left, top, width;
+    int64_t stride, words, rows, left, top, from, width;
 };
 
 struct PaintColors {
@@ -150,9 +151,9 @@ struct VectorLoops {
     void (*cover_bar)(const PaintRows& to, const Stroke& bar);
     void (*cover_disc)(const PaintRows& to, const Stroke& disc);
 
-    // Blends black and two colours, as opaque as a block of the masks, into at most a block of pixels of three bytes, and
-    // empties the masks.
-    void (*blend_block)(uint8_t* row, int64_t pixels, float* casing, float* core, float* light, const PaintColors& colors);
+    // Blends black and two colours, as opaque as the masks, into rows of a picture, and empties the masks. `pixels` are those
+    // below the masks' first column, `bytes` from row to row, and there are `width` to its right edge.
+    void (*blend_rows)(const PaintRows& from, uint8_t* pixels, int64_t bytes, int64_t width, const PaintColors& colors);
 };
 
 const VectorLoops& vector_loops();
