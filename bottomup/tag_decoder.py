@@ -20,7 +20,15 @@ from bottomup.kernels.field import Field, as_field, as_floats, check_finite, cpu
 from bottomup.kernels.limbs import LimbPairs
 from bottomup.kernels.noise import score_bounded
 from bottomup.kernels.peaks import Candidates, check_scale
-from bottomup.kernels.tags import TagField, TagPeople, as_tags, find_missing_joints, read_tags, score_tags
+from bottomup.kernels.tags import (
+    TagField,
+    TagPeople,
+    as_tags,
+    find_missing_joints,
+    middle_of_tags,
+    read_tags,
+    score_tags,
+)
 from bottomup.people import People
 from bottomup.pose_nms import pose_nms
 from bottomup.settings import Settings, default_settings
@@ -161,6 +169,12 @@ def _complete(
     person, joint, places, found = find_missing_joints(
         heatmaps, tags, missing, skeleton, max_limb_lengths(skeleton), options=settings.tags, threads=settings.threads
     )
+    faint = np.flatnonzero(found < settings.peak_threshold)  # no peak, so that the tag alone shows where
+    who = person[faint]
+    weights = scores[who, :, None]
+    wanted = (values[who] * weights).sum(axis=1) / weights.sum(axis=1)
+    within = np.float32(settings.tags.search_tolerance) * tolerances[images[who]]
+    places[faint] = middle_of_tags(tags, images[who], joint[faint], places[faint], wanted, within)
     sure = found >= settings.joint_threshold
     person, joint, places, found = person[sure], joint[sure], places[sure], found[sure]
     keypoints[person, joint] = (places + np.float32(0.5)) * np.float32(stride) - np.float32(0.5)

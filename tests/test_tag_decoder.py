@@ -142,6 +142,20 @@ def test_a_faint_joint_is_found_by_its_tag_and_scores_what_it_shows() -> None:
     np.testing.assert_array_equal(bare.scores, found.scores)
 
 
+def test_a_joint_without_a_peak_lies_where_its_tag_does() -> None:
+    crowd, heatmaps, tags = scene(3)
+    wrist = COCO_17.index("left_wrist")
+    heatmaps[wrist] = np.random.default_rng(0).uniform(0.031, 0.06, heatmaps[wrist].shape)
+    elsewhere = np.where(tags == 0, -9, tags)  # where no joint is, no person has the tag
+    found = decode_tags(heatmaps, elsewhere[:, 0], COCO_17, stride=STRIDE)
+    assert isinstance(found, People)
+    assert_found(found, crowd)
+    there = found.keypoints[:, wrist][found.keypoint_scores[:, wrist] > 0]
+    distances = np.linalg.norm(there[:, None] - crowd.keypoints[None, crowd.visible[:, wrist], wrist], axis=2)
+    assert len(there) >= crowd.visible[:, wrist].sum()
+    assert (distances.min(axis=0) < STRIDE).all()
+
+
 def test_wrong_input_is_named() -> None:
     heat = np.zeros((17, 8, 8), np.float32)
     with pytest.raises(ValueError, match="tags must have shape"):

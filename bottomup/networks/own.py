@@ -19,6 +19,7 @@ from bottomup.skeletons import read_skeleton
 BACKGROUNDS = ("", "first", "last")
 PAF_ORDERS = ("xy", "yx", "x then y", "y then x")
 LAYOUTS = ("", "nchw", "nhwc")
+_MOST_GAIN = 1000
 _USUAL_ALIGNMENT = 32  # most backbones go down to a stride of 32
 
 
@@ -42,6 +43,7 @@ class Facts(TypedDict, total=False):
     padding: int
     corner_cells: bool
     single: bool
+    gain: float
     calibration: Calibration | Mapping[str, Any]
 
 
@@ -67,6 +69,7 @@ class NetworkFacts:
     task: `fields`, or `crops` for heatmaps of one person in a crop (`CropDetector`); then `crop_size` (height, width),
         `crop_margin`, `padding` and `corner_cells` are those of `NetworkInfo`.
     single: whether pictures are shown to it one by one.
+    gain: what its outputs are multiplied by, heatmaps up to 1; above 1 for a network whose peaks stay low.
     calibration: what its scores mean, a `Calibration` or its table, which `bottomup eval` tells.
 
     Raises ValueError (TypeError for a wrong type) that names the fact, what it must be and what it was.
@@ -89,6 +92,7 @@ class NetworkFacts:
     padding: int = 128
     corner_cells: bool = False
     single: bool = False
+    gain: float = 1.0
     calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
@@ -114,6 +118,8 @@ class NetworkFacts:
             put(self, name, _numbers(name, getattr(self, name)))
         if 0 in self.scale:
             raise ValueError(f"scale must not be 0 but is {self.scale}")
+        if isinstance(self.gain, bool) or not isinstance(self.gain, (int, float)) or not 0 < self.gain <= _MOST_GAIN:
+            raise ValueError(f"gain must be a number above 0 and at most {_MOST_GAIN} but is {self.gain!r}")
         if isinstance(self.crop_size, list):  # as TOML has it
             put(self, "crop_size", tuple(self.crop_size))
         if self.task not in ("fields", "crops"):

@@ -16,7 +16,7 @@ from bottomup import kernels
 from bottomup.kernels import Candidates, LimbPairs, TagOptions, reference
 from bottomup.kernels.field import as_field
 from bottomup.kernels.gpu_array import GpuArray
-from bottomup.kernels.tags import TagField, TagPeople, as_tags
+from bottomup.kernels.tags import TagField, TagPeople, as_tags, middle_of_tags
 from tests.makers.fields import DEVICES, GPU_LAYOUTS, LAYOUTS, THREE, candidates_at, make_field, on, seeds
 
 Floats = npt.NDArray[np.float32]
@@ -225,6 +225,30 @@ def test_a_skeleton_of_unknown_lengths_reaches_as_far_as_the_person_is_wide() ->
     assert kernels.find_missing_joints(*one_person(), THREE, unknown)[2].tolist() == [[10.0, 22.0]]
     near = TagOptions(search_reach=0.1)
     assert not len(kernels.find_missing_joints(*one_person(), THREE, unknown, options=near)[0])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_joint_that_its_tag_alone_shows_lies_in_the_middle_of_its_cells(device: str, depth: int) -> None:
+    rows, columns = np.mgrid[:40, :50]
+    tags = np.full((2, 3 * depth, 40, 50), 5, np.float32)
+    for y, x, (image, joint) in ((20.3, 30.6, (1, 2)), (0.4, 49.0, (0, 1))):  # the second one in a corner
+        near = (rows - y) ** 2 + (columns - x) ** 2 <= 25
+        tags[image, joint * depth : (joint + 1) * depth, near] = 1.1
+    images, joints = np.array([1, 0, 0], np.int32), np.array([2, 1, 0], np.int32)
+    places = np.array([[27, 22], [48, 3], [10, 10]], np.float32)  # of the third one no cell has the tag
+    wanted, within = np.ones((3, depth), np.float32), np.full(3, 0.2, np.float32)
+    found = middle_of_tags(tag_field(on(device, tags), depth), images, joints, places, wanted, within)
+    assert np.linalg.norm(found[0] - [30.6, 20.3]) < 0.5
+    assert found[1, 0] > 46
+    assert found[1, 1] < 2.5, "cells outside do not count"
+    assert found[2].tolist() == [10, 10]
+    even = tag_field(on(device, np.ones_like(tags)), depth)
+    inside = places[[0, 2]]
+    np.testing.assert_array_equal(
+        middle_of_tags(even, images[[0, 2]], joints[[0, 2]], inside, wanted[:2], within[:2]), inside
+    )
+    assert middle_of_tags(even, images[:0], joints[:0], places[:0], wanted[:0], within[:0]).shape == (0, 2)
 
 
 def test_fields_on_two_devices_are_an_error() -> None:

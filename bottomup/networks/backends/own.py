@@ -85,10 +85,13 @@ class OwnBackend(NetworkBackend):
         if facts.background:
             heatmaps = heatmaps[:, 1:] if facts.background == "first" else heatmaps[:, :-1]
         heatmaps = np.ascontiguousarray(heatmaps, np.float32)
+        if facts.gain != 1:
+            heatmaps = np.minimum(heatmaps * np.float32(facts.gain), 1)
         if not limbs:
             return heatmaps, no_pafs(heatmaps)
         self._check("pafs", chosen[1], 2 * limbs, f"two for each of the {limbs} limbs of {skeleton.name}", images)
-        return heatmaps, np.ascontiguousarray(chosen[1][:, facts.paf_channels], np.float32)
+        pafs = np.ascontiguousarray(chosen[1][:, facts.paf_channels], np.float32)
+        return heatmaps, pafs if facts.gain == 1 else pafs * np.float32(facts.gain)
 
     def _names(self, outputs: Arrays) -> list[str]:
         """The outputs that are read, heatmaps first."""

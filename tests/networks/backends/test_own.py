@@ -62,6 +62,16 @@ def test_a_torch_module_gives_its_fields(options: dict[str, Any]) -> None:
     np.testing.assert_allclose(swapped[0, :, 0, 0], [0.2, 0.1, 0.4, 0.3])
 
 
+def test_a_gain_raises_what_stays_low() -> None:
+    facts = {**FACTS, "rgb": True, "scale": 255.0}
+    heatmaps, pafs = own_backend(Reader(), NetworkFacts.of({**facts, "gain": 2})).run(picture())
+    np.testing.assert_allclose(heatmaps[0, :, 2, 5], [1, 250 / 255, 0.5 * 250 / 255], rtol=1e-5)
+    np.testing.assert_allclose(pafs[0, :, 0, 0], [0.2, 0.4, 0.6, 0.8])
+    for wrong in (0, -1, np.nan, "2", True):
+        with pytest.raises(ValueError, match="gain must be a number above 0"):
+            NetworkFacts.of({**facts, "gain": wrong})
+
+
 def test_a_module_is_a_detector() -> None:
     detector = Detector(Reader(), **FACTS, input_height=96)
     assert (detector.skeleton, detector.settings.input_height, detector.backend.library) == (HAND, 96, "torch")
