@@ -26,6 +26,7 @@ from bottomup.kernels.tags import (
     as_tags,
     find_missing_joints,
     middle_of_tags,
+    quarter_towards_higher,
     read_tags,
     score_tags,
 )
@@ -169,7 +170,12 @@ def _complete(
     person, joint, places, found = find_missing_joints(
         heatmaps, tags, missing, skeleton, max_limb_lengths(skeleton), options=settings.tags, threads=settings.threads
     )
-    faint = np.flatnonzero(found < settings.peak_threshold)  # no peak, so that the tag alone shows where
+    clear, faint = (
+        np.flatnonzero(side) for side in (found >= settings.peak_threshold, found < settings.peak_threshold)
+    )
+    at_clear = images[person[clear]], joint[clear], places[clear]
+    places[clear] = quarter_towards_higher(heatmaps, *at_clear)
+    # A faint one is no peak: the tag alone shows where it is.
     who = person[faint]
     weights = scores[who, :, None]
     wanted = (values[who] * weights).sum(axis=1) / weights.sum(axis=1)

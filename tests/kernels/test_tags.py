@@ -16,7 +16,7 @@ from bottomup import kernels
 from bottomup.kernels import Candidates, LimbPairs, TagOptions, reference
 from bottomup.kernels.field import as_field
 from bottomup.kernels.gpu_array import GpuArray
-from bottomup.kernels.tags import TagField, TagPeople, as_tags, middle_of_tags
+from bottomup.kernels.tags import TagField, TagPeople, as_tags, middle_of_tags, quarter_towards_higher
 from tests.makers.fields import DEVICES, GPU_LAYOUTS, LAYOUTS, THREE, candidates_at, make_field, on, seeds
 
 Floats = npt.NDArray[np.float32]
@@ -249,6 +249,17 @@ def test_a_joint_that_its_tag_alone_shows_lies_in_the_middle_of_its_cells(device
         middle_of_tags(even, images[[0, 2]], joints[[0, 2]], inside, wanted[:2], within[:2]), inside
     )
     assert middle_of_tags(even, images[:0], joints[:0], places[:0], wanted[:0], within[:0]).shape == (0, 2)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_joint_on_a_slope_lies_a_quarter_of_a_cell_upwards(device: str) -> None:
+    rows, columns = np.mgrid[:6, :8].astype(np.float32)
+    slope = np.stack([columns - rows, rows - columns, np.ones_like(rows)])[None]
+    joints, images = np.arange(3, dtype=np.int32), np.zeros(3, np.int32)
+    cells = np.array([[4, 3], [7, 0], [0, 0]], np.float32)
+    found = quarter_towards_higher(as_field("heatmaps", on(device, slope)), images, joints, cells)
+    assert found.tolist() == [[4.25, 2.75], [6.75, 0.25], [0, 0]]
+    assert found.dtype == np.float32
 
 
 def test_fields_on_two_devices_are_an_error() -> None:
