@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bottomup.networks.own import Facts, NetworkFacts
+from bottomup.networks.own import NetworkFacts
 from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
 
 _IMAGENET_MEAN = (123.675, 116.28, 103.53)
@@ -36,10 +36,11 @@ def facts_of_file(model: Any, path: Path) -> NetworkFacts | None:
         both = OPENPOSE_COCO_18.num_joints + 1 + 2 * OPENPOSE_COCO_18.num_limbs
         if len(sides) == 4 and sides[3] == 3 and len(shapes) == 1 and shapes[0][-1:] == [both]:
             statistics = any(operation.get_type_name() == "MVN" for operation in model.get_ops())
-            of_its_own: Facts = {"input_height": _SMALL_HEIGHT, "gain": _SMALL_GAIN} if statistics else {}
+            height, gain = (_SMALL_HEIGHT, _SMALL_GAIN) if statistics else (0, 1.0)
             return NetworkFacts(
-                OPENPOSE_COCO_18, 8, background="last", alignment=8, layout="nhwc", single=True, **of_its_own
-            )
+                OPENPOSE_COCO_18, 8, background="last", alignment=8, layout="nhwc", input_height=height, single=True,
+                gain=gain,
+            )  # fmt: skip
         return None
     if len(sides) == 4 and sides[1] == 3 and min(sides[2:]) > 0:
         cells = [side // _CROP_STRIDE for side in sides[2:]]
