@@ -65,6 +65,7 @@ class FieldNetwork(nn.Module):
             bias[: self.skeleton.num_joints] = -4.0
             stage.predict.bias = nn.Parameter(bias)
         self.stages = nn.ModuleList(stages)
+        self.dropout = nn.Dropout2d(0.0)  # for those who train it
         self.register_buffer("mean", torch.tensor(self.backbone.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(self.backbone.std).view(1, 3, 1, 1), persistent=False)
 
@@ -99,7 +100,7 @@ class FieldNetwork(nn.Module):
 
     def from_normalised(self, images: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """As `logits`, of images of which the backbone's `mean` and `std` are taken out already; checks nothing."""
-        features = self.backbone(images)
+        features = self.dropout(self.backbone(images))
         joints, results = self.skeleton.num_joints, []
         seen = features
         for stage in self.stages:

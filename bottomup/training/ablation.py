@@ -39,6 +39,7 @@ FEATURES = (
     Feature("joint weights", "joint_weights", _ARMS_AND_LEGS, ()),
     Feature("hard joints only", "hard_joints", 8, 0),
     Feature("squared error of heatmaps", "heatmap_loss", "mse", "cross_entropy"),
+    Feature("feature maps left out", "dropout", 0.1, 0.0),
     Feature("rotation", "rotation", 25.0, 0.0),
     Feature("mirrored crops", "flip", 0.5, 0.0),
     Feature("other colours, blur and noise", "colour", 1.0, 0.0),
@@ -53,6 +54,7 @@ FIELD_FEATURES = (
 CROP_FEATURES = (
     Feature("interference joints", "interference", 0.5, 0.0),
     Feature("larger, smaller and shifted crops", "crop_jitter", True, False),
+    Feature("boxes that are off as a detector's are", "jitter_kind", "pgpg", "uniform"),
 )
 COLUMNS = ("run", "changes", "crops", "held-out loss", "AP", "people seen where nobody is")
 

@@ -22,6 +22,7 @@ MODES = ("fields", "crops")
 CROP_LOSSES = ("candidates", "softmax", "integral")
 HEATMAP_LOSSES = ("cross_entropy", "mse")
 ROTATIONS = ("normal", "uniform")
+JITTERS = ("uniform", "pgpg")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class TrainConfig:
     crop_loss: of `crops`, see `bottomup.training.crop_loss.CropLoss`: `candidates`, `softmax` or `integral`.
     interference: mu of the joint-candidate loss: how high the joints of others in a crop are in the target.
     crop_jitter: whether crops are larger, smaller and beside the labelled box, as a detector's boxes are.
+    jitter_kind: `uniform`, or `pgpg` for edges that are off as a detector's were found to be, see `augment.pgpg`.
     initial_weights: a name in `bottomup.training.pretrained.PRETRAINED`: the backbone starts from that network;
         `default` or a .safetensors file: all starts from that field network; a .pth file: the backbone starts from a
         published network, see `bottomup.networks.backbones.hrnet`; empty: from random weights.
@@ -58,6 +60,8 @@ class TrainConfig:
     joint_weights: (name, weight) pairs of joints whose heatmaps count more, or less, than 1; "wrist" is both wrists.
     hard_joints: above 0, only so many joints of a crop count in the last stage, those that are seen worst.
     intermediate: every stage is compared with the target (intermediate supervision), not the last alone.
+    dropout: share of the feature maps that the stages see which a step leaves out, each as a whole (SpatialDropout,
+        Tompson et al., CVPR 2015, sec. 3.2).
     heatmap_loss: `cross_entropy`, or `mse` for squared error; see `bottomup.training.loss.field_loss`.
     rotation: most degrees to either side.  rotation_kind: `normal` or `uniform`, see `augment.random_degrees`.
     flip: share of mirrored crops.  colour: 0 leaves the colours alone.
@@ -95,6 +99,7 @@ class TrainConfig:
     crop_loss: str = "candidates"
     interference: float = 0.5
     crop_jitter: bool = True
+    jitter_kind: str = "uniform"
     network: NetworkConfig = field(default_factory=NetworkConfig)
     initial_weights: str = ""
     inherit: bool = False
@@ -113,6 +118,7 @@ class TrainConfig:
     joint_weights: tuple[tuple[str, float], ...] = ()
     hard_joints: int = 0
     intermediate: bool = True
+    dropout: float = 0.0
     heatmap_loss: str = "cross_entropy"
     rotation: float = 40.0
     rotation_kind: str = "normal"
@@ -143,6 +149,8 @@ class TrainConfig:
         require(self.mode in MODES, "mode", f"one of {MODES}", self.mode)
         require(self.crop_loss in CROP_LOSSES, "crop_loss", f"one of {CROP_LOSSES}", self.crop_loss)
         require(self.heatmap_loss in HEATMAP_LOSSES, "heatmap_loss", f"one of {HEATMAP_LOSSES}", self.heatmap_loss)
+        require(self.jitter_kind in JITTERS, "jitter_kind", f"one of {JITTERS}", self.jitter_kind)
+        require(0 <= self.dropout < 1, "dropout", "from 0 to below 1", self.dropout)
         require(self.rotation_kind in ROTATIONS, "rotation_kind", f"one of {ROTATIONS}", self.rotation_kind)
         require(0 <= self.interference <= 1, "interference", "from 0 to 1", self.interference)
         require(len(self.sources) > 0, "sources", "at least one folder", self.sources)

@@ -74,7 +74,8 @@ class PersonCropMaker(BatchMaker):
         self, example: Example, person: int, shape: tuple[int, int], rng: np.random.Generator
     ) -> augment.Matrix:
         config, (height, width) = self._config, shape
-        x0, y0, x1, y1 = example.photo.boxes[person].astype(np.float64)
+        box = example.photo.boxes[person].astype(np.float64)
+        x0, y0, x1, y1 = augment.pgpg(box, rng) if config.crop_jitter and config.jitter_kind == "pgpg" else box
         # The height of the smallest box of the crop's shape around it.
         centre, side = np.array([x0 + x1, y0 + y1]) / 2, max((x1 - x0) * height / width, y1 - y0, 1.0)
         if config.half_body and rng.random() < config.half_body:
@@ -82,7 +83,7 @@ class PersonCropMaker(BatchMaker):
             if half is not None:
                 centre, side = half[0], max(half[1], 1.0) * _HALF_MARGIN / CROP_MARGIN
         scale = height / (CROP_MARGIN * side)
-        if config.crop_jitter:
+        if config.crop_jitter and config.jitter_kind == "uniform":
             scale /= float(np.clip(rng.normal(1, _SPREAD), 1 - _SPREAD, 1 + _SPREAD))
             centre = centre + rng.uniform(-_SHIFT, _SHIFT, 2) * side
         degrees = augment.random_degrees(config.rotation, config.rotation_kind, rng)

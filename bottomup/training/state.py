@@ -63,6 +63,7 @@ class TrainState:
         torch.manual_seed(config.seed)
         self.config = config
         self.network = FieldNetwork(config.network)
+        self.network.dropout.p = config.dropout
         pretrained = _freeze(self.network, config) if config.initial_weights else []
         if config.initial_weights and fresh:
             load_initial(self.network, config.initial_weights)

@@ -234,7 +234,7 @@ _OTHERS = (
             (
                 "mobilenet-v2-small",
                 2_096_019,
-                0.0,
+                0.201,
                 "https://github.com/ildoonet/tf-pose-estimation (models/graph/mobilenet_v2_small)",
                 "428a9d6e7bfc0319e1ce4de8c0191a9111cd281bea6ae2b496fd42c92d574160",
             ),

@@ -133,3 +133,18 @@ def test_refuses_weights_that_are_not_numbers(network: FieldNetwork, tmp_path: P
 def test_config_says_what_is_wrong(change: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         NetworkConfig(**change)
+
+
+def test_dropout_leaves_out_whole_feature_maps_in_training_alone() -> None:
+    torch.manual_seed(0)
+    network = FieldNetwork(NetworkConfig(channels=16, widths=(4, 4, 4, 4), stages=1))
+    network.dropout.p = 0.5
+    seen: list[torch.Tensor] = []
+    network.stages[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    images = torch.rand(2, 3, 64, 64)
+    network.train()(images)
+    network.eval()(images)
+    empty = [(maps.flatten(2) == 0).all(dim=2).float().mean().item() for maps in seen]
+    assert 0.2 < empty[0] < 0.8
+    assert empty[1] == 0
+    assert not [name for name in network.state_dict() if "dropout" in name]

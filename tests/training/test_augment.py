@@ -118,3 +118,18 @@ def test_angles_are_normal_and_clipped_or_uniform() -> None:
     uniform = np.array([augment.random_degrees(45, "uniform", rng) for _ in range(4000)])
     assert np.abs(uniform).max() < 45
     assert np.median(np.abs(uniform)) == pytest.approx(22.5, rel=0.07)
+
+
+def test_edges_of_boxes_are_off_as_published() -> None:
+    rng, box = np.random.default_rng(0), np.array([10.0, 20.0, 210.0, 420.0])
+    off = (np.array([augment.pgpg(box, rng) for _ in range(20_000)]) - box) / [200, 400, 200, 400]
+    sides = 1 + off[:, 2:] - off[:, :2]
+    part = (
+        np.isclose(sides[:, 0], sides[:, 1], atol=1e-9) & (off[:, :2] >= 0).all(axis=1) & (off[:, 2:] <= 0).all(axis=1)
+    )
+    assert part.mean() == pytest.approx(0.15, abs=0.01)
+    assert sides[part].min() >= 0.85
+    np.testing.assert_allclose(off[~part].mean(axis=0), [-0.0142, 0.0043, 0.0154, -0.0013], atol=0.004)
+    np.testing.assert_allclose(off[~part].std(axis=0), [0.1158, 0.068, 0.1337, 0.0711], atol=0.003)
+    speck = augment.pgpg(np.zeros(4), rng)
+    assert (speck[2:] > speck[:2]).all()

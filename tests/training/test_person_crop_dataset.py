@@ -182,6 +182,19 @@ def test_integral_loss_is_the_distance_of_the_mean() -> None:
     assert integral_loss(logits, one_joint(9.0, 9.0)[0], 0 * weights).item() == 0
 
 
+def test_boxes_that_are_off_as_a_detectors_are_crops_of_their_own(crops: TrainConfig, examples: list[Example]) -> None:
+    def images(**changes: object) -> torch.Tensor:
+        recipe = dataclasses.replace(crops, rotation=0.0, **changes)  # type: ignore[arg-type]
+        return PersonCropMaker(recipe, OPENPOSE_COCO_18, [(recipe.sources[0], examples)])[(0, 3, 64)][0]
+
+    still, uniform, off = images(crop_jitter=False), images(), images(jitter_kind="pgpg")
+    assert not torch.equal(off, still)
+    assert not torch.equal(off, uniform)
+    assert torch.equal(images(crop_jitter=False, jitter_kind="pgpg"), still)
+    with pytest.raises(ValueError, match="jitter_kind must be one of"):
+        dataclasses.replace(crops, jitter_kind="normal")
+
+
 @pytest.mark.parametrize("loss", ["softmax", "integral", "candidates"])
 def test_stages_and_joints_count_as_the_recipe_says(crops: TrainConfig, loss: str) -> None:
     torch.manual_seed(0)
