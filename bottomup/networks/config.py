@@ -19,6 +19,7 @@ BACKBONE_NAMES = (
     "hrnet",
     "pyramid",
     "resnet",
+    "vgg",
 )
 ALIGNMENT = 32
 """The sides of every input are multiples of it: all backbones go down to a stride of 32."""

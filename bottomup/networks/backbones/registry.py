@@ -20,6 +20,7 @@ from bottomup.networks.backbones.efficientnet_lite import EfficientNetLite
 from bottomup.networks.backbones.hrnet import HRNet
 from bottomup.networks.backbones.resnet import ResNet
 from bottomup.networks.backbones.shapes import IMAGENET_MEAN, IMAGENET_STD, check_shape
+from bottomup.networks.backbones.vgg import Vgg
 from bottomup.networks.layers import ConvBlock, ResidualBlock, conv_bn, double
 
 
@@ -83,6 +84,7 @@ BACKBONES: Mapping[str, Any] = MappingProxyType(
         "pyramid": Pyramid,
         "resnet": ResNet,
         "hrnet": HRNet,
+        "vgg": Vgg,
         "efficientnet_lite0": partial(EfficientNetLite, 1.0),
         "efficientnet_lite1": partial(EfficientNetLite, 1.1),
         "efficientnet_lite0_stride16": partial(EfficientNetLite, 1.0, stages=5),

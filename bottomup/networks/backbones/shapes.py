@@ -6,6 +6,8 @@ from __future__ import annotations
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # EfficientNet-lite maps 0..255 to (value - 127) / 128.
 EFFICIENTNET_MEAN, EFFICIENTNET_STD = (127 / 255,) * 3, (128 / 255,) * 3
+# OpenPose's networks of Caffe see value / 256 - 0.5.
+CAFFE_MEAN, CAFFE_STD = (128 / 255,) * 3, (256 / 255,) * 3
 EFFICIENTNET_EPSILON = 1e-3
 """Of batch normalisation, as in the original."""
 EFFICIENTNET_STAGES = (
@@ -31,5 +33,17 @@ def check_shape(backbone: str, stride: int, widths: tuple[int, ...], depths: tup
         raise ValueError(f"widths must hold 4 numbers and depths 3 but are {widths} and {depths}")
     if backbone == "hrnet" and (len(widths) != 1 or depths):
         raise ValueError(f"widths must hold 1 number and depths none but are {widths} and {depths}")
-    if backbone == "resnet" and (len(widths) != 4 or len(depths) != 4 or min(depths) < 1):
+    if backbone == "vgg" and stride != 8:
+        raise ValueError(f"stride must be 8 for a vgg backbone but is {stride}")
+    if backbone in ("resnet", "vgg") and (len(widths) != 4 or len(depths) != 4 or min(depths) < 1):
         raise ValueError(f"widths must hold 4 numbers and depths 4 from 1 on but are {widths} and {depths}")
+
+
+def vgg_layers(widths: tuple[int, ...], depths: tuple[int, ...]) -> list[tuple[str, int, int, bool]]:
+    """Name, inputs, outputs and whether it is pooled of each convolution of VGG, as OpenPose calls them."""
+    layers, inputs = [], 3
+    for group, (width, depth) in enumerate(zip(widths, depths, strict=True), 1):
+        for number in range(1, depth + 1):
+            layers.append((f"conv{group}_{number}", inputs, width, number == depth and group < len(widths)))
+            inputs = width
+    return layers

@@ -10,6 +10,8 @@ from types import MappingProxyType
 import numpy as np
 
 from bottomup.networks.backbones.shapes import (
+    CAFFE_MEAN,
+    CAFFE_STD,
     EFFICIENTNET_EPSILON,
     EFFICIENTNET_MEAN,
     EFFICIENTNET_STAGES,
@@ -17,6 +19,7 @@ from bottomup.networks.backbones.shapes import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     check_shape,
+    vgg_layers,
 )
 from bottomup.networks.config import NetworkConfig
 from bottomup.networks.export.hrnet import hrnet
@@ -86,6 +89,21 @@ def _basic_block(graph: GraphBuilder, x: int, name: str, inputs: int, outputs: i
     return graph.add("relu", graph.add("add", beside, graph.conv_bn(first, f"{name}.second", outputs, outputs)))
 
 
+def vgg(graph: GraphBuilder, config: NetworkConfig) -> int:
+    """`bottomup.networks.backbones.vgg.Vgg`."""
+    check_shape("vgg", config.stride, config.widths, config.depths)
+    x = graph.normalise(CAFFE_MEAN, CAFFE_STD)
+    for name, inputs, outputs, pooled in vgg_layers(config.widths, config.depths):
+        weight = graph.tensor(f"backbone.{name}.weight", outputs, inputs, 3, 3)
+        bias = graph.tensor(f"backbone.{name}.bias", outputs)
+        x = graph.add("relu", graph.conv(x, weight, bias, padding=(1, 1, 1, 1)))
+        if pooled:
+            x = graph.add("max_pool", x, kernel=2, stride=2, padding=(0, 0, 0, 0))
+    inner = max(config.widths[-1] // 2, 1)
+    x = graph.conv_block(x, "backbone.fit.0", config.widths[-1], inner)
+    return graph.conv_block(x, "backbone.fit.1", inner, config.channels)
+
+
 def efficientnet_lite(
     depth: float, graph: GraphBuilder, config: NetworkConfig, *, stages: int = len(EFFICIENTNET_STAGES)
 ) -> int:
@@ -152,6 +170,7 @@ BACKBONES: Mapping[str, Lowering] = MappingProxyType(
         "pyramid": pyramid,
         "resnet": resnet,
         "hrnet": hrnet,
+        "vgg": vgg,
         "efficientnet_lite0": partial(efficientnet_lite, 1.0),
         "efficientnet_lite1": partial(efficientnet_lite, 1.1),
         "efficientnet_lite0_stride16": partial(efficientnet_lite, 1.0, stages=5),

@@ -40,6 +40,7 @@ CONFIGS = {
     "lite16": NetworkConfig(backbone="efficientnet_lite0_stride16", channels=8, widths=(16,), depths=(1, 1)),
     "hrnet": NetworkConfig("coco17", 4, "hrnet", channels=8, widths=(4,), depths=()),
     "hrnet8": NetworkConfig("coco17", 8, "hrnet", channels=8, widths=(4,), depths=(), stages=1),
+    "vgg": NetworkConfig(backbone="vgg", channels=8, widths=(4, 8, 8, 16), depths=(1, 1, 2, 1), stages=1),
     "resnet4": NetworkConfig("coco17", 4, "resnet", channels=8, widths=(8, 8, 16, 16), depths=(1, 1, 1, 1), stages=1),
 }
 
