@@ -25,11 +25,11 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "sphinx_copybutton",
     "reference_pages",
+    "mathml",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["_build", "examples/README.txt"]
@@ -60,6 +60,7 @@ sphinx_gallery_conf = {
     "default_thumb_file": str(HERE / "photographer.jpg"),
 }
 
+html_math_renderer = "native"
 html_theme = "furo"
 html_title = f"bottomup {version}"
 html_static_path = ["_static"]
