@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated
 
 import typer
@@ -18,9 +19,10 @@ app = new_app(help="Find people and their joints in photos.", cls=_Commands)
 
 
 def main() -> None:
-    """The console script."""
+    """The console script. SIGTERM, which job schedulers send, ends it as Ctrl-C does: what is done is kept."""
     from bottomup.commands._console import prepare_streams
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     prepare_streams()
     app(prog_name="bottomup")
 

@@ -91,6 +91,9 @@ def batch(
             show_default=False,
         ),
     ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Look again at pictures that failed in an earlier run.")
+    ] = False,
     ray: Annotated[
         str | None,
         typer.Option(
@@ -116,8 +119,8 @@ def batch(
 
     One row a picture, also for one without people and, with its error, for one that cannot be read.
 
-    Exit code 0: all went well. 1: some pictures failed, all others are done; or the job ended early, and the same
-    command goes on from there. 2: the command cannot be carried out.
+    Exit code 0: all went well. 1: some pictures failed, now or before, all others are done; or the job ended early, and
+    the same command goes on from there. 2: the command cannot be carried out. 130: Ctrl-C or SIGTERM.
     """
     from bottomup.commands import _console
     from bottomup.jobs.batch import Report, SourceGone, keep, look, network_record, put_together
@@ -146,7 +149,11 @@ def batch(
         network = network_record(model, detector)
         folder = out if form == "parquet" else f"{out}.parts"
         target = ParquetTarget(folder, detector.skeleton, network, shard=f"{index + 1}of{count}")
-        done = target.done() if target.files else set()
+        if retry_failed:
+            target.forget_failed()
+        recorded = target.done() if target.files else set()
+        done = inputs.named(recorded)
+        failed = inputs.named(target.failed()) if done else set()
         if ray is not None:
             from bottomup.jobs.on_ray import cluster, look_on_ray
 
@@ -156,9 +163,14 @@ def batch(
             finished = look(detector, inputs, done, workers=workers)
     except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:
         stop(str(error), WRONG_USAGE)
-    report, failure, interrupted, started = Report(known=len(done)), "", False, time.perf_counter()
+    report, failure, interrupted = Report(known=len(done), known_failed=len(failed)), "", False
+    started = time.perf_counter()
     if done:
         _console.note(f"{len(done)} pictures were looked at before, in {folder}")
+    if strangers := len(recorded) - len(everything.named(recorded)):
+        _console.note(
+            f"{strangers} rows in {folder} are of pictures that SOURCE does not name, as they are written there"
+        )
     files = len(inputs.files)
     total = None if any(map(is_container, inputs.files)) else files - sum(one in done for one in inputs.files)
     try:
@@ -173,12 +185,14 @@ def batch(
     finally:
         target.release()
         joined.close()
-    _tell(report, time.perf_counter() - started, out)
+    _tell(report, time.perf_counter() - started, out if count == 1 else folder)
+    if form != "parquet" and count > 1:
+        _console.note(f"{out} is written by the same command without --shard, once all shards are done")
     if interrupted:
         stop("interrupted; the same command goes on from there", INTERRUPTED)
     if failure:
         stop(f"{failure}; {report.pictures} pictures were done, the same command goes on from there", FAILED)
-    if report.errors:
+    if report.errors or report.known_failed:
         raise typer.Exit(FAILED)
 
 
@@ -208,6 +222,13 @@ def _tell(report: Report, seconds: float, out: str) -> None:
 
     rows = [("pictures", str(report.pictures)), ("people", str(report.people))]
     rows += [("done before", str(report.known))] if report.known else []
+    rows += [("failed before", str(report.known_failed))] if report.known_failed else []
     rows += [(f"error: {kind}", str(number)) for kind, number in report.errors.most_common()]
     rows += [("pictures per second", f"{report.pictures / max(seconds, 1e-9):.1f}"), ("results", out)]
     _console.print_table(("what", "number"), rows)
+    for sentence in report.failed:
+        _console.note(sentence)
+    if (more := report.errors.total() - len(report.failed)) > 0:
+        _console.note(f"and {more} more; the column `error` of the results has them all")
+    if report.known_failed:
+        _console.note("those that failed before are looked at again with --retry-failed")

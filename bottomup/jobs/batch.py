@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Finished = tuple[Row, str | None]
 """A row, and the kind of its error."""
 
+_SHOWN = 20  # failed pictures that a report names
 _NO_RESULT = ("threads", "validate")  # settings that change no result
 
 
@@ -39,12 +40,18 @@ class SourceGone(OSError):
 
 @dataclass
 class Report:
-    """What a job did: pictures looked at now, people in them, errors by kind; and pictures that were done before."""
+    """What a job did.
+
+    pictures, people: looked at now, and in them. errors: now, by kind; failed: the first of them, in a sentence each.
+    known, known_failed: pictures that were done before, and those of them that have an error.
+    """
 
     pictures: int = 0
     people: int = 0
     known: int = 0
+    known_failed: int = 0
     errors: Counter[str] = field(default_factory=Counter)
+    failed: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -146,6 +153,8 @@ def keep(finished: Iterator[Finished], target: ParquetTarget, report: Report, ad
                 report.people += len(row["people"])
                 if kind is not None:
                     report.errors[kind] += 1
+                    if len(report.failed) < _SHOWN:
+                        report.failed.append(f"{row['path']}: {row['error']}")
                 advance()
         finally:
             _kept(target, target.flush)

@@ -7,7 +7,7 @@ import glob
 import os
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,15 @@ class Inputs:
     source: str
     files: tuple[str, ...]
     root: str
+
+    def named(self, paths: Iterable[str]) -> set[str]:
+        """Those of the paths of rows that are of these files, or of pictures in them."""
+        names = frozenset(map(plain_text, self.files))
+
+        def is_named(path: str) -> bool:
+            return path in names or any(path[:place] in names for place, sign in enumerate(path) if sign == "#")
+
+        return set(filter(is_named, paths))
 
     def shard(self, index: int, count: int) -> Inputs:
         """Every `count`-th file from the `index`-th (from 0) on."""

@@ -119,7 +119,7 @@ class ParquetTarget:
 
         self.address, self._skeleton, self._network = address, skeleton, dict(network)
         self._storage = open_storage(address)
-        self._name = f"part-{shard}-{uuid.uuid4().hex[:8]}"
+        self._shard, self._name = shard, f"part-{shard}-{uuid.uuid4().hex[:8]}"
         self._count, self._written = 0, time.monotonic()
         self._rows: list[Row] = []
         self._lock: FolderLock | None = None
@@ -166,15 +166,42 @@ class ParquetTarget:
         """The paths of the pictures that have a row."""
         return {row["path"] for row in self.rows(["path"])}
 
+    def failed(self) -> set[str]:
+        """The paths of the pictures whose row is an error."""
+        return {row["path"] for row in self.rows(["path", "error"]) if row["error"] is not None}
+
+    def forget_failed(self) -> None:
+        """Remove the rows that are errors, of this shard only where there are several. OSError if that fails."""
+        for name in self._names():
+            if self._shard != "0of1" and not name.startswith(f"part-{self._shard}-"):
+                continue
+            rows = list(self._rows_of(name, None))
+            if kept := [row for row in rows if row["error"] is None]:
+                if len(kept) < len(rows):
+                    self._write(name, kept)
+            elif rows:
+                self._storage.remove(name)
+
     def rows(self, columns: list[str] | None = None) -> Iterator[Row]:
         """All rows in the files, by file."""
+        for name in self._names():
+            yield from self._rows_of(name, columns)
+
+    def _names(self) -> list[str]:
+        names = sorted(self._storage.list())
+        return [name for name in names if name.startswith("part-") and name.endswith(".parquet")]
+
+    def _rows_of(self, name: str, columns: list[str] | None) -> Iterator[Row]:
         import pyarrow.parquet as pq
 
-        for name in sorted(self._storage.list()):
-            if name.startswith("part-") and name.endswith(".parquet"):
-                with self._storage.open(name) as file:
-                    for batch in pq.ParquetFile(file).iter_batches(batch_size=4096, columns=columns):
-                        yield from batch.to_pylist()
+        with self._storage.open(name) as file:
+            for batch in pq.ParquetFile(file).iter_batches(batch_size=4096, columns=columns):
+                yield from batch.to_pylist()
+
+    def _write(self, name: str, rows: list[Row]) -> None:
+        content = io.BytesIO()
+        write_file(content, rows, self._skeleton, self._network)
+        self._storage.write(name, content.getvalue())
 
     def add(self, row: Row) -> None:
         """Keep a row, and write a file if it is time to. OSError if that fails: the rows are kept in memory then."""
@@ -186,9 +213,7 @@ class ParquetTarget:
         """Write the rows that are in no file yet."""
         if not self._rows:
             return
-        content = io.BytesIO()
-        write_file(content, self._rows, self._skeleton, self._network)
-        self._storage.write(f"{self._name}-{self._count:06d}.parquet", content.getvalue())
+        self._write(f"{self._name}-{self._count:06d}.parquet", self._rows)
         self._count, self._rows, self._written = self._count + 1, [], time.monotonic()
 
     def release(self) -> None:

@@ -138,6 +138,10 @@ class Storage(Protocol):
         """A file that is there whole, or not."""
         ...
 
+    def remove(self, name: str) -> None:
+        """One of the files."""
+        ...
+
 
 def open_storage(address: str) -> Storage:
     """The folder at a path or address, made when something is written to it."""
@@ -163,6 +167,10 @@ class LocalFolder:
         """See `Storage`."""
         write_atomically(self._path / name, content)
 
+    def remove(self, name: str) -> None:
+        """See `Storage`."""
+        (self._path / name).unlink()
+
 
 class RemoteFolder:
     """A folder that fsspec reaches. An object store shows a file when all of it is there."""
@@ -185,6 +193,11 @@ class RemoteFolder:
     def open(self, name: str) -> contextlib.AbstractContextManager[BinaryIO]:
         """See `Storage`."""
         return open_binary(f"{self._address}/{name}")
+
+    def remove(self, name: str) -> None:
+        """See `Storage`."""
+        with plain_errors(self._address):
+            self._files.rm_file(f"{self._address}/{name}")
 
     def write(self, name: str, content: bytes) -> None:
         """See `Storage`; where the connection breaks it is tried again."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from bottomup.jobs.coco import result_entries
 from bottomup.jobs.rows import error_row, picture_row
 from bottomup.people import People
 from bottomup.skeleton import Skeleton
@@ -98,12 +99,12 @@ def as_coco(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 
     Pictures with an error have no entry, as COCO has none for them.
     """
-    entries = []
+    entries: list[dict[str, Any]] = []
     for number, outcome in enumerate(outcomes, 1):
         if outcome.people is not None:
             stem = PurePosixPath(outcome.name).stem
             image_id = int(stem) if stem.isascii() and stem.isdecimal() and len(stem) < 19 else number
-            entries += [{**entry, "file_name": outcome.name} for entry in outcome.people.to_coco(image_id)]
+            entries += result_entries(image_id, outcome.name, outcome.row)
     return entries
 
 

@@ -61,7 +61,7 @@ class Protection:
             self._service.metrics.seconds.labels(path).observe(time.perf_counter() - started)
 
     def _lets_in(self, scope: Scope) -> bool:
-        path, token = scope["path"], self._service.token
+        path, token = _path(scope), self._service.token
         if token is None or path in OPEN_PATHS or path.startswith("/page/"):
             return True
         kind, _, sent = Headers(scope=scope).get("authorization", "").partition(" ")
@@ -94,10 +94,10 @@ class _Exchange:
             headers["X-Content-Type-Options"] = "nosniff"
             headers["Referrer-Policy"] = "no-referrer"
             headers["Cross-Origin-Resource-Policy"] = "same-origin"
-            docs = self._scope["path"].startswith("/docs")
-            headers["Content-Security-Policy"] = _DOCS_RULES if docs else _PAGE_RULES
+            path = _path(self._scope)
+            headers["Content-Security-Policy"] = _DOCS_RULES if path.startswith("/docs") else _PAGE_RULES
             headers["Permissions-Policy"] = "camera=(self), microphone=(), geolocation=()"
-            if self._scope["path"].startswith("/v1/"):
+            if path.startswith("/v1/"):
                 headers["Cache-Control"] = "no-store"
             if (self.status >= 400 and self._is_sending()) or self._stopping.is_set():
                 headers["Connection"] = "close"
@@ -130,9 +130,14 @@ class _Exchange:
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
+def _path(scope: Scope) -> str:
+    """The path of a request as the routes have it, without the one under which a proxy shows the service."""
+    return str(scope["path"]).removeprefix(scope.get("root_path", ""))
+
+
 def _template(scope: Scope) -> str:
     """The route's path, so that clients cannot make up labels."""
     route: Any = scope.get("route")
     if isinstance(route, BaseRoute) and (path := getattr(route, "path", None)):
         return str(path)
-    return "page" if scope["path"].startswith("/page/") else "other"
+    return "page" if _path(scope).startswith("/page/") else "other"

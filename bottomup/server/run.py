@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import signal
 import socket
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import h11
@@ -122,4 +126,18 @@ def run(app: FastAPI, *, host: str = "127.0.0.1", port: int = 8000, root_path: s
     server = make_server(app, host=host, port=port, root_path=root_path)
     address = f"[{host}]" if ":" in host else host
     logging.getLogger("uvicorn.error").info("Listening on http://%s:%d", address, listener.getsockname()[1])
-    server.run(sockets=[listener])
+    with _stopped_by_signals():
+        server.run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """To be stopped by a signal is no failure: uvicorn, once it has stopped, raises the signal again, for whoever had
+    its handler before."""
+    stops = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = [(number, signal.signal(number, lambda *_: None)) for number in stops]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)

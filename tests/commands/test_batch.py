@@ -65,6 +65,75 @@ def test_every_picture_has_a_row(tmp_path: Path) -> None:
     assert float(report["pictures per second"]) > 0
 
 
+def test_what_failed_is_told_again_and_looked_at_again_when_asked(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", [2, 0])
+    write_tar(tmp_path / "in" / "a.tar", {"x.png": encoded(4), "y.png": b"no picture"})
+    (tmp_path / "in" / "bad.png").write_bytes(b"no picture")
+    command = ["batch", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
+    first = run(app, command)
+    assert first.exit_code == 1
+    assert f"{tmp_path / 'in' / 'bad.png'}: " in first.stderr
+    again = run(app, command)
+    assert again.exit_code == 1, "nothing has got better"
+    assert (told(again.stdout)["done before"], told(again.stdout)["failed before"]) == ("5", "2")
+    assert "--retry-failed" in again.stderr
+    (tmp_path / "in" / "bad.png").write_bytes(encoded(3))
+    mended = run(app, [*command, "--retry-failed"])
+    assert mended.exit_code == 1, "the one in the shard"
+    assert (told(mended.stdout)["pictures"], told(mended.stdout)["done before"]) == ("2", "3")
+    assert counts(tmp_path / "out") == {"0.png": 2, "1.png": 0, "bad.png": 3, "a.tar#x.png": 4, "a.tar#y.png": 0}
+    write_tar(tmp_path / "in" / "a.tar", {"x.png": encoded(4), "y.png": encoded(1)})
+    assert run(app, [*command, "--retry-failed"]).exit_code == 0
+    assert run(app, command).exit_code == 0
+    assert counts(tmp_path / "out")["a.tar#y.png"] == 1
+
+
+def test_a_shard_looks_again_at_its_own_failures_only(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(4):
+        (tmp_path / "in" / f"{number}.png").write_bytes(b"no picture")
+    command = ["batch", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
+    for shard in ("1/2", "2/2"):
+        assert run(app, [*command, "--shard", shard]).exit_code == 1
+    write_pictures(tmp_path / "in", [1, 1, 1, 1])
+    result = run(app, [*command, "--shard", "1/2", "--retry-failed"])
+    assert (result.exit_code, told(result.stdout)["pictures"]) == (0, "2")
+    assert counts(tmp_path / "out") == {"0.png": 1, "1.png": 0, "2.png": 1, "3.png": 0}
+
+
+def test_rows_of_other_pictures_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of the same ones under another name, which are done twice."""
+    write_pictures(tmp_path / "in", [1, 1])
+    monkeypatch.chdir(tmp_path)
+    assert run(app, ["batch", "in", "--out", "out"]).exit_code == 0
+    result = run(app, ["batch", str(tmp_path / "in"), "--out", "out"])
+    assert result.exit_code == 0
+    assert "2 rows in out are of pictures that SOURCE does not name" in result.stderr
+    assert "done before" not in told(result.stdout)
+
+
+def test_a_shard_of_a_file_says_who_writes_it(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", [1, 1])
+    command = ["batch", str(tmp_path / "in"), "--out", str(tmp_path / "out.json")]
+    result = run(app, [*command, "--shard", "1/2"])
+    assert told(result.stdout)["results"] == str(tmp_path / "out.json.parts")
+    assert "is written by the same command without --shard" in result.stderr
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_sigterm_keeps_what_is_done(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", [number % 4 for number in range(400)])
+    process = start_slowly("batch", str(tmp_path / "in"), "--out", str(tmp_path / "out"), rows=1000)
+    while not list(tmp_path.glob("out/.lock*")) and process.poll() is None:
+        time.sleep(0.02)
+    time.sleep(1.0)
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "interrupted; the same command goes on from there" in errors
+    assert 0 < len(counts(tmp_path / "out")) < 400
+
+
 def test_options_reach_the_detector(tmp_path: Path) -> None:
     write_pictures(tmp_path / "in", [1])
     options = ["--device", "cpu", "--input-height", "256", "--flip", "--refine", "crops.xml"]
@@ -94,7 +163,7 @@ def test_shards_and_videos_side_by_side_with_pictures(tmp_path: Path) -> None:
     command = ["batch", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
     for again in (False, True):
         result = run(app, command)
-        assert result.exit_code == (0 if again else 1)
+        assert result.exit_code == 1, "the damaged ones, also where they failed before"
         assert told(result.stdout)["pictures"] == ("0" if again else "6")
         root = f"{tmp_path / 'in'}/"
         found = {row["path"].removeprefix(root): len(row["people"]) for row in rows(tmp_path / "out")}

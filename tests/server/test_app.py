@@ -127,6 +127,7 @@ def test_coco_and_openpose_form(client: TestClient) -> None:
     entries = client.post("/v1/detect?format=coco", files=files).json()
     assert [(entry["image_id"], entry["file_name"]) for entry in entries] == [(139, "000000000139.png"), (2, "b.png")]
     assert entries[0]["keypoints"] == expected(picture).to_coco(139)[0]["keypoints"]
+    assert len(entries[0]["bbox"]) == 4
     document = client.post("/v1/detect?format=openpose", content=encoded(picture)).json()
     assert document == json.loads(json.dumps(expected(picture).to_openpose()))
     documents = client.post("/v1/detect?format=openpose", files=files).json()
@@ -293,6 +294,16 @@ def test_a_token_is_asked_for_where_there_is_one() -> None:
     for token in ("", "two words", "schlüssel"):
         with pytest.raises(ValueError, match="token must be printable ASCII"):
             make_app(token=token)
+
+
+def test_under_a_proxys_path_the_same_is_open_and_protected() -> None:
+    with TestClient(make_app(token="s3cret"), root_path="/pose") as client:
+        for path in ("/healthz", "/", "/page/app.js"):
+            assert client.get(f"/pose{path}").status_code == 200
+        for path in ("/metrics", "/v1/networks", "/pose/healthz"):
+            assert client.get(f"/pose{path}").status_code == 401
+        answer = client.get("/pose/v1/networks", headers={"Authorization": "Bearer s3cret"})
+        assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
 
 
 def test_health_readiness_and_metrics() -> None:
