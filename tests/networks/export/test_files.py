@@ -57,6 +57,18 @@ def test_an_exported_network_gives_the_same_fields(which: str, files: dict[str, 
     assert Detector(tmp_path / "a.xml", device="cpu").info.name == "a"
 
 
+@pytest.mark.slow
+def test_eight_bits_give_nearly_the_same_fields(files: dict[str, Path], tmp_path: Path) -> None:
+    pytest.importorskip("nncf")
+    write_openvino(files["own"], tmp_path / "whole.xml")
+    write_openvino(files["own"], tmp_path / "small.xml", calibration=[PICTURES[:1], PICTURES[1:]])
+    whole, small = (load_backend(tmp_path / f"{name}.xml", device="cpu") for name in ("whole", "small"))
+    for one, other in zip(small.run(PICTURES), whole.run(PICTURES), strict=True):
+        assert 0 < np.abs(one - other).max() < 0.2 * np.abs(other).max()
+    with pytest.raises(ValueError, match="calibration must be pictures but there are none"):
+        write_openvino(files["own"], tmp_path / "none.xml", calibration=[])
+
+
 def test_what_makes_an_engine_is_told(files: dict[str, Path], tmp_path: Path) -> None:
     command = write_for_tensorrt(files["published"], tmp_path / "a.onnx", height=200)
     assert command == (
