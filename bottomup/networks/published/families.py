@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from safetensors import safe_open
 from torch import nn
 
 from bottomup.networks.backbones.shapes import IMAGENET_MEAN, IMAGENET_STD
@@ -36,6 +39,7 @@ _BODY_25_PAFS = (
 )  # fmt: skip
 # bearpaw/pytorch-pose and pytorch-cpn take a mean off and divide by nothing but 255.
 _HOURGLASS_MEAN = (0.44044283, 0.4440267, 0.43268284)
+_SIZE = re.compile(r"(256|384)x(192|256|288)(?!\d)")  # height and width of crops in a file's name
 _CPN_MEAN = (122.7717 / 255, 115.9465 / 255, 102.9801 / 255)
 
 
@@ -84,6 +88,8 @@ class Published:
 def load_published(path: str | Path) -> Published:
     """The published network that a checkpoint (.pth, .pth.tar, .pt or .caffemodel) is of, or a file of `convert`.
 
+    For crops the file's name may tell the size that the network was trained for (`384x288`).
+
     Raises FileNotFoundError if there is no such file, ValueError if it is damaged, of a network that is not known, or
     lacks some of its network's tensors, which are named.
     """
@@ -92,6 +98,8 @@ def load_published(path: str | Path) -> Published:
         published = build(tensors)
         if published is not None:
             load_tensors(published.network, tensors, path)
+            if published.task == "crops" and (size := _told_size(Path(path))):
+                published = replace(published, input_size=size)
             published.network.eval().requires_grad_(False)
             return published
     raise ValueError(
@@ -99,6 +107,17 @@ def load_published(path: str | Path) -> Published:
         f"OpenPose, a stacked hourglass or CPN but {str(path)!r} is none of them; its first tensors are "
         f"{sorted(tensors)[:3]}"
     )
+
+
+def _told_size(path: Path) -> tuple[int, int] | None:
+    """The size of crops that a checkpoint's name tells, `pose_resnet_50_384x288.pth.tar`, or a converted file's header:
+    no tensor does."""
+    if path.suffix.lower() == ".safetensors":
+        with safe_open(str(path), "np") as file:
+            size = json.loads((file.metadata() or {}).get("crop_size", "null"))
+        return (int(size[0]), int(size[1])) if isinstance(size, list) else (size, size) if size else None
+    found = _SIZE.search(path.name)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _outputs(tensors: Tensors, name: str) -> int:

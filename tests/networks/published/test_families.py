@@ -16,6 +16,7 @@ from torch import nn
 
 from bottomup import decode_fields
 from bottomup.networks.published import families
+from bottomup.networks.published.converted import convert
 from bottomup.networks.published.cpn import CascadedPyramidNetwork
 from bottomup.networks.published.families import Published, load_published
 from bottomup.networks.published.higher_hrnet import HigherHRNet
@@ -65,6 +66,32 @@ def test_networks_are_known_by_their_tensors(name: str, monkeypatch: pytest.Monk
 def check_shapes(network: nn.Module, tensors: dict[str, torch.Tensor], _: Path) -> None:
     own = network.state_dict()
     assert {name: value.shape for name, value in own.items()} == {name: v.shape for name, v in tensors.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("pose_hrnet_w32_384x288.pth", (384, 288)),
+        ("hrnet_w32_coco_256x192-c78dce93_20200708.pth", (256, 192)),
+        ("a.pth", (256, 192)),
+        ("pose_hrnet_w32_384x2880.pth", (256, 192)),
+    ],
+)
+def test_the_size_of_crops_is_in_the_name(
+    name: str, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with torch.device("meta"):
+        network = HRNet(32)
+        monkeypatch.setattr(families, "read_checkpoint", lambda _: network.state_dict())
+        monkeypatch.setattr(families, "load_tensors", check_shapes)
+        assert load_published(tmp_path / name).input_size == size
+
+
+def test_a_converted_file_keeps_the_size_of_crops(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    torch.save(HRNet(8).state_dict(), tmp_path / "pose_hrnet_w8_384x288.pth")
+    convert(tmp_path / "pose_hrnet_w8_384x288.pth", tmp_path / "a.safetensors")
+    assert load_published(tmp_path / "a.safetensors").input_size == (384, 288)
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
