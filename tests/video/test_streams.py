@@ -13,7 +13,7 @@ from bottomup.video import FrameOptions, VideoError, open_source, track_video
 from bottomup.video.convert import convert_video, output_stem
 from tests.makers.clips import pictures, write_clip
 from tests.makers.streams import http_server, rtsp_server, send_file, send_parts
-from tests.video.test_track_video import find, threads
+from tests.video.test_track import find, threads
 
 
 def part(path: Path, count: int) -> bytes:
