@@ -17,8 +17,14 @@ _SLOW = [hypothesis.HealthCheck.too_slow]
 hypothesis.settings.register_profile(
     "bottomup", deadline=None, derandomize=True, database=None, suppress_health_check=_SLOW
 )
+hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("bottomup"), max_examples=20)
 hypothesis.settings.register_profile("search", deadline=None, suppress_health_check=_SLOW)
-hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "bottomup"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Of every property, the run without slow tests tries a fifth of the examples; before the tests are imported."""
+    usual = "quick" if "not slow" in config.getoption("markexpr") else "bottomup"
+    hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", usual))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import bottomup
@@ -22,6 +21,7 @@ from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, CROWDPOSE_14
+from tests.makers.examples import examples
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -272,7 +272,7 @@ def test_threads_with_different_settings_do_not_meet() -> None:
         assert list(pool.map(decode, [fields] * 40, every * 10)) == expected * 10
 
 
-@hypothesis_settings(max_examples=150)
+@examples(1.5)
 @given(
     seed=st.integers(0, 2**32 - 1),
     skeleton=st.sampled_from([DOTS, TRIO, COCO_17, CROWDPOSE_14]),

@@ -182,6 +182,7 @@ def test_scales_and_the_average_of_their_fields() -> None:
     assert detector.fields(image).heatmaps.shape == (18, 69, 97)
 
 
+@pytest.mark.slow
 def test_the_order_of_the_scales_does_not_matter() -> None:
     image, poses = TWO
     detectors = [
@@ -337,6 +338,7 @@ def test_flip_makes_the_fields_of_the_mirrored_picture_the_mirrored_fields(
     assert np.abs(once.heatmaps - there.heatmaps).max() > 0.05
 
 
+@pytest.mark.slow
 def test_detect_people_keeps_its_detector(random_network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[tuple[Any, ...]] = []
     original = bottomup.detector.Detector

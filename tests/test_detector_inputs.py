@@ -16,6 +16,7 @@ from bottomup.shorthand import detect_people
 from tests.makers.scenes import TWO, SeesColours, assert_same_poses, scene
 
 
+@pytest.mark.slow
 def test_lists_and_batches_keep_their_order() -> None:
     sizes = [(500, 700), (400, 300), (500, 700), (250, 350)] * 6
     scenes = [scene(h, w, (w * (0.3 + 0.02 * n), 0.05 * h, 0.85 * h)) for n, (h, w) in enumerate(sizes)]

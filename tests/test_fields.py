@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bottomup.fields import LIMB_WIDTH, SIGMA, Fields, draw_fields
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import OPENPOSE_COCO_18
+from tests.makers.examples import examples
 
 THREE = Skeleton("three", ("a", "b", "c"), ((0, 1), (1, 2)), (0.1, 0.1, 0.1))
 
@@ -43,7 +44,7 @@ def draw_slowly(points, seen, skeleton, height, width, stride, sigma, limb_width
     return heat, pafs
 
 
-@settings(max_examples=40, deadline=None)
+@examples(0.4)
 @given(
     seed=st.integers(0, 2**32 - 1),
     people=st.integers(0, 4),

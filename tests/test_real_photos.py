@@ -52,6 +52,7 @@ def test_astronaut(detector: Detector, astronaut: Any) -> None:
     assert people[0]["left_ankle"][2] == 0  # the photo ends at the hips
 
 
+@pytest.mark.slow
 def test_the_built_in_network_finds_the_astronaut(astronaut: Any) -> None:
     if find_weights("default") is None:
         pytest.skip("the built-in network is not part of this source tree")
@@ -74,6 +75,7 @@ def test_astronaut_from_files(detector: Detector, astronaut: Any, tmp_path: Path
     assert_is_the_astronaut(detector(tmp_path / "turned.jpg"))
 
 
+@pytest.mark.slow
 def test_detect_people_finds_the_offline_network_by_name(
     openvino_network: Path, astronaut: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

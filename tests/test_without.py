@@ -67,6 +67,7 @@ def test_what_needs_torch_says_so() -> None:
     assert last == "ImportError: default.safetensors in torch needs the package torch: pip install torch"
 
 
+@pytest.mark.slow
 def test_opencv_without_its_library_for_windows() -> None:
     missing = """
 import sys

@@ -116,6 +116,7 @@ def test_without_any_the_command_says_how_to_install_them(nothing) -> None:
     assert "pip install torchvision" in errors
 
 
+@pytest.mark.slow
 def test_the_command_prints_and_writes_every_figure(nothing, trt_pose, tmp_path: Path) -> None:
     pytest.importorskip("pycocotools")
     files = {name: tmp_path / f"published.{name}" for name in ("csv", "json")}

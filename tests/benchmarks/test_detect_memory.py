@@ -47,6 +47,7 @@ def test_too_few_calls_are_an_error(tmp_path: Path) -> None:
     assert "--calls must be 0 or at least 10 but is 5" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_model_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the words of the process that measures."""
     with pytest.raises(RuntimeError, match="model must be one of"):

@@ -22,6 +22,7 @@ def run(*arguments: str | Path) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
+@pytest.mark.slow
 def test_crowds_move_as_people_do() -> None:
     moments = list(moving_crowd(20, COCO_17, height=360, width=640, frames=150, seed=1))
     again = list(moving_crowd(20, COCO_17, height=360, width=640, frames=150, seed=1))

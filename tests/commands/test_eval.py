@@ -93,6 +93,7 @@ def test_a_network_over_a_folder(data: Path, tmp_path: Path, detector: type[Stan
     assert scores("coco", data, "--results", out / "results.json")["scores"] == report["scores"]
 
 
+@pytest.mark.slow
 def test_scores_are_plotted_against_what_is_right(data: Path, tmp_path: Path, detector: type[StandIn]) -> None:
     pytest.importorskip("matplotlib")
     report = scores("coco", data, "--out", tmp_path / "out", "--plots")

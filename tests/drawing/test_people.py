@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -19,6 +19,7 @@ from bottomup.image import Letterbox
 from bottomup.people import People
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18, SKELETONS
+from tests.makers.examples import examples
 
 # A person who faces us, head up, 100 units high.
 STANDING = {
@@ -187,7 +188,7 @@ def test_any_memory_order_is_drawn_on() -> None:
     assert (draw_people(mirrored, people) == draw_people(np.ascontiguousarray(mirrored), people)).all()
 
 
-@settings(max_examples=60, deadline=None)
+@examples(0.6)
 @given(
     points=hnp.arrays(
         np.float32, (3, 17, 2), elements=st.floats(-(2.0**100), 2.0**100, width=32) | st.floats(-64, 64, width=32)

@@ -70,6 +70,7 @@ def holders(people: People, seen: np.ndarray) -> np.ndarray:
     return np.where(near.sum(axis=1) == 1, near.argmax(axis=1), -1)
 
 
+@pytest.mark.slow
 def test_crowds_come_back_as_they_were(crowds: dict[str, Any]) -> None:
     truth = poses(crowds)
     results: list[dict[str, Any]] = []

@@ -37,10 +37,10 @@ def labels_file(path: Path, names: tuple[str, ...], poses: np.ndarray) -> Path:
 def test_the_command_fits_labels_in_cocos_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with np.load(FILE) as fitted:
         mean, covariance = fitted["mean"], fitted["covariance"]
-    poses = np.random.default_rng(0).multivariate_normal(mean.ravel(), covariance, 2000).reshape(-1, len(JOINTS), 2)
+    poses = np.random.default_rng(0).multivariate_normal(mean.ravel(), covariance, 500).reshape(-1, len(JOINTS), 2)
     file, out = labels_file(tmp_path / "labels.json", JOINTS, 100 + 80 * poses), tmp_path / "body.npz"
     fit_pose_prior.main([str(file), "--out", str(out)])
-    assert f"2000 people of {file}" in capsys.readouterr().out
+    assert f"500 people of {file}" in capsys.readouterr().out
     with np.load(out) as found:
         # Heights are measured by the longest limbs, which makes these somewhat taller than they were drawn.
         ratio = found["covariance"].trace() / covariance.trace()

@@ -7,6 +7,11 @@ import pytest
 from tests.grouping.fuzz import fuzz
 
 
+def test_some_small_graphs() -> None:
+    assert fuzz(20, 0) > 200
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_a_hundred_small_graphs(seed: int) -> None:
     assert fuzz(100, seed) > 1000

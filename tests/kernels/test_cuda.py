@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bottomup import kernels
@@ -27,6 +26,7 @@ from bottomup.skeletons import COCO_17
 from tests.kernels.test_limbs import as_dict
 from tests.kernels.test_limbs import assert_agree as assert_pairs_agree
 from tests.kernels.test_peaks import assert_agree
+from tests.makers.examples import examples
 from tests.makers.fields import (
     DEVICES,
     GPU_LAYOUTS,
@@ -49,7 +49,7 @@ needs_torch_gpu = pytest.mark.skipif(ON_HOST or _C.cuda_device_count() == 0, rea
 
 
 @needs_gpu
-@hypothesis_settings(max_examples=150)
+@examples(1.5)
 @given(
     kind=kinds,
     seed=seeds,
@@ -66,7 +66,7 @@ def test_peaks_agree_with_the_reference(
 
 
 @needs_gpu
-@hypothesis_settings(max_examples=60)
+@examples(0.6)
 @given(seed=seeds, dtype=st.sampled_from([np.float32, np.float16]), layout=st.sampled_from(GPU_LAYOUTS))
 def test_pairs_agree_with_the_cpu(seed: int, dtype: type, layout: str) -> None:
     pafs = LAYOUTS[layout](make_field("signed noise", seed, (2, 4, 12, 31), dtype))
@@ -98,7 +98,7 @@ def test_channels_of_a_larger_output(channels: slice) -> None:
 
 
 @needs_gpu
-@hypothesis_settings(max_examples=150)
+@examples(1.5)
 @given(
     kind=kinds,
     seed=seeds,

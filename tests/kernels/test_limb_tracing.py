@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bottomup import kernels
@@ -17,6 +16,7 @@ from bottomup.fields import Fields, draw_fields
 from bottomup.kernels import Candidates, LimbOptions, LimbPairs, TraceOptions, find_peaks, reference
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17
+from tests.makers.examples import examples
 from tests.makers.fields import LAYOUTS, THREE, dtypes, layouts, make_candidates, make_field, seeds
 from tests.makers.limbs import score_limbs
 
@@ -183,7 +183,7 @@ def _untraced(heatmaps: Any, pafs: Any) -> tuple[Candidates, LimbPairs]:
     return candidates, score_limbs(pafs, candidates, THREE)
 
 
-@hypothesis_settings(max_examples=60, deadline=None)
+@examples(0.6)
 @given(
     seed=seeds,
     layout=layouts,
@@ -207,7 +207,7 @@ def test_kernel_and_reference_agree(seed: int, layout: str, dtype: Any, images: 
 
 
 @pytest.mark.slow
-@hypothesis_settings(max_examples=15, deadline=None)
+@examples(0.15)
 @given(seed=seeds)
 def test_kernel_and_reference_agree_on_people_with_hidden_joints(seed: int) -> None:
     rng = np.random.default_rng(seed)

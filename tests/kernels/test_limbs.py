@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bottomup.fields import draw_fields
 from bottomup.kernels import find_peaks, reference
 from bottomup.skeletons import COCO_17
+from tests.makers.examples import examples
 from tests.makers.fields import (
     DEVICES,
     GPU_LAYOUTS,
@@ -44,7 +44,7 @@ rules = st.fixed_dictionaries(
 
 
 @pytest.mark.slow
-@hypothesis_settings(max_examples=300)
+@examples(3)
 @given(pafs=fields(channels=4), seed=seeds, rule=rules, threads=st.integers(1, 4), whole=st.booleans())
 def test_agrees_with_the_reference(pafs: Field, seed: int, rule: dict[str, Any], threads: int, whole: bool) -> None:
     candidates = make_candidates(seed, len(pafs), 3, *pafs.shape[2:], whole=whole)
@@ -180,7 +180,7 @@ def test_nothing_is_read_after_the_sample_that_fails_a_pair() -> None:
         score_limbs(pafs, candidates, STICK, coverage=0.5)
 
 
-@hypothesis_settings(max_examples=200)
+@examples(2)
 @given(
     seed=seeds,
     bad=st.sampled_from([np.nan, np.inf, -np.inf]),

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
@@ -18,6 +17,7 @@ from bottomup._extension import _C
 from bottomup.fields import draw_fields
 from bottomup.kernels import Candidates, find_peaks, reference
 from bottomup.skeletons import COCO_17
+from tests.makers.examples import examples
 from tests.makers.fields import DEVICES, GPU_LAYOUTS, LAYOUTS, Field, fields, layouts, make_field, on, seeds, sizes
 
 FloatArray = npt.NDArray[np.float32]
@@ -39,7 +39,7 @@ def plane(*rows: str) -> FloatArray:
     return np.array([[[0 if cell == "." else int(cell) / 10 for cell in row] for row in rows]], np.float32)
 
 
-@hypothesis_settings(max_examples=300)
+@examples(3)
 @given(field=fields(), threshold=st.sampled_from([0.1, 0.5, 0.0, 1e-7, -0.5]), threads=st.integers(1, 4))
 def test_agrees_with_the_reference(field: Field, threshold: float, threads: int) -> None:
     actual = find_peaks(field, threshold=threshold, threads=threads)
@@ -92,7 +92,7 @@ def test_threads_change_nothing(field: Field, threshold: float) -> None:
             np.testing.assert_array_equal(getattr(many, name), getattr(one, name))
 
 
-@hypothesis_settings(max_examples=200)
+@examples(2)
 @given(
     values=arrays(np.int8, st.tuples(st.integers(1, 8), st.integers(1, 8)), elements=st.integers(0, 3)),
     dtype=st.sampled_from([np.float32, np.float16]),

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bottomup import kernels
@@ -17,6 +16,7 @@ from bottomup.kernels import Candidates, LimbPairs, TagOptions, reference
 from bottomup.kernels.field import as_field
 from bottomup.kernels.gpu_array import GpuArray
 from bottomup.kernels.tags import TagField, TagPeople, as_tags, middle_of_tags, quarter_towards_higher
+from tests.makers.examples import examples
 from tests.makers.fields import DEVICES, GPU_LAYOUTS, LAYOUTS, THREE, candidates_at, make_field, on, seeds
 
 Floats = npt.NDArray[np.float32]
@@ -71,7 +71,7 @@ def assert_same_pairs(actual: tuple[LimbPairs, Floats], expected: tuple[LimbPair
     np.testing.assert_array_equal(actual[1], expected[1])
 
 
-@hypothesis_settings(max_examples=150)
+@examples(1.5)
 @given(
     seed=seeds,
     counts=st.lists(st.integers(0, 9), min_size=3, max_size=6).filter(lambda counts: len(counts) % 3 == 0),

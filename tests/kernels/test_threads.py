@@ -38,6 +38,7 @@ assert running_threads() == before + 3, (before, running_threads())
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does not fork")
 def test_a_forked_process_has_threads_of_its_own() -> None:
     code = """

@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bottomup.fields import draw_fields
 from bottomup.kernels import PeakOptions, find_peaks, reference
 from bottomup.skeletons import COCO_17
 from tests.kernels.test_peaks import Field, assert_agree
+from tests.makers.examples import examples
 from tests.makers.fields import DEVICES, GPU_LAYOUTS, LAYOUTS, fields, make_field, on
 
 
@@ -25,7 +25,7 @@ def test_upsamples_as_opencv_does(factor: int, shape: tuple[int, int]) -> None:
     np.testing.assert_allclose(reference.upsample_maps(plane[None, None], factor)[0, 0], expected, atol=1e-5)
 
 
-@hypothesis_settings(max_examples=150)
+@examples(1.5)
 @given(
     field=fields(),
     threshold=st.sampled_from([0.1, 0.5, 0.0, -0.5]),

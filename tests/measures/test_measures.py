@@ -143,6 +143,7 @@ def test_the_cadence_of_a_walk() -> None:
     assert math.isnan(cadence(series(np.repeat(figure[None], 50, axis=0))))
 
 
+@pytest.mark.slow
 def test_a_table_and_a_plot_of_a_tracked_person(tmp_path: Path) -> None:
     empty = np.zeros((4, 4, 3), np.uint8)
     frames = [

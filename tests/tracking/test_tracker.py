@@ -92,6 +92,7 @@ def test_what_flickers_gets_no_id() -> None:
     assert tracker.num_ids <= 1
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_and_ids_are_never_used_twice() -> None:
     tracker, rng = Tracker(TrackOptions(max_occlusion=0.2)), np.random.default_rng(0)
     given: list[int] = []

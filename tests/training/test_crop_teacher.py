@@ -108,6 +108,7 @@ def test_a_label_counts_near_itself_and_the_teacher_elsewhere(
     np.testing.assert_allclose(heat[nose][far], 0.25, atol=0.01)
 
 
+@pytest.mark.slow
 def test_says_what_is_wrong_with_a_teacher(learner: TrainConfig, network: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"teacher must be a crop network but there is no file .*none\.xml"):
         train(dataclasses.replace(learner, teacher=str(tmp_path / "none.xml")), say=lambda _: None)

@@ -55,6 +55,7 @@ def recipe(data: Path, start: Path, out: Path) -> TrainConfig:
     return dataclasses.replace(config, batch=2, crop_sizes=((0.0, 64),), threads=1, workers=0, checkpoint_minutes=0.0)
 
 
+@pytest.mark.slow
 def test_own_joints_go_from_the_labels_into_the_weights(drawn_data: Path, start: Path, tmp_path: Path) -> None:
     data = own_joints(drawn_data, tmp_path / "own", ["nose", "left_tip", "right_tip"])
     config = recipe(data, start, tmp_path / "run")
@@ -75,6 +76,7 @@ def test_labels_with_the_joints_of_the_start_keep_its_fields(drawn_data: Path, s
     assert config.network.skeleton == OPENPOSE_COCO_18
 
 
+@pytest.mark.slow
 def test_the_best_weights_are_kept_and_patience_ends(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     precisions = iter([0.1, 0.5, 0.3, 0.2, 0.2])
     seen: list[bytes] = []
@@ -94,6 +96,7 @@ def test_the_best_weights_are_kept_and_patience_ends(config: TrainConfig, monkey
     assert "kept the best weights on the way: AP 0.5000" in lines
 
 
+@pytest.mark.slow
 def test_threshold_and_calibration_are_chosen_anew(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     scores = rng.random(2000)

@@ -119,6 +119,7 @@ def test_parts_are_bounded_and_must_all_be_there(taught: TrainConfig, tmp_path: 
     assert unpack(tmp_path) == tmp_path
 
 
+@pytest.mark.slow
 def test_training_reads_the_packed_files_also_in_one_piece(
     taught: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,7 @@ def lite(config: TrainConfig) -> TrainConfig:
     )
 
 
+@pytest.mark.slow
 def test_frozen_parts_stay_and_the_others_learn_at_their_own_rate(
     lite: TrainConfig, package: dict[str, torch.Tensor]
 ) -> None:
@@ -108,6 +109,7 @@ def test_a_backbone_without_pretrained_weights_says_so(config: TrainConfig) -> N
         TrainState(dataclasses.replace(config, initial_weights="efficientnet_lite0"))
 
 
+@pytest.mark.slow
 def test_a_checkpoint_from_before_there_were_shares_can_be_resumed(config: TrainConfig, tmp_path: Path) -> None:
     state = TrainState(config)
     for group in state.optimizer.param_groups:
@@ -147,6 +149,7 @@ def test_a_run_can_start_from_a_whole_network(config: TrainConfig, tmp_path: Pat
         TrainState(dataclasses.replace(config, initial_weights=str(tmp_path / "given.safetensors"), frozen_parts=1))
 
 
+@pytest.mark.slow
 def test_a_network_for_crops_can_start_from_the_beginning_of_one_for_pictures(
     config: TrainConfig, tmp_path: Path
 ) -> None:
@@ -200,6 +203,7 @@ def test_hrnet_starts_from_a_published_checkpoint(config: TrainConfig, tmp_path:
         TrainState(dataclasses.replace(recipe, network=config.network, frozen_parts=0))
 
 
+@pytest.mark.slow
 def test_the_large_recipe_is_one_of_hrnet(tmp_path: Path) -> None:
     recipe = TrainConfig.load(find_recipe("large"))
     network = FieldNetwork(recipe.network)

@@ -63,6 +63,7 @@ def test_coco_labels_are_taken_as_they_are(config: TrainConfig) -> None:
     np.testing.assert_array_equal(own.photos[1].keypoints, converted.photos[1].keypoints)
 
 
+@pytest.mark.slow
 def test_the_loss_on_photos_held_out_is_that_of_plain_crops(config: TrainConfig, weights: Path) -> None:
     once = held_out_loss(weights, config, crops=20)
     changed = dataclasses.replace(config, rotation=0.0, colour=0.0, foreground=1.0, hard_joints=2, seed=9)

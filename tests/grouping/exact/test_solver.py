@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bottomup.grouping import PersonJointGraph, group
 from bottomup.grouping.anthropometry import max_limb_lengths
 from bottomup.grouping.exact.solver import group_exactly
 from bottomup.skeleton import Skeleton
+from tests.makers.examples import examples
 from tests.makers.graphs import (
     LOOSE,
     POINT,
@@ -78,7 +79,7 @@ def people_of(graph: PersonJointGraph) -> list[tuple[int, ...]]:
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@examples(0.6)
 @given(random_graphs((SQUARE, BODY, LOOSE)))
 def test_no_grouping_is_better(graph: PersonJointGraph) -> None:
     assume(len(graph.types) <= MOST)
@@ -92,7 +93,7 @@ def test_no_grouping_is_better(graph: PersonJointGraph) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@examples(0.6)
 @given(
     skeleton=st.sampled_from([BODY, FRAME]),
     places=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=6, max_size=6),
@@ -154,6 +155,7 @@ def test_the_sweep_is_never_better(graph: PersonJointGraph) -> None:
     assert again.value == pytest.approx(optimum.value, abs=1e-5)
 
 
+@pytest.mark.slow
 @given(random_graphs((SQUARE, BODY)), st.integers(0, 2**32 - 1))
 def test_when_the_time_is_up_it_is_no_worse_than_before(graph: PersonJointGraph, seed: int) -> None:
     deal(graph, seed)

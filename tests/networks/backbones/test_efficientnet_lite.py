@@ -125,6 +125,7 @@ def test_takes_every_tensor_once_and_names_those_that_do_not_fit() -> None:
         small(1.1).load_imagenet(random_weights())
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_the_published_weights_know_a_cat_and_a_coffee() -> None:
     for package in (PRETRAINED["efficientnet_lite0"], "skimage"):

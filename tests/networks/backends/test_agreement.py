@@ -67,6 +67,7 @@ def pictures(batch: int, height: int, width: int) -> np.ndarray:
     return np.random.default_rng(height).integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
 
 
+@pytest.mark.slow
 def test_backends_can_be_pickled_and_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_network(FieldNetwork(CONFIGS["pyramid"]), tmp_path / "network.safetensors")
     monkeypatch.chdir(tmp_path)

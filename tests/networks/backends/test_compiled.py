@@ -71,6 +71,7 @@ def test_what_has_no_files_is_not_kept(tmp_path: Path, folder: Path) -> None:
     assert not folder.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_network_without_files_runs_in_a_forked_process(tmp_path: Path) -> None:
     """Also where the parent has dropped one like it, whose threads the child has not."""
@@ -187,6 +188,7 @@ def test_what_was_not_used_for_longest_makes_room(
     assert networks[1].built == counts[1] + 1
 
 
+@pytest.mark.slow
 def test_a_network_larger_than_the_limit_is_not_kept(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,6 +200,7 @@ def test_a_network_larger_than_the_limit_is_not_kept(
     assert len(list(folder.iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_several_at_once(tmp_path: Path, folder: Path) -> None:
     """Threads that find nothing all write; what stands there in the end is whole."""
     network = Network(tmp_path / "network", 3)

@@ -218,6 +218,7 @@ def test_without_the_package_the_error_says_what_to_install(tmp_path: Path, monk
         load_backend(tmp_path / "toy.xml")
 
 
+@pytest.mark.slow
 def test_human_pose_estimation_0001(openvino_network: Path) -> None:
     backend = load_backend(openvino_network)
     assert (backend.stride, backend.alignment) == (8, 8)
@@ -244,6 +245,7 @@ print(len(seen))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal on this system")
 def test_a_signal_is_survived_after_networks_that_are_no_more(tmp_path: Path) -> None:
     save_toy(tmp_path / "toy.xml")

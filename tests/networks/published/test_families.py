@@ -49,7 +49,12 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], int, str, int, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+# Of these, one of the same kind is tried in the quick tests as well.
+LARGER = {"higherhrnet_crowdpose", "hrnet_w48", "openpose_mpi", "pose_resnet152", "trt_densenet121"}
+CASES = [pytest.param(name, marks=[pytest.mark.slow] if name in LARGER else []) for name in NETWORKS]
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_networks_are_known_by_their_tensors(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     build, parameters, family, joints, task = NETWORKS[name]
     with torch.device("meta"):  # shapes alone
