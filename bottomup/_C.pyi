@@ -64,6 +64,7 @@ def trace_limbs(
     candidates: object,
     pairs: object,
     limbs: npt.NDArray[np.int32],
+    *,
     typical: npt.NDArray[np.float32],
     score: float,
     limb_options: LimbOptions,
@@ -121,6 +122,7 @@ def find_peaks_and_limbs_cuda(
     heatmaps: _GpuField,
     pafs: _GpuField,
     limbs: npt.NDArray[np.int32],
+    *,
     peak_threshold: float,
     upsample: int,
     limb_threshold: float,
@@ -134,6 +136,7 @@ def trace_limbs_cuda(
     candidates: object,
     pairs: object,
     limbs: npt.NDArray[np.int32],
+    *,
     typical: npt.NDArray[np.float32],
     score: float,
     limb_options: LimbOptions,
@@ -208,7 +211,8 @@ class PersonJointGraph:
     def group(self) -> None: ...
     def read_people(
         self,
-        sure: _Bools | None,
+        *,
+        proposed: _Bools | None,
         stride: float,
         longest: float,
         joint_threshold: float,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bottomup.networks.calibration import Calibration
+from bottomup.networks.info import NetworkInfo
 from bottomup.people import People
 from bottomup.settings import Settings
 
@@ -19,6 +20,17 @@ def calibrate_people(people: People, calibration: Calibration | None) -> People:
     joints = calibration.joint_scores(people.keypoint_scores).astype(np.float32)
     scores = calibration.people(people.scores).astype(np.float32)
     return People(people.skeleton, people.keypoints, joints, scores, people.ids, people.traced)
+
+
+def with_network_defaults(settings: Settings, info: NetworkInfo) -> Settings:
+    """Settings in which what was left open (None) is as the network's weights say; thresholds are calibrated ones.
+
+    Networks differ, for example, in how high they score where no person is.
+    """
+    changes = {name: value for name, value in info.default_settings.items() if getattr(settings, name) is None}
+    if info.calibration is not None and "person_threshold" in changes:
+        changes["person_threshold"] = float(info.calibration.people(changes["person_threshold"]))
+    return dataclasses.replace(settings, **changes)
 
 
 def decoder_settings(settings: Settings, calibration: Calibration | None) -> Settings:

@@ -131,13 +131,13 @@ def decode_steps(
         candidates, pairs, typical = add_limb_ends(pafs, candidates, pairs, typical, skeleton, settings)
     done("traces", candidates)
     graphs = group_images(candidates, pairs, typical, skeleton, settings)
-    spoken_for: list[npt.NDArray[np.bool_] | None] = [None] * len(graphs)
+    proposed: list[npt.NDArray[np.bool_] | None] = [None] * len(graphs)
     for image, boxes in enumerate(proposals):
         if boxes is not None:
-            spoken_for[image] = apply_proposals(graphs[image], (boxes + 0.5) / stride - 0.5)
+            proposed[image] = apply_proposals(graphs[image], (boxes + 0.5) / stride - 0.5)
     done("grouping", graphs)
     longest = heatmaps.longer_side
-    people = [to_people(graph, stride, longest, sure) for graph, sure in zip(graphs, spoken_for, strict=True)]
+    people = [to_people(graph, stride, longest, flags) for graph, flags in zip(graphs, proposed, strict=True)]
     if settings.nms:
         people = [pose_nms(one, options=settings.pose_nms) for one in people]
     done("people", people)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from bottomup.calibrated_scores import calibrate_people, decoder_settings
+from bottomup.calibrated_scores import calibrate_people, decoder_settings, with_network_defaults
 from bottomup.decoder import decode_fields
 from bottomup.fields import Fields
 from bottomup.grouping.joint_nodes import merge_candidates
@@ -26,7 +26,7 @@ from bottomup.people import People
 from bottomup.prepared_photos import Look, Output, PreparedPhoto, batches, to_network
 from bottomup.progress import progress_bar
 from bottomup.refinement import Refiner, as_refiner
-from bottomup.settings import Settings, default_settings
+from bottomup.settings import Settings, check_settings
 from bottomup.skeletons import reported_skeleton
 from bottomup.tag_decoder import decode_tags
 from bottomup.test_time_augmentation import (
@@ -104,7 +104,7 @@ class Detector:
         refine: str | os.PathLike[str] | Refiner | None = None,
         **facts: Unpack[Facts],
     ) -> None:
-        self.settings = check_settings(settings)
+        settings = check_settings(settings)
         device = None if device is None else str(device)
         if backend is None or isinstance(backend, str):
             self.backend = load_model(model, device=device, backend=backend, facts=facts)
@@ -114,19 +114,13 @@ class Detector:
         if self.info.task not in ("fields", "tags"):
             task = self.info.task
             raise ValueError(f"model must see fields in whole pictures but {model} is for {task}: use CropDetector")
-        if self.info.task == "tags" and self.settings.merge != "fields":
-            raise ValueError(f'merge must be "fields" for a network with tags but is {self.settings.merge!r}')
+        if self.info.task == "tags" and settings.merge != "fields":
+            raise ValueError(f'merge must be "fields" for a network with tags but is {settings.merge!r}')
         self.skeleton = reported_skeleton(self.info.skeleton)
-        # Networks differ in how sure they are where no person is, and so on; the project's own say it in their weights.
-        wishes = self.info.default_settings
-        open_ones = {name: value for name, value in wishes.items() if getattr(self.settings, name) is None}
-        calibration = self.info.calibration
-        if calibration is not None and "person_threshold" in open_ones:
-            open_ones["person_threshold"] = float(calibration.people(open_ones["person_threshold"]))
-        self.settings = dataclasses.replace(self.settings, **open_ones)
+        self.settings = with_network_defaults(settings, self.info)
         check_scales(self.settings)
         self.refiner = None if refine is None else as_refiner(refine, self.skeleton, device)
-        self.decoder_settings = decoder_settings(self.settings, calibration)
+        self.decoder_settings = decoder_settings(self.settings, self.info.calibration)
 
     def __repr__(self) -> str:
         refined = "" if self.refiner is None else f", refined by {self.refiner.name}"
@@ -332,10 +326,3 @@ class Detector:
             heatmaps, tags, self.info.skeleton, stride=self.info.stride, settings=self.decoder_settings
         )
         return cast(People, people)
-
-
-def check_settings(settings: Settings | None) -> Settings:
-    """The settings, the default ones for None; TypeError if they are none."""
-    if not isinstance(settings, Settings | None):
-        raise TypeError(f"settings must be a Settings but is a {type(settings).__name__}")
-    return settings or default_settings()

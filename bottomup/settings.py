@@ -84,6 +84,13 @@ def default_settings() -> Settings:
     return Settings()
 
 
+def check_settings(settings: Settings | None) -> Settings:
+    """The settings, the default ones for None; TypeError if they are of another type."""
+    if not isinstance(settings, Settings | None):
+        raise TypeError(f"settings must be a Settings but is a {type(settings).__name__}")
+    return settings or default_settings()
+
+
 def _scales(scales: object) -> tuple[float, ...]:
     if isinstance(scales, str | bytes):  # "12" would be 1 and 2
         raise TypeError(f"scales must be several numbers, as (1.0,), but is {scales!r}")

@@ -6,9 +6,9 @@ import os
 from functools import lru_cache
 from typing import Any, overload
 
-from bottomup.detector import Detector, OnePicture, check_settings
+from bottomup.detector import Detector, OnePicture
 from bottomup.people import People
-from bottomup.settings import Settings
+from bottomup.settings import Settings, check_settings
 from bottomup.weights import NETWORKS, resolve_model
 
 _KEPT_DETECTORS = 4  # that `detect_people` keeps ready: a few models or settings in turn, not a program's whole history

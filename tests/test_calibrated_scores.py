@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from bottomup.calibrated_scores import calibrate_people, decoder_settings
+from bottomup.calibrated_scores import calibrate_people, decoder_settings, with_network_defaults
 from bottomup.networks.calibration import Calibration, Curve
+from bottomup.networks.info import NetworkInfo
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeletons import COCO_17
@@ -35,3 +38,14 @@ def test_people_keep_all_but_their_scores() -> None:
     assert calibrated.keypoint_scores[0, :2] == pytest.approx([0.5, 0])
     assert calibrated.ids is not None
     assert calibrated.ids.tolist() == [7]
+
+
+def test_what_is_left_open_is_as_the_network_says() -> None:
+    info = NetworkInfo(COCO_17, 8, 8, default_settings={"person_threshold": 0.29, "input_height": 448})
+    assert with_network_defaults(Settings(flip=True), info) == Settings(
+        flip=True, person_threshold=0.29, input_height=448
+    )
+    assert with_network_defaults(Settings(input_height=64), info).input_height == 64
+    calibrated = with_network_defaults(Settings(), dataclasses.replace(info, calibration=CURVES))
+    assert calibrated.person_threshold == pytest.approx(0.5)
+    assert with_network_defaults(Settings(person_threshold=0.1), info).person_threshold == 0.1

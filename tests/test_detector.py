@@ -14,13 +14,11 @@ import cv2
 import numpy as np
 import pytest
 
-import bottomup.detector
 from bottomup.detector import Detector
 from bottomup.networks.backends.base import Backend
 from bottomup.networks.calibration import Calibration, Curve
 from bottomup.people import People
 from bottomup.settings import Settings
-from bottomup.shorthand import detect_people
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18
 from tests.makers.networks import save_random_network
@@ -336,37 +334,6 @@ def test_flip_makes_the_fields_of_the_mirrored_picture_the_mirrored_fields(
     np.testing.assert_allclose(back.pafs[:, :, ::-1][channels] * signs, there.pafs, atol=1e-2)
     once = Detector(random_network, device="cpu", settings=Settings(input_height=128)).fields(image)
     assert np.abs(once.heatmaps - there.heatmaps).max() > 0.05
-
-
-@pytest.mark.slow
-def test_detect_people_keeps_its_detector(random_network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[tuple[Any, ...]] = []
-    original = bottomup.detector.Detector
-
-    def counting(model: Any, **options: Any) -> Detector:
-        made.append((model, options))
-        return original(model, **options)
-
-    bottomup.shorthand._detector.cache_clear()
-    monkeypatch.setattr(bottomup.shorthand, "Detector", counting)
-    monkeypatch.chdir(random_network.parent)
-    # High thresholds: what a random network sees is noise, and there is no need to decode it.
-    settings = Settings(input_height=64, peak_threshold=0.999999)
-    image = np.zeros((64, 64, 3), np.uint8)
-    people = detect_people(image, model=random_network, device="cpu", settings=settings)
-    assert isinstance(people, People)
-    assert people.skeleton == COCO_17
-    assert len(detect_people([image, image], model=str(random_network), device="cpu", settings=settings)) == 2
-    detect_people(
-        image, model="random.safetensors", device="cpu", settings=Settings(input_height=64, peak_threshold=0.999999)
-    )
-    assert len(made) == 1
-    detect_people(
-        image, model=random_network, device="cpu", settings=Settings(input_height=96, peak_threshold=0.999999)
-    )
-    assert len(made) == 2
-    assert original(random_network, device="cpu", settings=settings)(image) == people
-    bottomup.shorthand._detector.cache_clear()
 
 
 @pytest.mark.slow

@@ -50,7 +50,7 @@ class Task:
     source: what they come from, for the report.
     failed: why photos could not be looked at, by their ids.
     uncalibrated: whether they come from a network of which it is not known what its scores mean.
-    note: receives a sentence worth knowing now and then. progress: see `Progress`.
+    note: receives a sentence of advice now and then. progress: see `Progress`.
     """
 
     metric: str

@@ -177,9 +177,9 @@ def _best_person(graph: PersonJointGraph, inside: Bools) -> Ints:
     members = part.members
     response = np.where(members >= 0, responses[members], 0.0).sum(axis=1)
     large = (members >= 0).sum(axis=1) > 1
-    worth = np.where(large & (response > options.person_cost), response, -np.inf)
-    if not np.isfinite(worth).any():
+    gain = np.where(large & (response > options.person_cost), response, -np.inf)
+    if not np.isfinite(gain).any():
         return free[:0]
-    best = members[worth.argmax()]
+    best = members[gain.argmax()]
     chosen: Ints = free[best[best >= 0]]
     return chosen

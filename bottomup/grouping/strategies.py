@@ -89,8 +89,8 @@ def _assemble(graph: PersonJointGraph, match: Matching) -> None:
                 person[candidate] = a
             members[a] += members[b]
             members[b] = []
-    worth = graph.responses > graph.settings.grouping.person_cost
-    graph.set_people([np.array(one) for one in members if len(one) > 1 or (len(one) == 1 and worth[one[0]])])
+    may_be_alone = graph.responses > graph.settings.grouping.person_cost
+    graph.set_people([np.array(one) for one in members if len(one) > 1 or (len(one) == 1 and may_be_alone[one[0]])])
 
 
 def _optimal(pairs: Pairs) -> Ints:

@@ -10,8 +10,8 @@ from bottomup.tracking.options import TrackOptions
 from bottomup.tracking.similarity import similarities
 from bottomup.tracking.tracks import Doubles, Floats, Ints, Looks, Tracks
 
-_HIDDEN = 0.9  # worth of a track that was not seen in the last frame, against one that was
-_NAMELESS = 0.95  # worth of a track without an id
+_HIDDEN = 0.9  # weight of a track that was not seen in the last frame, against one that was
+_NAMELESS = 0.95  # weight of a track without an id
 _COLOR = 0.3, 0.6  # weight of the colours while somebody is seen, and after an occlusion
 _TYPICAL_COLOR = 0.7  # similarity of one person's colours in two frames, taken where none can be compared
 _BONUS = 1.2  # most that a pair is worth for what it has in common beside its place

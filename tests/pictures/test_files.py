@@ -7,7 +7,6 @@ import struct
 import subprocess
 import sys
 import warnings
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -18,156 +17,15 @@ from PIL import Image
 
 from bottomup.image import decode_image, image_size, read_image, to_bgr
 from bottomup.pictures import files
-from bottomup.pictures.containers import strip_metadata
 from bottomup.pictures.files import FORMATS, MAX_PIXELS, decode_bytes, picture_size
 from tests import fuzz_images
-
-PIXELS = np.arange(80 * 60 * 3, dtype=np.uint8).reshape(60, 80, 3)
-SMOOTH = cv2.resize(np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8), (80, 60))
-
-
-def content(kind: str, pixels: Any = SMOOTH, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, kind, **options)
-    return stream.getvalue()
-
-
-PNG, JPEG = content("PNG"), content("JPEG", quality=95)
-
-
-def chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-
-def in_png(*chunks: bytes) -> bytes:
-    return PNG[:33] + b"".join(chunks) + PNG[33:]
-
-
-def in_jpeg(marker: int, body: bytes) -> bytes:
-    return JPEG[:2] + bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body + JPEG[2:]
-
-
-def exif(*entries: bytes) -> bytes:
-    directory = struct.pack("<H", len(entries)) + b"".join(entries)
-    return b"Exif\0\0II*\0\x08\0\0\0" + directory + b"\0" * 4 + b"abc\0"
-
-
-TURN = struct.pack("<HHIHH", 0x112, 3, 1, 6, 0)  # a quarter to the right
-TEXT_FOR_RATIO = struct.pack("<HHI", 0x11A, 2, 4) + b"abc\0"
-NO_EXIF = b"no TIFF header here"
-
-STRANGE = {
-    "PNG with garbage for EXIF": in_png(chunk(b"eXIf", NO_EXIF)),
-    "WebP with garbage for EXIF": content("WEBP", exif=b"Exif\0\0" + NO_EXIF, lossless=True),
-    "JPEG with garbage for EXIF": in_jpeg(0xE1, b"Exif\0\0" + NO_EXIF),
-    "AVIF with garbage for EXIF": content("AVIF", quality=100),
-    "PNG with 2 MB of text": in_png(chunk(b"iTXt", b"prompt\0\1\0\0\0" + zlib.compress(b"a" * 2_000_000))),
-    "PNG with a profile of 2 MB": in_png(chunk(b"iCCP", b"p\0\0" + zlib.compress(b"a" * 2_000_000))),
-    "PNG with a short gAMA": in_png(chunk(b"gAMA", b"\0")),
-    "PNG with a short pHYs": in_png(chunk(b"pHYs", b"\0")),
-    "PNG with a wrong checksum of a text": in_png(chunk(b"tEXt", b"a\0b")[:-4] + b"\0\0\0\0"),
-    "JPEG with an empty APP0": in_jpeg(0xE0, b""),
-    "JPEG with a short JFIF": in_jpeg(0xE0, b"JFIF\0"),
-    "JPEG with a short Adobe": in_jpeg(0xEE, b"Adobe"),
-    "JPEG with a short profile": in_jpeg(0xE2, b"ICC_PROFILE\0"),
-    "JPEG with a short list of pictures": in_jpeg(0xE2, b"MPF\0II*\0"),
-    "JPEG with a short Photoshop block": in_jpeg(0xED, b"Photoshop 3.0\x008BIM\x04\x04\0\0\0"),
-    "JPEG with an empty comment": in_jpeg(0xFE, b""),
-    "JPEG with EXIF whose directory is elsewhere": in_jpeg(0xE1, b"Exif\0\0II*\0\xff\xff\xff\x7f"),
-    "JPEG with padding behind its end": JPEG + b"\0" * 1000,
-    "TIFF with text for a ratio": content("TIFF").replace(
-        struct.pack("<HHI", 282, 5, 1), struct.pack("<HHI", 282, 2, 4)
-    ),
-}
-
-
-@pytest.mark.parametrize("name", sorted(STRANGE))
-def test_metadata_do_not_cost_the_picture(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "photo"
-    path.write_bytes(STRANGE[name])
-    read = read_image(path)
-    assert np.abs(read[:, :, ::-1].astype(int) - SMOOTH).max() <= 40
-    np.testing.assert_array_equal(read, to_bgr(STRANGE[name]))
-    assert capfd.readouterr() == ("", "")
-
-
-def test_orientation_is_found_beside_what_cannot_be_read() -> None:
-    turned = np.rot90(SMOOTH, -1)
-    for data in (in_jpeg(0xE1, exif(TURN, TEXT_FOR_RATIO)), in_png(chunk(b"eXIf", exif(TURN, TEXT_FOR_RATIO)[6:]))):
-        decoded = decode_bytes(data)
-        assert decoded.size == (80, 60)
-        assert decoded.warning is None
-        assert np.abs(decoded.pixels[:, :, ::-1].astype(int) - turned).max() <= 40
-
-
-def test_what_cannot_be_read_of_the_orientation_is_told() -> None:
-    assert decode_bytes(PNG).warning is None
-    for name in ("PNG with garbage for EXIF", "JPEG with garbage for EXIF", "WebP with garbage for EXIF"):
-        assert decode_bytes(STRANGE[name]).warning == "its EXIF data cannot be read, so it is not turned upright"
-
-
-@pytest.mark.parametrize(
-    "strange",
-    [
-        chunk(b"iTXt", b"prompt\0\1\0\0\0" + zlib.compress(b"a" * 2_000_000)),
-        chunk(b"iCCP", b"p\0\0" + zlib.compress(b"a" * 2_000_000)),
-        chunk(b"gAMA", b"\0"),
-        chunk(b"sRGB", b""),
-        chunk(b"tEXt", b"a\0b")[:-4] + b"\0\0\0\0",
-    ],
+from tests.makers.pictures import (
+    NOISE,
+    PNG,
+    SMOOTH,
+    chunk,
+    content,
 )
-def test_a_png_that_pillow_opens_only_from_behind_is_read(strange: bytes) -> None:
-    """Before the pixels, `Image.open` itself fails, which its caller sees: then the path or the bytes are read."""
-    with pytest.raises((ValueError, OSError)), Image.open(io.BytesIO(in_png(strange))):
-        pass
-    np.testing.assert_array_equal(to_bgr(in_png(strange))[:, :, ::-1], SMOOTH)
-    with Image.open(io.BytesIO(PNG[:-12] + strange + PNG[-12:])) as opened:
-        np.testing.assert_array_equal(to_bgr(opened)[:, :, ::-1], SMOOTH)
-
-
-def test_an_opened_picture_survives_its_metadata() -> None:
-    for data in (in_jpeg(0xE1, exif(TURN, TEXT_FOR_RATIO)), STRANGE["PNG with garbage for EXIF"], JPEG[:-2]):
-        with Image.open(io.BytesIO(data)) as picture:
-            np.testing.assert_array_equal(to_bgr(picture), to_bgr(data))
-
-
-# ---------------------------------------------------------------------------------------------- damage and its likes
-
-
-NOISE = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
-
-
-@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}, {"restart_marker_rows": 1}])
-def test_a_jpeg_without_end_whose_pixels_are_there(options: dict[str, Any]) -> None:
-    whole = content("JPEG", NOISE, **options)
-    decoded = decode_bytes(whole[:-2])
-    np.testing.assert_array_equal(decoded.pixels, decode_bytes(whole).pixels)
-    assert decoded.warning == "it lacks its end marker; the last pixels may be missing"
-    for cut in (10, 100, 10_000):
-        with pytest.raises(ValueError, match="truncated"):
-            decode_bytes(whole[:-cut])
-
-
-def test_a_png_without_end_whose_pixels_are_there() -> None:
-    decoded = decode_bytes(PNG[:-12])
-    np.testing.assert_array_equal(decoded.pixels[:, :, ::-1], SMOOTH)
-    assert decoded.warning == "it lacks its end; the last pixels may be missing"
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
-@pytest.mark.parametrize("share", [0.5, 0.9])
-def test_a_tail_of_zeros_is_damage(kind: str, share: float) -> None:
-    data = content(kind, NOISE)
-    kept = int(len(data) * share)
-    with pytest.raises(ValueError, match=r"damaged|truncated|complete"):
-        decode_bytes(data[:kept] + bytes(len(data) - kept))
-
-
-def test_a_wrong_checksum_of_pixels_is_damage() -> None:
-    data = bytearray(content("PNG", NOISE))
-    data[len(data) // 2] ^= 1
-    with pytest.raises(ValueError, match="it is damaged: the checksum of its IDAT chunk is wrong"):
-        decode_bytes(bytes(data))
 
 
 def test_programs_are_no_pictures(tmp_path: Path) -> None:
@@ -312,16 +170,6 @@ def test_decoders_that_take_more_memory_get_fewer_pixels(
     assert decode_bytes(data).size == (60, 80)
 
 
-def test_a_scan_for_each_colour_is_kept_whole_as_well() -> None:
-    """What a sequential JPEG of three scans begins with: the first has one colour of three."""
-    data = content("JPEG")
-    at = data.index(b"\xff\xda") + 4
-    assert data[at] == 3
-    assert not strip_metadata(data, "JPEG").progressive
-    assert strip_metadata(data[:at] + b"\1" + data[at + 1 :], "JPEG").progressive
-    assert strip_metadata(content("JPEG", progressive=True), "JPEG").progressive
-
-
 def test_a_jpeg_of_endless_scans_is_refused() -> None:
     """Each takes time for all pixels and may be a few bytes long."""
     data = content("JPEG", progressive=True)
@@ -347,12 +195,6 @@ def test_sizes_are_those_of_the_pixels(kind: str, orientation: int, tmp_path: Pa
     assert image_size(tmp_path / "missing") is None
 
 
-@pytest.mark.parametrize("name", STRANGE)
-def test_sizes_are_told_whatever_the_metadata(name: str) -> None:
-    _, height, width = picture_size(STRANGE[name])
-    assert decode_bytes(STRANGE[name]).pixels.shape == (height, width, 3)
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is the system's")
 def test_mutated_pictures_are_read_or_refused() -> None:
@@ -360,18 +202,6 @@ def test_mutated_pictures_are_read_or_refused() -> None:
     assert not found
     assert counts["read"] > 50
     assert counts["refused"] > 10
-
-
-@pytest.mark.parametrize(
-    ("tag", "entry"), [(259, struct.pack("<HHII", 259, 3, 900, 2**31)), (257, struct.pack("<HHII", 257, 3, 2, 60))]
-)
-def test_a_tiff_whose_directory_is_damaged_is_refused_without_a_warning(tag: int, entry: bytes) -> None:
-    data = content("TIFF")
-    (at,) = struct.unpack_from("<I", data, 4)
-    while struct.unpack_from("<H", data, at + 2) != (tag,):
-        at += 12
-    with pytest.raises(ValueError, match=f"it is damaged: its tag {tag} "):
-        decode_bytes(data[: at + 2] + entry + data[at + 14 :])
 
 
 def test_a_damaged_webp_writes_nothing(capfd: pytest.CaptureFixture[str]) -> None:

@@ -3,130 +3,19 @@
 from __future__ import annotations
 
 import errno
-import hashlib
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import MappingProxyType
 from urllib.request import Request
 
-import numpy as np
 import pytest
 
 import bottomup.weights
-from bottomup.weights import DownloadError, find_weights, get_weights, list_weights, resolve_model
+from bottomup.weights import DownloadError
 from bottomup.weights.download import _OnlyHttps, fetch, is_intact, time_limit
-from bottomup.weights.registry import NETWORKS, Network, RemoteFile, get_network
-
-DATA = np.random.default_rng(0).bytes(300_000)
-
-
-class Server(ThreadingHTTPServer):
-    """Serves DATA under every path. Each reply is made by `behaviours`, one after the other, the last one for good."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.behaviours: list[Callable[[Handler], None]] = [Handler.well]
-        self.ranges: list[str | None] = []
-
-    def file(self, name: str = "network.bin", data: bytes = DATA) -> RemoteFile:
-        url = f"http://127.0.0.1:{self.server_port}/{name}"
-        return RemoteFile(name, url, len(data), hashlib.sha256(data).hexdigest())
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        self.server.ranges.append(self.headers.get("Range"))
-        behaviours = self.server.behaviours
-        (behaviours.pop(0) if len(behaviours) > 1 else behaviours[0])(self)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def well(self, data: bytes = DATA, stop: int | None = None) -> None:
-        asked = self.headers.get("Range")
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
-        self.send_response(206 if asked else 200)
-        if asked:
-            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-        self.send_header("Content-Length", str(len(data) - start))
-        self.end_headers()
-        self.wfile.write(data[start : len(data) if stop is None else start + stop])
-
-    def breaks_off(self) -> None:
-        self.well(stop=100_000)
-
-    def ignores_range(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(DATA)))
-        self.end_headers()
-        self.wfile.write(DATA)
-
-    def ignores_range_and_breaks_off(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(DATA)))
-        self.end_headers()
-        self.wfile.write(DATA[:120_000])
-
-    def resumes_elsewhere(self) -> None:
-        """Claims to resume, but from the beginning."""
-        self.send_response(206)
-        self.send_header("Content-Range", f"bytes 0-{len(DATA) - 1}/{len(DATA)}")
-        self.send_header("Content-Length", str(len(DATA)))
-        self.end_headers()
-        self.wfile.write(DATA)
-
-    def tampered(self) -> None:
-        self.well(DATA[:-1] + bytes([DATA[-1] ^ 1]))
-
-    def too_long(self) -> None:
-        self.well(DATA + b"more" * 100_000)
-
-    def shorter_file(self) -> None:
-        self.well(DATA[:-1000])
-
-    def absent(self) -> None:
-        self.send_error(404, "Not Found")
-
-    def hangs_up(self) -> None:
-        self.close_connection = True
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@pytest.fixture(autouse=True)
-def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("BOTTOMUP_WEIGHTS", raising=False)
-    monkeypatch.setenv("BOTTOMUP_CACHE", str(tmp_path / "cache"))
-    return tmp_path
-
-
-@pytest.fixture
-def registered(server: Server, monkeypatch: pytest.MonkeyPatch) -> Network:
-    """A network of two files that the local server has."""
-    network = Network("toy", "a toy", "Apache-2.0", (server.file("toy.xml"), server.file("toy.bin")))
-    networks = MappingProxyType({"default": NETWORKS["default"], "toy": network})
-    monkeypatch.setattr("bottomup.weights.registry.NETWORKS", networks)
-    monkeypatch.setattr(bottomup.weights, "NETWORKS", networks)
-    return network
-
-
-# ------------------------------------------------------------------------------------------------------- one file
+from bottomup.weights.registry import RemoteFile
+from tests.makers.downloads import DATA, Handler, Server, endless_headers, sends_on, trickles
 
 
 def test_good(server: Server, tmp_path: Path) -> None:
@@ -219,13 +108,6 @@ def test_a_server_that_only_hangs_up(server: Server, tmp_path: Path) -> None:
         fetch(server.file(), tmp_path)
 
 
-def trickles(handler: Handler) -> None:
-    """Sends 2,000 bytes and then no more, but keeps the connection."""
-    Handler.well(handler, stop=2000)
-    handler.wfile.flush()
-    handler.rfile.read()
-
-
 def test_a_server_that_trickles_is_given_up_and_what_came_is_kept(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,15 +119,6 @@ def test_a_server_that_trickles_is_given_up_and_what_came_is_kept(
     server.behaviours = [Handler.well]
     assert fetch(server.file(), tmp_path).read_bytes() == DATA
     assert server.ranges == [None, "bytes=2000-"]
-
-
-def endless_headers(handler: Handler) -> None:
-    """A header that never ends, byte by byte, until the connection does."""
-    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Endless: ")
-    with suppress(ConnectionError):
-        while True:
-            handler.wfile.write(b"a")
-            threading.Event().wait(0.01)
 
 
 def test_headers_without_end_are_given_up(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,13 +165,6 @@ def test_a_server_may_send_on(server: Server, tmp_path: Path) -> None:
         fetch(server.file(), tmp_path / "other")
 
 
-def sends_on(handler: Handler, url: str) -> None:
-    handler.send_response(302)
-    handler.send_header("Location", url)
-    handler.send_header("Content-Length", "0")
-    handler.end_headers()
-
-
 def test_a_damaged_file_is_fetched_again(server: Server, tmp_path: Path) -> None:
     path = fetch(server.file(), tmp_path)
     path.write_bytes(DATA[:-1] + b"?")
@@ -339,101 +205,3 @@ def test_the_progress_bar_shows_on_request_only(
     out, err = capfd.readouterr()
     assert out == ""
     assert "network.bin" in err
-
-
-# ------------------------------------------------------------------------------------------------------- by name
-
-
-def test_get_weights_puts_all_files_into_the_cache(registered: Network, server: Server, tmp_path: Path) -> None:
-    assert find_weights("toy") is None
-    path = get_weights("toy")
-    assert path == tmp_path / "cache" / "toy" / "toy.xml"
-    assert path.with_suffix(".bin").read_bytes() == DATA
-    assert find_weights("toy") == path == get_weights("toy") == resolve_model("toy")
-    assert len(server.ranges) == 2
-    path.with_suffix(".bin").write_bytes(b"damaged")
-    assert find_weights("toy") is None
-    assert get_weights("toy") == path
-    assert len(server.ranges) == 3
-
-
-def test_the_offline_folder_comes_first(
-    registered: Network, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    offline = tmp_path / "offline" / "toy"
-    offline.mkdir(parents=True)
-    monkeypatch.setenv("BOTTOMUP_WEIGHTS", str(tmp_path / "offline"))
-    (offline / "toy.xml").write_text("another release")
-    assert find_weights("toy") is None  # the .bin is missing
-    (offline / "toy.bin").write_text("of the same network")
-    assert get_weights("toy") == offline / "toy.xml"
-    assert server.ranges == []
-
-
-def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert bottomup.weights.cache_folder() == tmp_path / "cache"
-    monkeypatch.delenv("BOTTOMUP_CACHE")
-    monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert bottomup.weights.cache_folder() == tmp_path / "bottomup"
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    assert bottomup.weights.cache_folder() == Path.home() / ".cache" / "bottomup"
-
-
-def test_unknown_names_list_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"name must be one of \['default', .*'human-pose-estimation-0001'"):
-        get_weights("human-pose")
-    with pytest.raises(
-        ValueError, match=r"model must be one of 'default', 'human-pose-estimation-0001', .* is 'humna'"
-    ):
-        resolve_model("humna")
-    with pytest.raises(TypeError, match="model must be a name or a path but is a int"):
-        resolve_model(5)  # type: ignore[arg-type]
-    assert resolve_model("folder/network.xml") == Path("folder/network.xml")
-    assert resolve_model(tmp_path / "a.safetensors") == tmp_path / "a.safetensors"
-
-
-def test_the_registry_is_complete() -> None:
-    assert [network.name for network in list_weights()][:2] == ["default", "human-pose-estimation-0001"]
-    for network in list_weights():
-        assert network.licence == "Apache-2.0" or network.licence == "MIT" or not network.commercial
-        assert network.description
-        assert network.family
-        assert 0 <= network.ap < 1
-        assert network.ap or network.page
-        assert get_network(network.name) is network
-        for file in network.files:
-            assert (file.url.startswith("https://") and file.url.endswith(file.name)) or network.page
-            assert file.size or not file.url
-            assert int(file.sha256 or file.md5, 16)
-            assert len(file.sha256) == 64 or not file.url, "what is fetched is checked by the whole sum"
-        assert network.size == sum(file.size for file in network.files)
-    urls = [file.url for network in list_weights() for file in network.files if file.url]
-    assert len(set(urls)) == len(urls) == 20
-
-
-def test_files_put_there_by_hand_are_known_by_what_is_published_of_them(tmp_path: Path) -> None:
-    path = tmp_path / "a.pth"
-    path.write_bytes(DATA)
-    whole, md5 = hashlib.sha256(DATA).hexdigest(), hashlib.md5(DATA).hexdigest()
-    for sha256, other, right in (
-        (whole, "", True), (whole[:8], "", True), ("", md5, True),
-        ("", whole[:32], False), (md5[:8], "", False), ("", "", False),
-    ):  # fmt: skip
-        assert is_intact(path, RemoteFile("a.pth", "", 0, sha256, other)) == right
-
-
-def test_a_package_without_its_network_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bottomup.weights, "_BUILT_IN", tmp_path / "default.safetensors")
-    with pytest.raises(FileNotFoundError, match="the package must hold the built-in network"):
-        get_weights("default")
-
-
-def test_what_runs_a_network_is_asked_for_before_it_is_downloaded(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("BOTTOMUP_CACHE", str(tmp_path))
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"needs the package openvino: pip install .bottomup\[openvino\]"):
-        resolve_model("human-pose-estimation-0001")
-    assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,6 @@
 """The integer program of `bottomup.grouping.exact`.
 
-Every person is named after its root: of its joints that are worth a person by themselves the earliest in sweep order.
+Every person is named after its root: of its joints whose response alone pays for a person the earliest in sweep order.
 So no grouping has two descriptions (asymmetric representatives: Campêlo, Campos and Corrêa, "On the asymmetric
 representatives formulation for the vertex coloring problem", 2008). x[r, c] = 1 if the person of root r holds
 candidate c, y[r, p] = 1 if it holds both ends of the scored pair p, e[r, l] = 1 if it has both joints of limb l:
@@ -71,7 +71,7 @@ class Program:
         rank = np.empty(graph.skeleton.num_joints, np.int64)
         rank[list(sweep_order(graph.skeleton))] = np.arange(graph.skeleton.num_joints)
         self.rank = rank[self.types]
-        self.worth = self.responses > self.options.person_cost
+        self.may_be_alone = self.responses > self.options.person_cost
         self.rows = np.flatnonzero(np.isin(self.pairs.own, members))  # of the graph's pairs
         self.beside: dict[int, set[int]] = {int(c): set() for c in members}
         for a, b in zip(self.pairs.own[self.rows].tolist(), self.pairs.other[self.rows].tolist(), strict=True):
@@ -85,7 +85,7 @@ class Program:
         self.entries: list[tuple[int, int, float]] = []  # row, column, coefficient of: sum <= limit
         self.limits: list[float] = []
         self._lost: set[tuple[int, int, float]] = set()
-        self.roots = {int(root): self._add_root(int(root)) for root in members[self.worth[members]]}
+        self.roots = {int(root): self._add_root(int(root)) for root in members[self.may_be_alone[members]]}
         for candidate in members.tolist():
             holders = [(root.held[candidate], 1.0) for root in self.roots.values() if candidate in root.held]
             if len(holders) > 1:
@@ -133,7 +133,7 @@ class Program:
         return variables
 
     def _may_hold(self, root: int, other: int) -> bool:
-        if self.worth[other]:
+        if self.may_be_alone[other]:
             return bool(self.rank[other] > self.rank[root])  # or the person would be named after the other
         return bool(self.rank[other] != self.rank[root])
 

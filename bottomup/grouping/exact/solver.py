@@ -94,8 +94,8 @@ def _solve(
     graph: PersonJointGraph, members: Ints, start: list[Ints], time_limit: float | None
 ) -> tuple[list[Ints], float]:
     """The best people of one group of candidates, and a bound of their F."""
-    worth = graph.responses[members] > graph.settings.grouping.person_cost
-    if not worth.any():
+    may_be_alone = graph.responses[members] > graph.settings.grouping.person_cost
+    if not may_be_alone.any():
         return [], 0.0
     if len(members) == 1:
         return [members], float(graph.responses[members[0]] - graph.settings.grouping.person_cost)

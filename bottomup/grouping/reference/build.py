@@ -26,29 +26,29 @@ def scored_pairs(candidates: Candidates, pairs: LimbPairs, image: int, skeleton:
     first, second = (side[these].astype(np.int64) - mine.start for side in (pairs.first, pairs.second))
     types = np.repeat(np.arange(joints), np.diff(candidates.offsets[image * joints : (image + 1) * joints + 1]))
     limb = np.repeat(np.arange(limbs), np.diff(pairs.offsets[image * limbs : (image + 1) * limbs + 1]))
-    responses, affinity = candidates.scores[mine].astype(np.float64), pairs.scores[these].astype(np.float64)
+    responses, found = candidates.scores[mine].astype(np.float64), pairs.scores[these].astype(np.float64)
     typical = max(typical_affinity(candidates, pairs, image, skeleton), options.min_affinity_scale)
-    share = np.minimum(affinity / typical, options.affinity_cap)
+    share = np.minimum(found / typical, options.affinity_cap)
     above = (share - options.neutral_affinity) / (1 - options.neutral_affinity)
-    support = np.maximum(above, options.weak_factor * share)
+    affinity = np.maximum(above, options.weak_factor * share)
     traced = responses <= np.float32(settings.peak_threshold)
-    sure = np.where(traced, 1.0, np.minimum(responses / options.full_response, 1.0))
-    support = support * np.minimum(sure[first], sure[second])
+    confidence = np.where(traced, 1.0, np.minimum(responses / options.full_response, 1.0))
+    affinity = affinity * np.minimum(confidence[first], confidence[second])
     apart = candidates.xy[mine].astype(np.float64)[first] - candidates.xy[mine].astype(np.float64)[second]
-    found = Pairs(first, second, limb, support, np.sqrt(np.square(apart).sum(axis=1))).where(support > 0)
+    scored = Pairs(first, second, limb, affinity, np.sqrt(np.square(apart).sum(axis=1))).where(affinity > 0)
     seen = np.bincount(types[~traced], minlength=joints)  # of each type, traced ones left out
     ends = seen[skeleton.limb_array].sum()
-    if 2 * (~traced[found.own] & ~traced[found.other]).sum() > options.max_mean_pairs * ends:
-        found = found.where(best_partners(found, options.max_partners))
-    return found
+    if 2 * (~traced[scored.own] & ~traced[scored.other]).sum() > options.max_mean_pairs * ends:
+        scored = scored.where(best_partners(scored, options.max_partners))
+    return scored
 
 
 def best_partners(pairs: Pairs, most: int) -> Bools:
     """(n,) which pairs are among the best `most` of both their ends on their limb; ties by index."""
     kept = np.ones(len(pairs.own), bool)
-    support = pairs.affinity.astype(np.float32)  # as the compiled graph keeps it
+    affinity = pairs.affinity.astype(np.float32)  # as the compiled graph keeps it
     for end in (pairs.own, pairs.other):
-        order = np.lexsort((-support, end, pairs.limb))
+        order = np.lexsort((-affinity, end, pairs.limb))
         key = np.stack([pairs.limb[order], end[order]])
         start = np.flatnonzero(np.append(True, (np.diff(key, axis=1) != 0).any(axis=0)))
         rank = np.arange(len(order)) - np.repeat(start, np.diff(np.append(start, len(order))))
