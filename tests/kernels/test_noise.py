@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bottomup import decode_fields
+from bottomup import decode_fields, decode_tags
 from bottomup.kernels.fused import find_peaks_and_limbs
-from bottomup.kernels.noise import keep_strongest
+from bottomup.kernels.noise import keep_inner, keep_strongest
 from bottomup.kernels.options import PeakOptions
 from bottomup.kernels.peaks import find_peaks
 from bottomup.settings import Settings
-from bottomup.skeletons import CROWDPOSE_14
+from bottomup.skeletons import COCO_17, CROWDPOSE_14
 from tests.makers.fields import THREE
 
 BOUND = {"peaks": PeakOptions(max_noise_peaks=500), "max_mean_pairs": 5.5}
@@ -87,3 +87,35 @@ def test_decoding_noise_gives_people_of_the_strongest_peaks() -> None:
     most = PeakOptions().max_noise_peaks
     assert 0 < len(people) <= 14 * most
     assert (people.keypoint_scores > 0).sum(axis=0).max() <= most + len(people)
+
+
+@pytest.mark.parametrize("levels", [2, 4])
+def test_noise_of_equal_peaks_is_known_by_what_lies_around_the_middle(levels: int) -> None:
+    """The highest of equal peaks are the first ones: a strip along the edge, with few neighbours."""
+    rng = np.random.default_rng(1)
+    heatmaps = np.clip(rng.normal(0.5, 0.3, (14, 128, 232)), 0, 1)
+    heatmaps = (np.round(heatmaps * levels) / levels).astype(np.float32)
+    pafs = np.round(rng.normal(0, 0.5, (2 * CROWDPOSE_14.num_limbs, 128, 232))).astype(np.float32)
+    with pytest.warns(RuntimeWarning, match=TOLD):
+        candidates, pairs = find_peaks_and_limbs(heatmaps, pafs, CROWDPOSE_14, max_mean_pairs=5.5)
+    assert np.diff(candidates.offsets).tolist() == 14 * [256]
+    assert len(pairs) < 100_000
+
+
+def test_those_around_the_middle() -> None:
+    candidates = find_peaks(noise(0, 80, 120, 2)[0])
+    inner = keep_inner(candidates, np.array([0, 50]))
+    counts = np.diff(inner.offsets)
+    assert counts[:3].tolist() == [0, 0, 0]
+    assert (counts[3:] > 25).all()
+    assert (counts[3:] < 100).all()
+    assert (np.abs(inner.xy - [60, 40]) < [25, 17]).all()
+    assert len(keep_inner(candidates, np.array([10**6, 10**6]))) == len(candidates)
+
+
+def test_where_all_tags_agree_pairs_have_a_bound() -> None:
+    """Constant tags, as of a network whose tags were never trained: each joint could be of each person."""
+    heatmaps = np.clip(np.random.default_rng(0).normal(0.5, 0.3, (17, 64, 112)), 0, 1).astype(np.float32)
+    with pytest.warns(RuntimeWarning, match=TOLD):
+        people = decode_tags(heatmaps, np.zeros_like(heatmaps), COCO_17, stride=4)
+    assert 0 < len(people) < 17 * 64
