@@ -64,7 +64,6 @@ def trace_limbs(
     candidates: object,
     pairs: object,
     limbs: npt.NDArray[np.int32],
-    *,
     typical: npt.NDArray[np.float32],
     score: float,
     limb_options: LimbOptions,
@@ -122,7 +121,6 @@ def find_peaks_and_limbs_cuda(
     heatmaps: _GpuField,
     pafs: _GpuField,
     limbs: npt.NDArray[np.int32],
-    *,
     peak_threshold: float,
     upsample: int,
     limb_threshold: float,
@@ -136,7 +134,6 @@ def trace_limbs_cuda(
     candidates: object,
     pairs: object,
     limbs: npt.NDArray[np.int32],
-    *,
     typical: npt.NDArray[np.float32],
     score: float,
     limb_options: LimbOptions,
@@ -211,8 +208,7 @@ class PersonJointGraph:
     def group(self) -> None: ...
     def read_people(
         self,
-        *,
-        proposed: _Bools | None,
+        sure: _Bools | None,
         stride: float,
         longest: float,
         joint_threshold: float,

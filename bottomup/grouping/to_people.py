@@ -1,4 +1,4 @@
-"""From a grouped graph to People: which of them score high enough, their scores, and their places in the picture."""
+"""From a grouped graph to People: which of them are sure enough, their scores, and their places in the picture."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Bools = npt.NDArray[np.bool_]
 
 
-def to_people(graph: PersonJointGraph, stride: float, longest: int, proposed: Bools | None = None) -> People:
+def to_people(graph: PersonJointGraph, stride: float, longest: int, sure: Bools | None = None) -> People:
     """The people of a grouped graph, best first, in pixels.
 
     The score of a person, 0..1, is the root mean square of the responses of all joints, 0 for those that are missing,
@@ -33,20 +33,14 @@ def to_people(graph: PersonJointGraph, stride: float, longest: int, proposed: Bo
         Pixels per cell.
     longest:
         The field's longer side in cells.
-    proposed:
-        (P,) people whom a box proposes, for which `min_best_keypoint` is waived; None for none.
+    sure:
+        (P,) people for which `min_best_keypoint` is waived; None for none.
     """
     settings = graph.settings
     keypoints, keypoint_scores, traced, scores, right = graph.compiled.read_people(
-        proposed=proposed,
-        stride=stride,
-        longest=longest,
-        joint_threshold=settings.joint_threshold,
-        person_threshold=lowest_score(settings),
-        peak_threshold=settings.peak_threshold,
-        min_joints=settings.min_joints,
-        options=settings.results,
-    )
+        sure, stride, longest, settings.joint_threshold, lowest_score(settings), settings.peak_threshold,
+        settings.min_joints, settings.results,
+    )  # fmt: skip
     make = People.unchecked if right else People  # which says what is wrong
     return make(graph.skeleton, keypoints, keypoint_scores, scores, traced=traced)
 

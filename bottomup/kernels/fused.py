@@ -96,17 +96,9 @@ def find_peaks_and_limbs(
     check_threshold("peak_threshold", peak_threshold)
     check_threshold("limb_threshold", limb_threshold)
     results = _C.find_peaks_and_limbs_cuda(
-        first.values.layout,
-        second.values.layout,
-        skeleton.limb_array,
-        peak_threshold=peak_threshold,
-        upsample=peaks.upsample,
-        limb_threshold=limb_threshold,
-        options=compiled(limbs),
-        stream=first.values.stream,
-        pafs_stream=second.values.stream,
-        timings=timings,
-    )
+        first.values.layout, second.values.layout, skeleton.limb_array, peak_threshold, peaks.upsample, limb_threshold,
+        compiled(limbs), first.values.stream, second.values.stream, timings,
+    )  # fmt: skip
     candidates, pairs = candidates_of(skeleton.num_joints, results[0]), pairs_of(results[1])
     found(candidates)
     return bounded(candidates, lambda some: pairs if some is candidates else score(some))

@@ -60,12 +60,11 @@ def trace_limbs(
     Raises TypeError for another dtype, ValueError for another shape or a sampled value that is not finite.
     """
     field = check_limb_call(pafs, candidates, skeleton)
-    call = (candidates, pairs, skeleton.limb_array)
-    how: Any = {"typical": typical, "score": score, "limb_options": compiled(limbs), "options": compiled(options)}
+    call = (candidates, pairs, skeleton.limb_array, typical, score, compiled(limbs), compiled(options))
     if isinstance(field.values, GpuArray):
-        found, place = _C.trace_limbs_cuda(field.values.layout, *call, **how, stream=field.values.stream)
+        found, place = _C.trace_limbs_cuda(field.values.layout, *call, field.values.stream)
     else:
-        found, place = _C.trace_limbs(field.values, *call, **how, threads=threads)
+        found, place = _C.trace_limbs(field.values, *call, threads)
     check_finite("pafs", place)
     if found is None:
         return candidates, pairs

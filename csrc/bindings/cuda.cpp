@@ -132,10 +132,10 @@ void bind_cuda(py::module_& m) {
     m.def("find_peaks_cuda", &find_peaks, py::arg("heatmaps"), py::arg("threshold"), py::arg("upsample"), stream, timings);
     m.def("score_limbs_cuda", &score_limbs, py::arg("pafs"), py::arg("candidates"), limbs, py::arg("threshold"), options,
           stream, timings);
-    m.def("find_peaks_and_limbs_cuda", &find_peaks_and_limbs, py::arg("heatmaps"), py::arg("pafs"), limbs, py::kw_only(),
+    m.def("find_peaks_and_limbs_cuda", &find_peaks_and_limbs, py::arg("heatmaps"), py::arg("pafs"), limbs,
           py::arg("peak_threshold"), py::arg("upsample"), py::arg("limb_threshold"), options, stream,
           py::arg("pafs_stream"), timings);
-    m.def("trace_limbs_cuda", &trace_limbs, py::arg("pafs"), py::arg("candidates"), py::arg("pairs"), limbs, py::kw_only(),
+    m.def("trace_limbs_cuda", &trace_limbs, py::arg("pafs"), py::arg("candidates"), py::arg("pairs"), limbs,
           py::arg("typical").noconvert(), py::arg("score"), py::arg("limb_options"), options, stream);
     m.def("read_tags_cuda", &read_tags, py::arg("tags"), py::arg("depth"), py::arg("images").noconvert(),
           py::arg("joints").noconvert(), py::arg("xy").noconvert(), stream);

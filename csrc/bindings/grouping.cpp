@@ -146,7 +146,7 @@ double PersonJointGraph::objective() const {
     const py::gil_scoped_release release;
     const grouping::HeldLimbs held_limbs(*model_, all, state_);
     double sum = 0;
-    for (int64_t person = 0; person < state_.people(); ++person) sum += held_limbs.objective_of(state_, responses_.data(), person);
+    for (int64_t person = 0; person < state_.people(); ++person) sum += held_limbs.worth(state_, responses_.data(), person);
     return sum;
 }
 
@@ -184,14 +184,14 @@ void PersonJointGraph::group() {
 }
 
 // Keypoints, their scores, which of them were traced, the people's scores, and whether all of that is finite and positive.
-py::tuple PersonJointGraph::read_people(const std::optional<Bools>& proposed, double stride, double longest,
+py::tuple PersonJointGraph::read_people(const std::optional<Bools>& sure, double stride, double longest,
                                         double joint_threshold, double person_threshold, double peak_threshold,
                                         int64_t min_joints, const py::object& options) const {
-    if (proposed) check_shape("proposed", *proposed, {state_.people()});
+    if (sure) check_shape("sure", *sure, {state_.people()});
     const grouping::ResultOptions read = result_options(options);
     grouping::Results found;
     {
-        const bool* flags = proposed ? proposed->data() : nullptr;
+        const bool* flags = sure ? sure->data() : nullptr;
         const py::gil_scoped_release release;
         found = grouping::read_people(state_, xy_.data(), scores_.data(), flags,
                                       {stride, longest, joint_threshold, person_threshold, double(float(peak_threshold)),
@@ -248,8 +248,8 @@ void bind_grouping(py::module_& m) {
         .def("attach_fragments", &Graph::attach_fragments)
         .def("share_peaks", &Graph::share_peaks)
         .def("group", &Graph::group)
-        .def("read_people", &Graph::read_people, py::kw_only(), py::arg("proposed").noconvert(), py::arg("stride"),
-             py::arg("longest"), py::arg("joint_threshold"), py::arg("person_threshold"), py::arg("peak_threshold"), py::arg("min_joints"),
+        .def("read_people", &Graph::read_people, py::arg("sure").noconvert(), py::arg("stride"), py::arg("longest"),
+             py::arg("joint_threshold"), py::arg("person_threshold"), py::arg("peak_threshold"), py::arg("min_joints"),
              py::arg("options"));
     m.def("typical_affinities", &typical_affinities, py::arg("candidates"), py::arg("pairs"), py::arg("limbs"));
     m.def("solve_assignment", &solve_assignment, py::arg("person").noconvert(), py::arg("candidate").noconvert(),

@@ -58,7 +58,7 @@ class PersonJointGraph {
     void share_peaks();
     void group();
 
-    py::tuple read_people(const std::optional<Bools>& proposed, double stride, double longest, double joint_threshold,
+    py::tuple read_people(const std::optional<Bools>& sure, double stride, double longest, double joint_threshold,
                           double person_threshold, double peak_threshold, int64_t min_joints,
                           const py::object& options) const;
 

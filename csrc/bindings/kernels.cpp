@@ -111,8 +111,8 @@ void bind_kernels(py::module_& m) {
     m.def("score_limbs", &score_limbs, py::arg("pafs"), py::arg("candidates"), py::arg("limbs").noconvert(),
           py::arg("threshold"), py::arg("options"), py::arg("threads"));
     m.def("trace_limbs", &trace_limbs, py::arg("pafs"), py::arg("candidates"), py::arg("pairs"),
-          py::arg("limbs").noconvert(), py::kw_only(), py::arg("typical").noconvert(), py::arg("score"),
-          py::arg("limb_options"), py::arg("options"), py::arg("threads"));
+          py::arg("limbs").noconvert(), py::arg("typical").noconvert(), py::arg("score"), py::arg("limb_options"),
+          py::arg("options"), py::arg("threads"));
     m.def("take_dlpack", &dlpack::take, py::arg("capsule"));
     m.def("cpu_isa", &cpu::instruction_set);
 }

@@ -6,10 +6,21 @@
 
 #include "clock.cuh"
 #include "kernels.h"
-#include "room.cuh"
 #include "stages.cuh"
 
 namespace bottomup::cuda {
+
+// How much room each segment's records have.
+struct Room {
+    int64_t segments = 0;
+    int64_t each = 0;             // records, if all have the same
+    std::vector<int64_t> starts;  // else where each one's begins, and the end
+
+    int64_t total() const { return starts.empty() ? segments * each : starts.back(); }
+    int64_t most() const;  // of a segment
+    // Makes room for a segment of `needed` records; where that much for each would be a waste, for exactly the counts.
+    void grow(int64_t needed, const Count* counts_on_device, cudaStream_t stream);
+};
 
 class Call {
    public:

@@ -3,7 +3,7 @@
 // edges). A pair that is each other's best, and no one else's, is matched outright; only what is contested is searched, and a search never
 // leaves its connected component, so the cost follows the contention and not the crowd.
 //
-// Duals keep row potential + person's potential >= weight for every edge, with equality for the matched ones, and are 0 for
+// Duals keep row price + person's price >= weight for every edge, with equality for the matched ones, and are 0 for
 // those that are unmatched in the end; they stay at least 0. That proves the matching the heaviest.
 #include <algorithm>
 #include <functional>
@@ -22,11 +22,11 @@ const std::vector<int32_t>& AssignmentSolver::solve(const std::vector<Edge>& som
         rows += edge == 0 || edges[edge].candidate != edges[edge - 1].candidate;
     }
     start[rows] = count;
-    row_potential.assign(rows, 0);
+    row_price.assign(rows, 0);
     row_edge.assign(rows, -1);
-    if (int64_t(potential.size()) < people) {
+    if (int64_t(price.size()) < people) {
         const auto size = size_t(people);
-        potential.resize(size), distance.resize(size), reached_from.resize(size);
+        price.resize(size), distance.resize(size), reached_from.resize(size);
         row_of.resize(size, -1), reached_by.resize(size, -1);
     }
     for (size_t row = 0; row < rows; ++row) take_best(row);
@@ -35,7 +35,7 @@ const std::vector<int32_t>& AssignmentSolver::solve(const std::vector<Edge>& som
     matched.clear();
     for (const int32_t edge : row_edge)
         if (edge >= 0) matched.push_back(edge);
-    for (const Edge& edge : some_edges) potential[size_t(edge.person)] = 0, row_of[size_t(edge.person)] = -1;
+    for (const Edge& edge : some_edges) price[size_t(edge.person)] = 0, row_of[size_t(edge.person)] = -1;
     return matched;
 }
 
@@ -45,7 +45,7 @@ void AssignmentSolver::take_best(size_t row) {
         const double more = edges[edge].weight - edges[best].weight;
         if (more > 0 || (more == 0 && edges[edge].person < edges[best].person)) best = edge;
     }
-    row_potential[row] = edges[best].weight;
+    row_price[row] = edges[best].weight;
     int32_t& holder = row_of[size_t(edges[best].person)];
     if (holder < 0) holder = int32_t(row), row_edge[row] = int32_t(best);
 }
@@ -54,7 +54,7 @@ void AssignmentSolver::take_best(size_t row) {
 // is best left unmatched itself; then shift the matching along the path.
 void AssignmentSolver::augment(size_t root) {
     heap.clear(), seen.clear();
-    double shortest = row_potential[root];  // the root stays unmatched
+    double shortest = row_price[root];  // the root stays unmatched
     size_t dropped = root;
     int32_t free_person = -1;
     relax(root, 0);
@@ -68,10 +68,10 @@ void AssignmentSolver::augment(size_t root) {
             break;
         }
         const auto row = size_t(row_of[size_t(person)]);
-        if (length + row_potential[row] < shortest) shortest = length + row_potential[row], dropped = row;
+        if (length + row_price[row] < shortest) shortest = length + row_price[row], dropped = row;
         relax(row, length);
     }
-    update_potentials(root, shortest);
+    update_prices(root, shortest);
     shift(root, dropped, free_person);
     for (const int32_t person : seen) reached_by[size_t(person)] = -1;
 }
@@ -80,7 +80,7 @@ void AssignmentSolver::relax(size_t row, double length) {
     for (size_t edge = start[row]; edge < start[row + 1]; ++edge) {
         if (int32_t(edge) == row_edge[row]) continue;
         const auto person = size_t(edges[edge].person);
-        const double slack = row_potential[row] + potential[person] - edges[edge].weight;
+        const double slack = row_price[row] + price[person] - edges[edge].weight;
         const double through = length + std::max(slack, 0.0);  // below 0 only by rounding
         if (reached_by[person] >= 0 && through >= distance[person]) continue;
         if (reached_by[person] < 0) seen.push_back(int32_t(person));
@@ -92,13 +92,13 @@ void AssignmentSolver::relax(size_t row, double length) {
     }
 }
 
-void AssignmentSolver::update_potentials(size_t root, double shortest) {
-    row_potential[root] = std::max(row_potential[root] - shortest, 0.0);
+void AssignmentSolver::update_prices(size_t root, double shortest) {
+    row_price[root] = std::max(row_price[root] - shortest, 0.0);
     for (const int32_t person : seen) {
         const double gain = shortest - distance[size_t(person)];
         if (!(gain > 0)) continue;
-        potential[size_t(person)] += gain;
-        double& row = row_potential[size_t(row_of[size_t(person)])];
+        price[size_t(person)] += gain;
+        double& row = row_price[size_t(row_of[size_t(person)])];
         row = std::max(row - gain, 0.0);
     }
 }

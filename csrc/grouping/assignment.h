@@ -23,14 +23,14 @@ class AssignmentSolver {
     void take_best(size_t row);
     void augment(size_t root);
     void relax(size_t row, double length);
-    void update_potentials(size_t root, double shortest);
+    void update_prices(size_t root, double shortest);
     void shift(size_t root, size_t dropped, int32_t person);
 
     const Edge* edges = nullptr;
     std::vector<size_t> start;  // of each row's edges; a row is a candidate
-    std::vector<double> row_potential;
+    std::vector<double> row_price;
     std::vector<int32_t> row_edge;        // by which a row is matched, or -1
-    std::vector<double> potential, distance;  // of each person
+    std::vector<double> price, distance;  // of each person
     std::vector<int32_t> row_of;          // the row that a person is matched to, or -1
     std::vector<int32_t> reached_by;      // the edge by which the tree reached a person, or -1
     std::vector<size_t> reached_from;     // the row that this edge leaves

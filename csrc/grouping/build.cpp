@@ -103,11 +103,11 @@ double typical_affinity(const CandidateView& candidates, const PairView& pairs, 
 std::vector<Pair> scored_pairs(const GroupingModel& model, const CandidateView& candidates, const PairView& pairs,
                                int64_t image, double peak_threshold, double typical) {
     const int64_t base = candidates.offsets[image * candidates.joints];
-    // By how much a joint's limbs count. A traced joint has no response of its own: its limbs are what shows it.
-    std::vector<double> confidence(size_t(candidates.offsets[(image + 1) * candidates.joints] - base));
-    for (size_t n = 0; n < confidence.size(); ++n) {
+    // How far a joint's limbs count. A traced joint has no response of its own: its limbs are what shows it.
+    std::vector<double> sure(size_t(candidates.offsets[(image + 1) * candidates.joints] - base));
+    for (size_t n = 0; n < sure.size(); ++n) {
         const double response = candidates.scores[size_t(base) + n];
-        confidence[n] = response <= float(peak_threshold) ? 1.0 : std::min(response / model.full_response, 1.0);
+        sure[n] = response <= float(peak_threshold) ? 1.0 : std::min(response / model.full_response, 1.0);
     }
     std::vector<Pair> found;
     found.reserve(size_t(pairs.offsets[(image + 1) * pairs.limbs] - pairs.offsets[image * pairs.limbs]));
@@ -116,18 +116,18 @@ std::vector<Pair> scored_pairs(const GroupingModel& model, const CandidateView& 
         for (int64_t n = range[0]; n < range[1]; ++n) {
             const int32_t a = pairs.first[n], b = pairs.second[n];
             const double share = std::min(pairs.scores[n] / typical, model.affinity_cap);
-            const double affinity =
+            const double support =
                 std::max((share - model.neutral_affinity) / (1 - model.neutral_affinity), model.weak_factor * share) *
-                std::min(confidence[size_t(a - base)], confidence[size_t(b - base)]);
-            if (!(affinity > 0)) continue;
+                std::min(sure[size_t(a - base)], sure[size_t(b - base)]);
+            if (!(support > 0)) continue;
             const double dx = double(candidates.xy[2 * a]) - double(candidates.xy[2 * b]);
             const double dy = double(candidates.xy[2 * a + 1]) - double(candidates.xy[2 * b + 1]);
             found.push_back(
-                {int32_t(a - base), int32_t(b - base), limb, float(affinity), float(std::sqrt(dx * dx + dy * dy))});
+                {int32_t(a - base), int32_t(b - base), limb, float(support), float(std::sqrt(dx * dx + dy * dy))});
         }
     }
     if (is_noise(model, candidates, image, found, float(peak_threshold)))
-        keep_best_partners(found, int64_t(confidence.size()), model.max_partners);
+        keep_best_partners(found, int64_t(sure.size()), model.max_partners);
     return found;
 }
 

@@ -49,11 +49,11 @@ void MoveFinder::measure(const CrossLimb* from, const CrossLimb* to) {
     const int64_t a = from->first, b = from->second;
     const int32_t *one = state.row(a), *other = state.row(b);
     const double height = height_of(a, b);
-    const auto weight = [&](float affinity, float length, size_t limb) {
+    const auto worth = [&](float affinity, float length, size_t limb) {
         return model.limb_gain(affinity, length, int32_t(limb), height) + model.missing_limb_cost;
     };
     std::fill(change.begin(), change.end(), 0);
-    for (; from != to; ++from) change[size_t(from->limb)] += weight(from->affinity, from->length, size_t(from->limb));
+    for (; from != to; ++from) change[size_t(from->limb)] += worth(from->affinity, from->length, size_t(from->limb));
     for (int64_t joint = 0; joint < model.joints; ++joint) surplus[size_t(joint)] = (one[joint] >= 0) - (other[joint] >= 0);
     for (size_t limb = 0; limb < change.size(); ++limb) {
         // How many limbs there are now more than afterwards, as if none showed now.
@@ -63,7 +63,7 @@ void MoveFinder::measure(const CrossLimb* from, const CrossLimb* to) {
     for (const int64_t person : {a, b})
         held_limbs.shown.visit(size_t(person), [&](size_t limb) {
             const auto& [affinity, length] = held_limbs.limb(person, limb);
-            change[limb] -= weight(affinity, length, limb);
+            change[limb] -= worth(affinity, length, limb);
         });
 }
 

@@ -89,7 +89,7 @@ void HeldLimbs::weigh(const State& state, int64_t person) {
     unsure[set] = std::isnan(height) && !shown.empty(set);
 }
 
-double HeldLimbs::objective_of(const State& state, const double* responses, int64_t person) const {
+double HeldLimbs::worth(const State& state, const double* responses, int64_t person) const {
     if (state.types_of.empty(size_t(person))) return 0;
     double sum = -model.person_cost;
     state.types_of.visit(size_t(person), [&](size_t joint) { sum += responses[state.row(person)[joint]]; });

@@ -22,7 +22,7 @@ class HeldLimbs {
     void tell_heights(State& state, const PersonSet& people);
 
     // What a person adds to F.
-    double objective_of(const State& state, const double* responses, int64_t person) const;
+    double worth(const State& state, const double* responses, int64_t person) const;
 
     struct Limb {
         float affinity, length;

@@ -99,7 +99,7 @@ void optimize(const GroupingModel& model, const Links& links, const double* resp
         if (changed.empty()) break;
         const auto sum = [&](int64_t person) {
             now -= part[size_t(person)];
-            now += part[size_t(person)] = held_limbs.objective_of(state, responses, person);
+            now += part[size_t(person)] = held_limbs.worth(state, responses, person);
         };
         const bool first = part.empty();
         part.resize(size_t(state.people()));

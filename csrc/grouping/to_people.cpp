@@ -10,7 +10,7 @@ namespace bottomup::grouping {
 namespace {
 
 // The score of a person, or -1 if it is to be left out.
-double score_of(const int32_t* row, int64_t joints, const double* xy, const double* scores, bool proposed, const Report& report,
+double score_of(const int32_t* row, int64_t joints, const double* xy, const double* scores, bool sure, const Report& report,
                 const ResultOptions& options) {
     double low_x = std::numeric_limits<double>::infinity(), low_y = low_x, high_x = -low_x, high_y = -low_x;
     double squares = 0, clearest = 0;
@@ -25,7 +25,7 @@ double score_of(const int32_t* row, int64_t joints, const double* xy, const doub
         clearest = std::max(clearest, scores[candidate]);
         ++count;
     }
-    if (count < report.min_joints || (!proposed && clearest < options.min_best_keypoint)) return -1;
+    if (count < report.min_joints || (!sure && clearest < options.min_best_keypoint)) return -1;
     // The box reaches half a cell beyond the joints, so that a single joint has a size.
     const double area = std::max(high_x - low_x + 1, 1.0) * std::max(high_y - low_y + 1, 1.0);
     const double size = std::min(std::sqrt(area) / report.longest, 1.0);
@@ -35,12 +35,12 @@ double score_of(const int32_t* row, int64_t joints, const double* xy, const doub
 
 }  // namespace
 
-Results read_people(const State& state, const double* xy, const double* scores, const bool* proposed, const Report& report,
+Results read_people(const State& state, const double* xy, const double* scores, const bool* sure, const Report& report,
                     const ResultOptions& options) {
     const int64_t joints = state.joints;
     std::vector<std::pair<double, int64_t>> kept;
     for (int64_t person = 0; person < state.people(); ++person) {
-        const double score = score_of(state.row(person), joints, xy, scores, proposed && proposed[person], report, options);
+        const double score = score_of(state.row(person), joints, xy, scores, sure && sure[person], report, options);
         if (score >= 0) kept.emplace_back(score, person);
     }
     std::sort(kept.begin(), kept.end(),

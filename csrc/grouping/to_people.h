@@ -23,9 +23,8 @@ struct Results {
     bool right;  // all joints are finite and have a positive score
 };
 
-// The people whose scores are high enough, the best first. `proposed` (P,): those that a box proposes, for which
-// min_best_keypoint is waived, or null.
-Results read_people(const State& state, const double* xy, const double* scores, const bool* proposed, const Report& report,
+// The people that are sure enough, the best first. `sure` (P,): for which of them min_best_keypoint is waived, or null.
+Results read_people(const State& state, const double* xy, const double* scores, const bool* sure, const Report& report,
                     const ResultOptions& options);
 
 }  // namespace bottomup::grouping

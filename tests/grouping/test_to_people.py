@@ -54,8 +54,8 @@ def assert_same(one: People, other: People) -> None:
 )
 def test_the_compiled_step_and_its_reference(seed: int, settings: dict[str, Any], known: bool) -> None:
     graph = dealt(seed, **settings)
-    proposed = np.random.default_rng(seed).random(graph.num_people) < 0.5 if known else None
-    assert_same(to_people(graph, 4.0, 48, proposed), reference.to_people(graph, 4.0, 48, proposed))
+    sure = np.random.default_rng(seed).random(graph.num_people) < 0.5 if known else None
+    assert_same(to_people(graph, 4.0, 48, sure), reference.to_people(graph, 4.0, 48, sure))
 
 
 @pytest.mark.parametrize("threshold", [0.08, 0.1, 0.3])  # of which float32 has less, more and more
@@ -119,5 +119,5 @@ def test_joints_that_score_nothing_are_reported() -> None:
 
 
 def test_flags_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"proposed must have shape \(1, \) but has \(2, \)"):
+    with pytest.raises(ValueError, match=r"sure must have shape \(1, \) but has \(2, \)"):
         to_people(scored(0.5), 4.0, 48, np.zeros(2, bool))

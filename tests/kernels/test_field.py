@@ -249,10 +249,9 @@ PAIRS = LimbPairs(np.array([0, 1]), np.zeros(1, np.int32), np.ones(1, np.int32),
 )
 def test_pairs_must_join_candidates_of_their_limb(name: str, value: Any) -> None:
     candidates = Candidates(1, 2, OFFSETS, POINTS, SCORES, SCORES)
-    call = (candidates, replace(PAIRS, **{name: value}), LIMBS)
-    how: Any = {"limb_options": compiled(LimbOptions()), "options": compiled(TraceOptions()), "threads": 1}
+    call = (candidates, replace(PAIRS, **{name: value}), LIMBS, SCORES[:1], 0.1)
     with pytest.raises(ValueError, match="must"):
-        _C.trace_limbs(PAFS, *call, typical=SCORES[:1], score=0.1, **how)
+        _C.trace_limbs(PAFS, *call, compiled(LimbOptions()), compiled(TraceOptions()), 1)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits address space as Linux does")

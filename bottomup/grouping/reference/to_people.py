@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def to_people(
-    graph: PersonJointGraph | ReferenceGraph, stride: float, longest: int, proposed: Bools | None = None
+    graph: PersonJointGraph | ReferenceGraph, stride: float, longest: int, sure: Bools | None = None
 ) -> People:
     """The people of a grouped graph, best first, in pixels; see `bottomup.grouping.to_people.to_people`."""
     settings, members, places = graph.settings, graph.members, graph.xy
@@ -28,7 +28,7 @@ def to_people(
     scores = _scores(xy, responses, longest, settings.results.size_exponent)
     keep = (held.sum(axis=1) >= settings.min_joints) & (scores >= lowest_score(settings))
     clear = responses.max(axis=1, initial=0.0) >= settings.results.min_best_keypoint
-    keep &= clear if proposed is None else clear | proposed
+    keep &= clear if sure is None else clear | sure
     order = np.flatnonzero(keep)[np.argsort(-scores[keep], kind="stable")]
     return People(
         graph.skeleton,
