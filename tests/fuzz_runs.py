@@ -99,6 +99,10 @@ def inject(seed: int, folder: Path) -> tuple[str, str]:
         process.kill()
         process.communicate()
         return name, "it hangs"
+    # Python itself tells of an interruption while it still starts and imports the package.
+    starts = fault == "interrupt" and errors.rstrip().endswith("KeyboardInterrupt") and "<frozen " in errors
+    if starts and not case.found() and not case.lines():
+        return name, ""
     if "Traceback" in errors or "Exception ignored" in errors:
         return name, errors[-800:]
     return name, _judge(case, fault, process.returncode, output or "", errors)
@@ -112,7 +116,8 @@ def _judge(case: Case, fault: str, code: int, output: str, errors: str) -> str:
     }[fault]  # fmt: skip
     if code not in codes:
         return f"exit code {code}: {errors[-400:]}"
-    if code == -signal.SIGINT and found != everything:  # Python itself is ended by it, after its last line
+    begun = bool(found or kept)  # Python itself is ended by it before the command's first line and after its last
+    if code == -signal.SIGINT and found != everything and begun:
         return f"ended by the signal with {len(found)} of {PICTURES} pictures"
     if code == 1 and not errors.strip() and case.command == "eval":
         return "exit code 1 without a word"
