@@ -101,17 +101,18 @@ def test_supervision_reads_the_data_set(written: Path) -> None:
 
 def test_datumaro_reads_the_data_set(written: Path, tmp_path: Path) -> None:
     datumaro = pytest.importorskip("datumaro", reason="needs datumaro, which no extra brings")
-    folder = tmp_path / "annotations"
-    folder.mkdir()
+    folder = tmp_path / "datumaro" / "annotations"
+    folder.mkdir(parents=True)
+    (folder.parent / "images").mkdir()
     shutil.copy(written / "annotations.json", folder / "person_keypoints_default.json")
-    items = {item.id: item for item in datumaro.Dataset.import_from(str(tmp_path), "coco_person_keypoints")}
+    items = {item.id: item for item in datumaro.Dataset.import_from(str(folder.parent), "coco_person_keypoints")}
     assert sorted(items) == ["7", "none"]
     assert not items["none"].annotations
     poses = [one for one in items["7"].annotations if one.type is datumaro.AnnotationType.points]
     people = some_people()
-    points = np.reshape([one.points for one in poses], (2, 17, 2))
+    points = np.reshape([one.points for one in sorted(poses, key=lambda one: one.id)], (2, 17, 2))
     seen = people.keypoint_scores > 0
-    np.testing.assert_allclose(points[seen], people.keypoints[seen], atol=0.01)
+    np.testing.assert_allclose(points[seen], people.keypoints[seen], atol=0.01)  # it rounds to hundredths
 
 
 def test_the_converter_of_label_studio_reads_the_data_set(written: Path, tmp_path: Path) -> None:
