@@ -38,6 +38,7 @@ _LIBTIFF = (
     "JPEGLib:",
     "ZIPDecode",
     "LZWDecode",
+    "MissingRequired",
 )
 Bytes = bytearray
 Rng = np.random.Generator
