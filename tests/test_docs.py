@@ -10,8 +10,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from bottomup import People
+from bottomup.cli import app
 from bottomup.networks.field_network import FieldNetwork, NetworkConfig, save_network
 from bottomup.weights import find_weights
 
@@ -43,6 +45,9 @@ def test_the_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     small = NetworkConfig(channels=8, widths=(8, 8, 8, 8), depths=(0, 0, 0), task="crops", crop_size=64)
     Path("runs/crops").mkdir(parents=True)
     save_network(FieldNetwork(small), "runs/crops/weights.safetensors")
+    if page.name == "batch.md":  # what its commands leave is read
+        result = CliRunner().invoke(app, ["batch", "photo.jpg", "--out", "people"])
+        assert result.exit_code == 0, result.output
     for block in python_blocks(page):
         exec(compile(block, str(page), "exec"), names)
         if "decode_fields(" in block:
@@ -69,10 +74,6 @@ def test_what_the_other_examples_import_exists(page: Path) -> None:
 @pytest.mark.slow
 def test_the_commands_exist() -> None:
     """Every `bottomup ...` of the pages names a command and options that there are."""
-    from typer.testing import CliRunner
-
-    from bottomup.cli import app
-
     checked = 0
     for page in PAGES:
         pattern = r"(?:^    |^\$ |^|`|bin/|-m )bottomup ([a-z][^`\n]*)"

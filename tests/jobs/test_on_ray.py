@@ -102,13 +102,18 @@ def test_a_job_outlives_a_machine_of_its_cluster(tmp_path: Path, monkeypatch: py
         monkeypatch.setenv(name, value)
     from ray.cluster_utils import Cluster
 
-    write_pictures(tmp_path / "in", [number % 4 for number in range(300)])
+    write_pictures(tmp_path / "in", [number % 4 for number in range(600)])
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
         other = cluster.add_node(num_cpus=1)
-        command = [str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--ray", cluster.address]
+        command = [str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--workers", "2", "--ray", cluster.address]
         process = start(tmp_path, *command)
-        while len(list((tmp_path / "out").glob("part-*.parquet"))) < 4 and process.poll() is None:
+
+        def begun() -> bool:
+            actors, files = tmp_path.glob("stand_in.py.*"), (tmp_path / "out").glob("part-*.parquet")
+            return len(list(actors)) >= 2 and len(list(files)) >= 2
+
+        while not begun() and process.poll() is None:
             time.sleep(0.1)
         assert process.poll() is None, process.communicate()
         (raylet,) = other.all_processes["raylet"]
@@ -118,6 +123,6 @@ def test_a_job_outlives_a_machine_of_its_cluster(tmp_path: Path, monkeypatch: py
     finally:
         cluster.shutdown()
     assert len(list(tmp_path.glob("stand_in.py.*"))) >= 2, "both machines had an actor"
-    assert before < 300
-    assert counts(tmp_path / "out") == {f"{number}.png": number % 4 for number in range(300)}
-    assert report["pictures"] == "300"
+    assert before < 600
+    assert counts(tmp_path / "out") == {f"{number}.png": number % 4 for number in range(600)}
+    assert report["pictures"] == "600"

@@ -44,7 +44,7 @@ def test_cuda_sources_pass_the_tests_for_a_gpu(extension: Path, pools: bool) -> 
         "test_upsample.py",
         "test_peaks.py",
         "test_limbs.py",
-        "test_arrays.py",
+        "test_gpu_array.py",
         "test_gpu_array.py",
     ]
     chosen = "cuda or gpu or device" if pools else "test_both_kernels_in_one_call"
