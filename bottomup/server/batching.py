@@ -76,7 +76,7 @@ class Batcher:
         await asyncio.to_thread(self._threads.shutdown)
 
     def refuse_waiting(self) -> None:
-        """Tell whoever still waits that the service stops; pictures that the network sees are finished."""
+        """Refuse the pictures that still wait, since the service stops; those that the network sees are finished."""
         self._is_closing = True
         for job in self._waiting:
             if not job.answer.done():

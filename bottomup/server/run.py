@@ -132,8 +132,8 @@ def run(app: FastAPI, *, host: str = "127.0.0.1", port: int = 8000, root_path: s
 
 @contextlib.contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """To be stopped by a signal is no failure: uvicorn, once it has stopped, raises the signal again, for whoever had
-    its handler before."""
+    """Make a stop by a signal end normally: uvicorn raises the signal again once it has stopped, for the handler that
+    was there before."""
     stops = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
     before = [(number, signal.signal(number, lambda *_: None)) for number in stops]
     try:

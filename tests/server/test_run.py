@@ -6,6 +6,9 @@ import http.client
 import json
 import socket
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -109,11 +112,13 @@ def test_a_picture_that_takes_too_long_is_told() -> None:
         go_on.set()
 
 
-@pytest.mark.slow
-def test_what_was_accepted_is_answered_before_the_end() -> None:
+@contextmanager
+def stopping(clients: int, **options: float) -> Iterator[tuple[int, list[tuple[int, Any]], threading.Event]]:
+    """A service that is told to stop while its network looks at the first of some requests: its port, the answers so
+    far, and what lets the network go on. At the end all are answered."""
     busy, go_on = threading.Event(), threading.Event()
     backend = SeesRed()
-    with serving(make_app(backend, drain=0.1)) as (server, port):
+    with serving(make_app(backend, **options)) as (server, port):
         post(port, encoded(photo()))
 
         def wait(_: Any) -> None:
@@ -122,53 +127,41 @@ def test_what_was_accepted_is_answered_before_the_end() -> None:
 
         backend.before = wait
         answers: list[tuple[int, Any]] = []
-        clients = [threading.Thread(target=lambda: answers.append(post(port, encoded(photo())))) for _ in range(5)]
-        for client in clients:
-            client.start()
+        threads = [
+            threading.Thread(target=lambda: answers.append(post(port, encoded(photo())))) for _ in range(clients)
+        ]
+        for thread in threads:
+            thread.start()
         assert busy.wait(60)
         queue = server.config.app.state.service.metrics.queue
-        while queue._value.get() < 5:
-            pass
+        while queue._value.get() < clients:
+            time.sleep(0.01)
         server.should_exit = True
+        yield port, answers, go_on
+        go_on.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.mark.slow
+def test_what_was_accepted_is_answered_before_the_end() -> None:
+    with stopping(5, drain=0.1) as (port, answers, _):
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=60).close()
             except ConnectionError:
                 break  # it takes no more
-        go_on.set()
-        for client in clients:
-            client.join()
-        assert [status for status, _ in answers] == [200] * 5
+    assert [status for status, _ in answers] == [200] * 5
 
 
 @pytest.mark.slow
 def test_who_cannot_be_answered_before_the_end_is_told() -> None:
-    busy, go_on = threading.Event(), threading.Event()
-    backend = SeesRed()
-    with serving(make_app(backend, drain=0.0, stop_timeout=1.0)) as (server, port):
-        post(port, encoded(photo()))
-
-        def wait(_: Any) -> None:
-            busy.set()
-            assert go_on.wait(60)
-
-        backend.before = wait
-        answers: list[tuple[int, Any]] = []
-        clients = [threading.Thread(target=lambda: answers.append(post(port, encoded(photo())))) for _ in range(3)]
-        for client in clients:
-            client.start()
-        assert busy.wait(60)
-        queue = server.config.app.state.service.metrics.queue
-        while queue._value.get() < 3:
-            pass
-        server.should_exit = True
+    with stopping(3, drain=0.0, stop_timeout=1.0) as (_, answers, go_on):
         while len(answers) < 2:
-            pass
+            time.sleep(0.01)
         assert [(status, document["error"]["code"]) for status, document in answers] == [(503, "stopping")] * 2
         go_on.set()
-        for client in clients:
-            client.join()
-        assert answers[2][0] == 200
+    assert answers[2][0] == 200
 
 
 def test_a_taken_port_is_an_error() -> None:
