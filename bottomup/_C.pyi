@@ -36,6 +36,14 @@ class TraceOptions:
     clearance: float
     merge_radius: float
 
+class StrokeOptions:
+    casing_opacity: float
+    min_casing: float
+    casing_width: float
+    min_limb_opacity: float
+    min_dot_radius: float
+    light_radius: float
+
 class TagOptions:
     tolerance_factor: float
     min_tolerance: float
@@ -243,3 +251,18 @@ def choose_limbs(
     bridge: int,
     detour: float,
 ) -> npt.NDArray[np.bool_]: ...
+
+# Layers (S,), ends (S, 4), radii (S, 3) and opacities (S, 2), of points (N, J, 2), strength (N, J), traced (N, K),
+# widths (N,) and sides (J,) or (0,).
+def pose_strokes(
+    points: npt.NDArray[np.float64],
+    strength: npt.NDArray[np.float64],
+    traced: npt.NDArray[np.bool_],
+    widths: npt.NDArray[np.float64],
+    sides: npt.NDArray[np.int32],
+    limbs: npt.NDArray[np.int32],
+    turns: npt.NDArray[np.int32],
+    bridge: int,
+    detour: float,
+    options: object,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]: ...

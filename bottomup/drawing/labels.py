@@ -6,7 +6,7 @@ import numpy as np
 
 from bottomup._opencv import cv2
 from bottomup.drawing.fields import Color
-from bottomup.drawing.painting import Floats
+from bottomup.drawing.strokes import Floats
 from bottomup.image import BgrImage
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX

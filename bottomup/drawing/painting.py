@@ -9,42 +9,15 @@ NumPy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from bottomup._extension import _C
 from bottomup._opencv import cv2
+from bottomup.drawing.strokes import Strokes
 from bottomup.image import BgrImage
 
-Floats = npt.NDArray[np.float64]
 _MANY_PIXELS = 1_000_000  # from which on helpers are worth waking
-
-
-@dataclass(frozen=True)
-class Strokes:
-    """S bars with square ends, and discs, each in a layer.
-
-    layers: (S,) int64, the number of the layer.
-    ends: (S, 4), x and y in pixels of both ends of a bar; the same place twice is a disc.
-    radii: (S, 3) pixels of the casing, the core and the light middle, which is 0 for bars; half the width of a bar.
-    opacities: (S, 2) of the casing and the core, 0..1.
-    """
-
-    layers: npt.NDArray[np.int64]
-    ends: Floats
-    radii: Floats
-    opacities: Floats
-
-    @classmethod
-    def join(cls, *parts: Strokes) -> Strokes:
-        """All of them by layer; within one in the order of the parts."""
-        layers = np.concatenate([part.layers for part in parts])
-        order = np.argsort(layers, kind="stable")
-        ends = np.concatenate([part.ends for part in parts])[order]
-        radii = np.concatenate([part.radii for part in parts])[order]
-        return cls(layers[order], ends, radii, np.concatenate([part.opacities for part in parts])[order])
 
 
 def paint(picture: BgrImage, strokes: Strokes, colors: npt.NDArray[np.uint8], *, in_place: bool = False) -> BgrImage:

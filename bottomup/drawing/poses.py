@@ -1,4 +1,4 @@
-"""From people to the strokes that show them: limbs, joints and a dark casing around both, all people at once."""
+"""Which people of a picture are drawn, how large, and in which colours."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup.drawing.fields import Color
-from bottomup.drawing.limbs import choose_limbs, with_neck
-from bottomup.drawing.painting import Floats, Strokes
+from bottomup.drawing.limbs import with_neck
+from bottomup.drawing.strokes import LEFT, MIDDLE, RIGHT, Floats, Strokes, pose_strokes
 from bottomup.skeleton import Skeleton
-
-Integers = npt.NDArray[np.int64]
 
 _FARTHEST = 1e6  # pixels; no photo is that wide
 
@@ -24,8 +22,7 @@ _WIDTH_OF_PERSON = 0.022
 _THINNEST = 1.3  # pixels
 _EDGE = 0.8  # pixels more, since an anti-aliased line loses that much of what is seen of it
 
-_CASING = 0.6  # opacity of the dark line around everything
-_SIDES: dict[str, Color] = {"left": (235, 145, 40), "right": (40, 130, 245), "middle": (150, 200, 30)}
+_SIDES: dict[int, Color] = {LEFT: (235, 145, 40), RIGHT: (40, 130, 245), MIDDLE: (150, 200, 30)}
 
 
 class Drawable(Protocol):
@@ -108,11 +105,16 @@ class Poses:
         self.scores = people.scores[drawn]
         self.traced = people.traced[drawn]
         points, strength = points[drawn], strength[drawn]
-        self.low = np.where(strength[..., None] > 0, points, np.inf).min(axis=1, initial=np.inf)
-        self.high = np.where(strength[..., None] > 0, points, -np.inf).max(axis=1, initial=-np.inf)
+        by_joint, seen = points.transpose(1, 0, 2), strength.T[..., None] > 0  # NumPy is quicker along the first axis
+        self.low = np.where(seen, by_joint, np.inf).min(axis=0, initial=np.inf)
+        self.high = np.where(seen, by_joint, -np.inf).max(axis=0, initial=-np.inf)
         self.widths = _line_widths(shape, self.low, self.high) * line_scale
-        converted, self.strength = self.own.convert(points, strength, self.skeleton)
-        self.points: Floats = np.asarray(converted, np.float64)
+        self.points, self.strength = points, strength
+        if self.skeleton is not self.own:
+            shoulders = [self.own.index(f"{side}_shoulder") for side in ("left", "right")]
+            self.points = np.concatenate([points, points[:, shoulders].mean(axis=1, keepdims=True)], axis=1)
+            weaker = strength[:, shoulders].min(axis=1, keepdims=True)
+            self.strength = np.concatenate([strength, weaker], axis=1)
 
     def seen_points(self, place: int) -> Floats:
         """(J, 2) the joints of a person that are drawn."""
@@ -125,56 +127,23 @@ class Poses:
         colors: of each person, who is a layer; None colours by the sides of the body, so that a person is a layer of
         casings alone and one for each side.
         """
-        person, ends, opacity = self._limbs()
-        owner, dot = np.nonzero(self.strength[:, : self.own.num_joints] > 0)
-        half = self.widths[person] / 2
-        border = np.maximum(0.7, 0.22 * self.widths)
-        no_light = np.zeros(len(person))
-        bars = Strokes(
-            person,
-            self.points[person[:, None], ends].reshape(-1, 4),
-            np.stack([half + border[person], half, no_light], axis=1),
-            np.stack([_CASING * opacity, opacity], axis=1),
-        )
-        # Limbs end in the dots of their joints, but for the neck, which has none.
-        necks = np.flatnonzero((ends >= self.own.num_joints).any(axis=1))
-        at_neck = np.tile(self.points[person[necks], -1], 2)
-        caps = Strokes(person[necks], at_neck, bars.radii[necks], bars.opacities[necks])
-        radii = self.widths[owner] * (0.55 + 0.45 * self.strength[owner, dot])
-        dots = Strokes(
-            owner,
-            np.tile(self.points[owner, dot], 2),
-            np.stack([radii + border[owner], radii, np.where(self.traced[owner, dot], 0, 0.6 * radii)], axis=1),
-            np.tile([_CASING, 1.0], (len(owner), 1)),
-        )
+        sides = None if colors is not None else _sides(self.skeleton)
+        strokes = pose_strokes(self.skeleton, self.points, self.strength, self.traced, self.widths, sides)
         if colors is not None:
-            return Strokes.join(bars, caps, dots), _layer_colors(np.reshape(np.asarray(colors, np.float64), (-1, 3)))
-        limb_sides, dot_sides = self._sides(ends, dot)
-        parts = [(bars, limb_sides), (caps, limb_sides[necks]), (dots, dot_sides)]
-        layered = [layer for part, sides in parts for layer in _split(part, sides)]
-        return Strokes.join(*layered), np.tile(
-            _layer_colors(np.array([(0, 0, 0), *_SIDES.values()], float)), (len(self.numbers), 1, 1)
-        )
+            return strokes, _layer_colors(np.reshape(np.asarray(colors, np.float64), (-1, 3)))
+        layers = _layer_colors(np.array([(0, 0, 0), *(_SIDES[side] for side in (LEFT, RIGHT, MIDDLE))], float))
+        return strokes, np.tile(layers, (len(self.numbers), 1, 1))
 
-    def _limbs(self) -> tuple[Integers, Integers, Floats]:
-        """Of all limbs that are drawn the person (R,), the joints (R, 2) and the opacity (R,), person by person."""
-        person, limb = np.nonzero(choose_limbs(self.skeleton, self.points, self.strength > 0))
-        ends = np.array(self.skeleton.limbs, np.int64).reshape(-1, 2)[limb]
-        weaker = self.strength[person[:, None], ends].min(axis=1) if len(limb) else np.zeros(0)
-        order = np.lexsort((weaker, person))  # from faint to opaque: where limbs overlap, the opaque one decides
-        return person[order], ends[order], 0.35 + 0.65 * weaker[order]
 
-    def _sides(self, ends: Integers, dots: Integers) -> tuple[Integers, Integers]:
-        """Which colour of `_SIDES` limbs and dots have."""
-        left, right, middle = range(len(_SIDES))
-        sides = np.array(
-            [left if name.startswith("left") else right if name.startswith("right") else middle
-             for name in self.skeleton.joints]
-        )  # fmt: skip
-        both = sides[ends]
-        of_limbs = np.where(both[:, 0] == middle, both[:, 1], both[:, 0])
-        across = (both == left).any(axis=1) & (both == right).any(axis=1)
-        return np.where(across, middle, of_limbs), sides[dots]
+def _sides(skeleton: Skeleton) -> npt.NDArray[np.int32]:
+    """(K,) on which side of the body each joint is."""
+    return np.array(
+        [
+            LEFT if name.startswith("left") else RIGHT if name.startswith("right") else MIDDLE
+            for name in skeleton.joints
+        ],
+        np.int32,
+    )
 
 
 def _layer_colors(colors: Floats) -> npt.NDArray[np.uint8]:
@@ -183,19 +152,12 @@ def _layer_colors(colors: Floats) -> npt.NDArray[np.uint8]:
     return np.rint(np.stack([own, 0.35 * own + 0.65 * 255], axis=1)).astype(np.uint8)
 
 
-def _split(strokes: Strokes, sides: Integers) -> tuple[Strokes, Strokes]:
-    """The casings alone, in their person's lowest layer, and the rest in the layer of their side."""
-    lowest = (1 + len(_SIDES)) * strokes.layers
-    seen, hidden = np.array([1.0, 0.0]), np.array([0.0, 1.0])
-    casings = Strokes(lowest, strokes.ends, strokes.radii * [1, 1, 0], strokes.opacities * seen)
-    return casings, Strokes(lowest + 1 + sides, strokes.ends, strokes.radii, strokes.opacities * hidden)
-
-
 def _drawable_scores(keypoints: Floats, scores: npt.ArrayLike, threshold: float) -> Floats:
     """(N, K) scores clipped to 0..1; 0 for joints that are missing, below the threshold or nowhere near a picture."""
     raw = np.asarray(scores, np.float64)
     with np.errstate(invalid="ignore"):
-        drawable = (np.abs(keypoints) < _FARTHEST).all(axis=2) & (raw > 0) & (raw >= threshold)
+        near = np.abs(keypoints) < _FARTHEST
+        drawable = near[..., 0] & near[..., 1] & (raw > 0) & (raw >= threshold)
     return np.where(drawable, np.clip(raw, 0.0, 1.0), 0.0)
 
 

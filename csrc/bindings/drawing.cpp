@@ -1,9 +1,11 @@
 // The part of bottomup._C that bottomup/drawing calls.
 #include <algorithm>
 #include <stdexcept>
+#include <vector>
 
 #include "../drawing/limbs.h"
 #include "../drawing/painting.h"
+#include "../drawing/strokes.h"
 #include "arrays.h"
 #include "kernels.h"
 
@@ -15,6 +17,8 @@ using DoubleArray = py::array_t<double, py::array::c_style>;
 using BoolArray = py::array_t<bool, py::array::c_style>;
 
 constexpr float kFarthest = 1e7f;  // pixels
+
+constexpr int32_t kSides = 3;
 
 void require(bool fits, const char* message) {
     if (!fits) throw std::invalid_argument(message);
@@ -53,16 +57,20 @@ ByteArray paint(const ByteArray& picture, const OffsetArray& offsets, const Byte
     return canvas;
 }
 
+void check_limbs(int64_t joints, const LimbArray& limbs, const LimbArray& turns) {
+    require(limbs.ndim() == 2 && limbs.shape(1) == 2, "limbs must have shape (L, 2)");
+    require(turns.ndim() == 1 && turns.size() == limbs.shape(0), "turns must have shape (L,)");
+    require(std::all_of(limbs.data(), limbs.data() + limbs.size(), [=](int32_t one) { return one >= 0 && one < joints; }),
+            "limbs must join joints");
+}
+
 // (N, L) which limbs to draw, for points (N, K, 2) of which those are seen (N, K).
 BoolArray choose_limbs(const DoubleArray& points, const BoolArray& seen, const LimbArray& limbs, const LimbArray& turns,
                        int32_t bridge, double detour) {
     require(points.ndim() == 3 && points.shape(2) == 2, "points must have shape (N, K, 2)");
     const int64_t people = points.shape(0), joints = points.shape(1);
     require(seen.ndim() == 2 && seen.shape(0) == people && seen.shape(1) == joints, "seen must have shape (N, K)");
-    require(limbs.ndim() == 2 && limbs.shape(1) == 2, "limbs must have shape (L, 2)");
-    require(turns.ndim() == 1 && turns.size() == limbs.shape(0), "turns must have shape (L,)");
-    require(std::all_of(limbs.data(), limbs.data() + limbs.size(), [=](int32_t one) { return one >= 0 && one < joints; }),
-            "limbs must join joints");
+    check_limbs(joints, limbs, turns);
     BoolArray taken({people, int64_t(limbs.shape(0))});
     std::fill(taken.mutable_data(), taken.mutable_data() + taken.size(), false);
     drawing::choose_limbs({people, joints, limbs.shape(0), limbs.data(), turns.data(), bridge, detour}, points.data(),
@@ -70,9 +78,45 @@ BoolArray choose_limbs(const DoubleArray& points, const BoolArray& seen, const L
     return taken;
 }
 
+template <class T>
+py::array_t<T> to_array(const std::vector<T>& values, py::ssize_t columns) {
+    return py::array_t<T>({py::ssize_t(values.size()) / columns, columns}, values.data());
+}
+
+// Layers (S,), ends (S, 4), radii (S, 3) and opacities (S, 2) of the strokes that show people; sides are (J,) or empty.
+py::tuple pose_strokes(const DoubleArray& points, const DoubleArray& strength, const BoolArray& traced, const DoubleArray& widths,
+                       const LimbArray& sides, const LimbArray& limbs, const LimbArray& turns, int32_t bridge, double detour,
+                       const drawing::StrokeOptions& options) {
+    require(points.ndim() == 3 && points.shape(2) == 2, "points must have shape (N, J, 2)");
+    const int64_t people = points.shape(0), joints = points.shape(1);
+    require(strength.ndim() == 2 && strength.shape(0) == people && strength.shape(1) == joints, "strength must have shape (N, J)");
+    require(traced.ndim() == 2 && traced.shape(0) == people && traced.shape(1) <= joints, "traced must have shape (N, K)");
+    require(widths.ndim() == 1 && widths.size() == people, "widths must have shape (N,)");
+    require(sides.ndim() == 1 && (sides.size() == 0 || sides.size() == joints), "sides must have shape (J,) or (0,)");
+    require(std::all_of(sides.data(), sides.data() + sides.size(), [](int32_t one) { return one >= 0 && one < kSides; }),
+            "sides must be 0, 1 or 2");
+    check_limbs(joints, limbs, turns);
+    const drawing::StrokeLists lists = drawing::pose_strokes(
+        {people, joints, int64_t(traced.shape(1)), points.data(), strength.data(), traced.data(), widths.data(),
+         sides.size() == 0 ? nullptr : sides.data()},
+        {people, joints, limbs.shape(0), limbs.data(), turns.data(), bridge, detour}, options);
+    return py::make_tuple(py::array_t<int64_t>(py::ssize_t(lists.layers.size()), lists.layers.data()), to_array(lists.ends, 4),
+                          to_array(lists.radii, 3), to_array(lists.opacities, 2));
+}
+
 }  // namespace
 
 void bind_drawing(py::module_& m) {
+    using drawing::StrokeOptions;
+    py::class_<StrokeOptions>(m, "StrokeOptions")
+        .def(py::init([] { return StrokeOptions{}; }))
+        .def_readwrite("casing_opacity", &StrokeOptions::casing_opacity)
+        .def_readwrite("min_casing", &StrokeOptions::min_casing)
+        .def_readwrite("casing_width", &StrokeOptions::casing_width)
+        .def_readwrite("min_limb_opacity", &StrokeOptions::min_limb_opacity)
+        .def_readwrite("min_dot_radius", &StrokeOptions::min_dot_radius)
+        .def_readwrite("light_radius", &StrokeOptions::light_radius);
+    m.def("pose_strokes", &pose_strokes);
     m.def("paint", &paint);
     m.def("choose_limbs", &choose_limbs);
 }

@@ -21,7 +21,20 @@ struct Limb {
     }
 };
 
-// The shortest ways (K, K) once there is another limb.
+// The shortest ways (K, K) once there is a limb between joints that none led to: only those across it are new.
+void join(std::vector<double>& ways, int64_t joints, int64_t a, int64_t b, double length, std::vector<int64_t>& beyond) {
+    beyond.clear();
+    for (int64_t to = 0; to < joints; ++to)
+        if (ways[size_t(b * joints + to)] != kNone) beyond.push_back(to);
+    for (int64_t from = 0; from < joints; ++from) {
+        const double to_a = ways[size_t(from * joints + a)] + length;
+        if (to_a == kNone || ways[size_t(from * joints + b)] != kNone) continue;
+        for (const int64_t to : beyond)
+            ways[size_t(from * joints + to)] = ways[size_t(to * joints + from)] = to_a + ways[size_t(b * joints + to)];
+    }
+}
+
+// The same once there is one more between joints that are joined.
 void shorten(std::vector<double>& ways, int64_t joints, int64_t a, int64_t b, double length) {
     for (int64_t from = 0; from < joints; ++from) {
         const double to_a = ways[size_t(from * joints + a)] + length, to_b = ways[size_t(from * joints + b)] + length;
@@ -40,6 +53,7 @@ void choose_limbs(const LimbChoice& choice, const double* points, const bool* se
     const int64_t joints = choice.joints;
     std::vector<Limb> limbs;
     std::vector<double> ways(size_t(joints * joints));
+    std::vector<int64_t> beyond;
     for (int64_t person = 0; person < choice.people; ++person) {
         const double* own = points + 2 * person * joints;
         limbs.clear();
@@ -57,7 +71,7 @@ void choose_limbs(const LimbChoice& choice, const double* points, const bool* se
             const double known = ways[size_t(a * joints + b)];
             if (!(known > choice.detour * limb.length) || (limb.turn == choice.bridge && known != kNone)) continue;
             taken[person * choice.limbs + limb.number] = true;
-            shorten(ways, joints, a, b, limb.length);
+            known == kNone ? join(ways, joints, a, b, limb.length, beyond) : shorten(ways, joints, a, b, limb.length);
         }
     }
 }

@@ -45,8 +45,8 @@ Placed place(const float* ends, const float* radii, const float* opacities, cons
                         radii[0],
                         radii[1],
                         radii[2],
-                        255 * opacities[0],
-                        255 * opacities[1]};
+                        255 * opacities[0] + cpu::kEmptyMask,
+                        255 * opacities[1] + cpu::kEmptyMask};
     // A pixel is covered in part if its centre is less than half a pixel away. The bindings keep places within int64_t.
     const float reach = std::max(radii[0], radii[1]) + 0.5f;
     const auto first = [](float at, int64_t high) { return std::clamp<int64_t>(int64_t(std::floor(at)), 0, high); };
@@ -67,40 +67,48 @@ PaintColors repeat(const uint8_t* colors) {
 class Masks {
    public:
     explicit Masks(int64_t widest)
-        : values_(size_t(3 * kBandRows * stride_of(widest))), touched_(size_t(kBandRows * words_of(widest))) {}
+        : values_(size_t(3 * kBandRows * stride_of(widest) + kPaintBlock), cpu::kEmptyMask),
+          touched_(size_t(2 * kBandRows * words_of(widest))) {}
 
     // Paints the part of a layer that is between rows of a picture.
     void paint(const Layer& layer, const std::vector<Placed>& strokes, int64_t top, int64_t bottom, const Picture& picture) {
         const auto& loops = cpu::vector_loops();
         const int64_t width = layer.box.right - layer.box.left, bytes = 3 * picture.width;
         const int64_t stride = stride_of(width), words = words_of(width), mask = kBandRows * stride;
-        cpu::PaintRows rows{values_.data(), values_.data() + mask, values_.data() + 2 * mask, touched_.data(), stride, words,
-                            0, 0, 0, 0, 0};
+        uint64_t* lit = touched_.data() + kBandRows * words;
+        float* const values = aligned();
+        cpu::PaintRows rows{values, values + mask, values + 2 * mask, touched_.data(), lit, stride, words, 0, 0, 0, 0, 0};
         for (size_t i = layer.begin; i < layer.end; ++i) {
             const auto& [stroke, box] = strokes[i];
             const int64_t first = std::max(top, box.top), after = std::min(bottom, box.bottom);
             if (first >= after) continue;
             const int64_t down = first - top;
             const cpu::PaintRows part{rows.casing + down * stride, rows.core + down * stride, rows.light + down * stride,
-                                      rows.touched + down * words, stride, words, after - first, box.left, first,
-                                      box.left - layer.box.left, box.right - box.left};
+                                      rows.touched + down * words, lit + down * words, stride, words, after - first,
+                                      box.left, first, box.left - layer.box.left, box.right - box.left};
             stroke.half_length > 0 ? loops.cover_bar(part, stroke) : loops.cover_disc(part, stroke);
         }
         rows.rows = std::min(bottom, layer.box.bottom) - top;
         uint8_t* pixels = picture.to + top * bytes + 3 * layer.box.left;
         loops.blend_rows(rows, pixels, bytes, picture.width - layer.box.left, layer.colors);
         if (layer.box.right == picture.width) {  // what loops have run over the picture's edge
-            for (float* row = values_.data(); row < values_.data() + 3 * mask; row += stride) std::fill(row + width, row + stride, 0.0f);
+            for (float* row = values; row < values + 3 * mask; row += stride) std::fill(row + width, row + stride, cpu::kEmptyMask);
         }
     }
 
    private:
     static int64_t blocks_of(int64_t width) { return (width + kPaintBlock - 1) / kPaintBlock; }
-    static int64_t stride_of(int64_t width) { return (blocks_of(width) + 1) * kPaintBlock; }  // loops run over the end
+    // Loops run over the end. An odd number of blocks spreads the rows over the cache.
+    static int64_t stride_of(int64_t width) { return ((blocks_of(width) + 1) | 1) * kPaintBlock; }
     static int64_t words_of(int64_t width) { return (blocks_of(width) + kWordBlocks - 1) / kWordBlocks; }
 
-    std::vector<float> values_;      // all 0 between two layers
-    std::vector<uint64_t> touched_;  // too
+    float* aligned() {  // a block is a line of the cache
+        const size_t past = reinterpret_cast<uintptr_t>(values_.data()) / sizeof(float) % kPaintBlock;
+        return values_.data() + (past == 0 ? 0 : kPaintBlock - past);
+    }
+
+    std::vector<float> values_;      // all kEmptyMask between two layers
+    std::vector<uint64_t> touched_;  // all 0; the lit ones too
 };
 
 void paint_band(const Picture& picture, const std::vector<Layer>& layers, const std::vector<Placed>& strokes, int64_t top,

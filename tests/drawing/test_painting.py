@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bottomup._extension import _C
-from bottomup.drawing.painting import Strokes, paint
+from bottomup.drawing.painting import paint
 from bottomup.drawing.reference import painting as reference
+from bottomup.drawing.strokes import Strokes
 
 LEVELS = 2  # of grey, by which roundings may differ: three layers are laid one after the other
 
@@ -26,8 +27,8 @@ def strokes(count: int, layers: int, size: float, seed: int) -> tuple[Strokes, n
     core = rng.uniform(0.3, 0.1 * size + 1, count)
     light = np.where(discs & (rng.random(count) < 0.5), 0.6 * core, 0.0)
     radii = np.stack([core + rng.uniform(0, 3, count), core, light], axis=1)
-    part = Strokes(rng.integers(0, layers, count), ends, radii, rng.random((count, 2)))
-    return Strokes.join(part), rng.integers(0, 256, (layers, 2, 3), dtype=np.uint8)
+    some = Strokes.join((rng.integers(0, layers, count), ends, radii, rng.random((count, 2))))
+    return some, rng.integers(0, 256, (layers, 2, 3), dtype=np.uint8)
 
 
 def picture(height: int, width: int) -> npt.NDArray[np.uint8]:
@@ -53,19 +54,21 @@ def test_threads_and_painting_in_place_change_nothing() -> None:
     under = picture(1100, 1000)
     some, colors = strokes(60, 5, 1000, 0)
     offsets = np.searchsorted(some.layers, np.arange(6)).astype(np.int64)
-    ends, radii, opacities = (part.astype(np.float32) for part in (some.ends, some.radii, some.opacities))
     before = under.copy()
-    alone, together = (_C.paint(under, offsets, colors, ends, radii, opacities, False, threads) for threads in (1, 3))
+    rest = offsets, colors, some.ends, some.radii, some.opacities
+    alone, together = (_C.paint(under, *rest, False, threads) for threads in (1, 3))
     assert (under == before).all()
     assert (alone == together).all()
     assert (alone != under).any()
-    same = _C.paint(under, offsets, colors, ends, radii, opacities, True, 2)
+    same = _C.paint(under, *rest, True, 2)
     assert same is under
     assert (under == alone).all()
 
 
 def test_a_bar_is_as_wide_and_long_as_it_is_said() -> None:
-    bar = Strokes(np.zeros(1, np.int64), np.array([[2.5, 10.0, 22.5, 10.0]]), np.array([[3, 3, 0.0]]), np.ones((1, 2)))
+    bar = Strokes.join(
+        (np.zeros(1, np.int64), np.array([[2.5, 10, 22.5, 10]]), np.array([[3.0, 3, 0]]), np.ones((1, 2)))
+    )
     painted = paint(np.zeros((21, 30, 3), np.uint8), bar, np.full((1, 2, 3), 200, np.uint8))[..., 0]
     assert (painted[8:13, 3:23] == 200).all()
     assert (painted[[7, 13], 3:23] == 100).all()  # half of these pixels is covered
@@ -77,10 +80,11 @@ def test_a_bar_is_as_wide_and_long_as_it_is_said() -> None:
 
 def test_within_a_layer_overlaps_do_not_add_up() -> None:
     two = np.array([[5.0, 10, 25, 10], [15, 0, 15, 20]])
-    bars = Strokes(np.zeros(2, np.int64), two, np.array([[4, 4, 0.0]] * 2), np.array([[0.0, 0.5]] * 2))
+    rest = two, np.array([[4, 4, 0.0]] * 2), np.array([[0.0, 0.5]] * 2)
+    bars = Strokes.join((np.zeros(2, np.int64), *rest))
     painted = paint(np.full((21, 30, 3), 100, np.uint8), bars, np.full((1, 2, 3), 200, np.uint8))[..., 0]
     assert painted[10, 8] == painted[10, 15] == painted[3, 15] == 150
-    apart = Strokes(np.arange(2), bars.ends, bars.radii, bars.opacities)
+    apart = Strokes.join((np.arange(2), *rest))
     painted = paint(np.full((21, 30, 3), 100, np.uint8), apart, np.full((2, 2, 3), 200, np.uint8))[..., 0]
     assert (painted[10, 8], painted[10, 15]) == (150, 175)
 

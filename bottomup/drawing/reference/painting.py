@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bottomup.drawing.painting import Strokes
+from bottomup.drawing.strokes import Floats, Strokes
 from bottomup.image import BgrImage
-
-Floats = npt.NDArray[np.float64]
 
 
 def paint(picture: BgrImage, strokes: Strokes, colors: npt.NDArray[np.uint8]) -> BgrImage:

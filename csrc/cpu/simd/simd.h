@@ -49,6 +49,7 @@ inline Floats operator-(Floats a, Floats b) { return {_mm512_sub_ps(a.values, b.
 inline Floats sqrt(Floats a) { return {_mm512_maskz_sqrt_ps(0xffff, a.values)}; }
 inline Floats lesser(Floats a, Floats b) { return {_mm512_maskz_min_ps(0xffff, a.values, b.values)}; }
 inline Floats greater(Floats a, Floats b) { return {_mm512_maskz_max_ps(0xffff, a.values, b.values)}; }
+inline Floats magnitude(Floats a) { return {_mm512_abs_ps(a.values)}; }
 inline Floats where(Mask mask, Floats a, Floats b) { return {_mm512_mask_blend_ps(mask.mask, b.values, a.values)}; }
 #elif defined(__AVX2__)
 struct Floats {
@@ -73,6 +74,7 @@ inline Floats operator-(Floats a, Floats b) { return {_mm256_sub_ps(a.values, b.
 inline Floats sqrt(Floats a) { return {_mm256_sqrt_ps(a.values)}; }
 inline Floats lesser(Floats a, Floats b) { return {_mm256_min_ps(a.values, b.values)}; }
 inline Floats greater(Floats a, Floats b) { return {_mm256_max_ps(a.values, b.values)}; }
+inline Floats magnitude(Floats a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.values)}; }
 inline Floats where(Mask mask, Floats a, Floats b) { return {_mm256_blendv_ps(b.values, a.values, mask.mask)}; }
 #elif defined(__SSE2__) || defined(_M_X64)
 struct Floats {
@@ -97,6 +99,7 @@ inline Floats operator-(Floats a, Floats b) { return {_mm_sub_ps(a.values, b.val
 inline Floats sqrt(Floats a) { return {_mm_sqrt_ps(a.values)}; }
 inline Floats lesser(Floats a, Floats b) { return {_mm_min_ps(a.values, b.values)}; }
 inline Floats greater(Floats a, Floats b) { return {_mm_max_ps(a.values, b.values)}; }
+inline Floats magnitude(Floats a) { return {_mm_andnot_ps(_mm_set1_ps(-0.0f), a.values)}; }
 inline Floats where(Mask mask, Floats a, Floats b) {
     return {_mm_or_ps(_mm_and_ps(mask.mask, a.values), _mm_andnot_ps(mask.mask, b.values))};
 }
@@ -126,6 +129,7 @@ inline Floats operator-(Floats a, Floats b) { return {vsubq_f32(a.values, b.valu
 inline Floats sqrt(Floats a) { return {vsqrtq_f32(a.values)}; }
 inline Floats lesser(Floats a, Floats b) { return {vminq_f32(a.values, b.values)}; }
 inline Floats greater(Floats a, Floats b) { return {vmaxq_f32(a.values, b.values)}; }
+inline Floats magnitude(Floats a) { return {vabsq_f32(a.values)}; }
 inline Floats where(Mask mask, Floats a, Floats b) { return {vbslq_f32(mask.mask, a.values, b.values)}; }
 #else
 struct Floats {
@@ -150,6 +154,7 @@ inline Floats operator-(Floats a, Floats b) { return {a.values - b.values}; }
 inline Floats sqrt(Floats a) { return {sqrtf(a.values)}; }
 inline Floats lesser(Floats a, Floats b) { return {a.values < b.values ? a.values : b.values}; }
 inline Floats greater(Floats a, Floats b) { return {a.values > b.values ? a.values : b.values}; }
+inline Floats magnitude(Floats a) { return {a.values < 0.0f ? -a.values : a.values}; }
 inline Floats where(Mask mask, Floats a, Floats b) { return {mask.mask ? a.values : b.values}; }
 #endif
 

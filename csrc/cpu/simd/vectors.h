@@ -77,14 +77,15 @@ struct Stroke {
     float casing_opacity, core_opacity;
 };
 
-constexpr int kPaintBlock = 16;  // pixels that are blended together
+constexpr int kPaintBlock = 16;     // pixels that are blended together
+constexpr float kEmptyMask = 0.5f;  // masks hold opacities, 0..255, and this: so they are rounded by leaving out the fraction
 
 // Rows of three masks that a layer is painted in, from row `top` of the picture on, and the part of them that a stroke is
 // in: `width` pixels from column `left` of the picture on, which is column `from` of the masks. `touched` has a bit for each
-// block, `words` to a row.
+// block in which something was laid, `words` to a row, and `lit` for those with a light middle.
 struct PaintRows {
     float *casing, *core, *light;
-    uint64_t* touched;
+    uint64_t *touched, *lit;
     int64_t stride, words, rows, left, top, from, width;
 };
 
