@@ -13,16 +13,19 @@ from bottomup.skeletons import OPENPOSE_COCO_18, read_skeleton, write_skeleton
 
 TASKS = ("fields", "crops", "places")
 BACKBONE_NAMES = (
+    "cpn",
     "efficientnet_lite0",
     "efficientnet_lite1",
     "efficientnet_lite0_stride16",
+    "hourglass",
     "hrnet",
     "pyramid",
     "resnet",
+    "resnet50",
     "vgg",
 )
-ALIGNMENT = 32
-"""The sides of every input are multiples of it: all backbones go down to a stride of 32."""
+STAGED_NAMES = ("cpn", "hourglass")
+"""Backbones that make the predictions of all stages themselves."""
 
 # Far above any network that was trained; what is beyond them is damaged, or meant to eat memory.
 _MAX_CHANNELS, _MAX_WIDTH, _MAX_DEPTH, _MAX_STAGES = 1024, 4096, 64, 8
@@ -38,7 +41,7 @@ class NetworkConfig:
     backbone: a name in `BACKBONE_NAMES`.
     channels: of the features that the stages see, up to 1024.
     widths, depths: of the backbone, up to 4096 and 64.
-    stages: how many predictions are made in turn, up to 8.
+    stages: how many predictions are made in turn, up to 8; of `hourglass` how many hourglasses, of `cpn` 2.
     task: `fields`: heatmaps and part affinity fields of everybody in a picture; `crops`: heatmaps of the person in a
         crop; `places`: for each joint of that person a distribution over the cells of a crop, as logits.
     crop_size: (height, width) in pixels of the crops that it was trained on, or the side of square ones; 0 for
@@ -116,7 +119,7 @@ class NetworkConfig:
         return NetworkInfo(
             skeleton=self.skeleton,
             stride=self.stride,
-            alignment=ALIGNMENT,
+            alignment=self.alignment,
             task=self.task,
             name=name,
             crop_size=self.crop_size,
@@ -124,6 +127,11 @@ class NetworkConfig:
             default_settings=self.default_settings,
             calibration=self.calibration,
         )
+
+    @property
+    def alignment(self) -> int:
+        """The sides of every input are multiples of it: the stride of the coarsest features."""
+        return 64 if self.backbone == "hourglass" else 32
 
     @property
     def outputs(self) -> int:

@@ -9,6 +9,8 @@ al., arXiv:1611.08050, section 2.1). Every stage is supervised in training; the 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -16,9 +18,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from bottomup.networks.backbones.registry import BACKBONES
+from bottomup.networks.backbones.registry import BACKBONES, STAGED
 from bottomup.networks.backends.process import survive_fork
-from bottomup.networks.config import NetworkConfig
+from bottomup.networks.config import STAGED_NAMES, NetworkConfig
 from bottomup.networks.export.lowering import check_weights
 from bottomup.networks.layers import ConvBlock
 from bottomup.networks.stored import FORMAT, StoredNetwork, change_config, read_config, read_network
@@ -52,22 +54,48 @@ class FieldNetwork(nn.Module):
         super().__init__()
         self.config = config = config or NetworkConfig()
         self.skeleton: Skeleton = config.skeleton
-        self.backbone = BACKBONES[config.backbone](config.stride, config.channels, config.widths, config.depths)
-        self.alignment: int = self.backbone.alignment
+        shape = (config.stride, config.channels, config.widths, config.depths)
         self.channels = outputs = config.outputs
-        # The first stage reads off what the backbone's features show.
-        stages = [_Stage(config.channels, config.channels, outputs, 0)]
-        stages += [_Stage(config.channels + outputs, config.channels, outputs, 2) for _ in range(config.stages - 1)]
-        for stage in stages:
-            nn.init.normal_(stage.predict.weight, std=0.01)
-            # Joints are rare: begin at "hardly anywhere" rather than at "everywhere, half".
-            bias = torch.zeros(outputs)
-            bias[: self.skeleton.num_joints] = -4.0
-            stage.predict.bias = nn.Parameter(bias)
-        self.stages = nn.ModuleList(stages)
-        self.dropout = nn.Dropout2d(0.0)  # for those who train it
+        self.stages = nn.ModuleList()
+        if config.backbone in STAGED_NAMES:
+            self.backbone = STAGED[config.backbone](*shape, config.stages, outputs)
+            self.dropout = self.backbone.dropout  # for those who train it
+        else:
+            self.backbone = BACKBONES[config.backbone](*shape)
+            self.dropout = nn.Dropout2d(0.0)
+            # The first stage reads off what the backbone's features show.
+            self.stages.append(_Stage(config.channels, config.channels, outputs, 0))
+            inputs = config.channels + outputs
+            self.stages.extend(_Stage(inputs, config.channels, outputs, 2) for _ in range(config.stages - 1))
+        self.alignment: int = self.backbone.alignment
+        for name, gives in self.heads():
+            if gives:
+                self._begin(self.get_submodule(name))
         self.register_buffer("mean", torch.tensor(self.backbone.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(self.backbone.std).view(1, 3, 1, 1), persistent=False)
+
+    def _begin(self, head: nn.Module) -> None:
+        """Joints are rare: begin at "hardly anywhere" rather than at "everywhere, half"."""
+        if isinstance(head, nn.Conv2d):
+            nn.init.normal_(head.weight, std=0.01)
+        if isinstance(head.bias, nn.Parameter):
+            with torch.no_grad():
+                head.bias.zero_()[: self.skeleton.num_joints] = -4.0
+
+    def heads(self) -> Iterator[tuple[str, bool]]:
+        """The modules whose channels are those of the fields, by name: True if they give them, False if they read them.
+
+        Those that read them have the features' channels before them, if they see features as well.
+        """
+        for number in range(len(self.stages)):
+            yield f"stages.{number}.predict", True
+            if number:
+                yield f"stages.{number}.blocks.0.conv.0", False
+        if self.config.backbone in STAGED_NAMES:
+            for name, _ in self.backbone.named_modules():
+                for patterns, gives in ((self.backbone.gives, True), (self.backbone.reads, False)):
+                    if any(re.fullmatch(pattern, name) for pattern in patterns):
+                        yield f"backbone.{name}", gives
 
     def forward(self, images: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """The fields of a batch of images, one pair per stage; the last is the best.
@@ -100,9 +128,10 @@ class FieldNetwork(nn.Module):
 
     def from_normalised(self, images: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """As `logits`, of images of which the backbone's `mean` and `std` are taken out already; checks nothing."""
-        features = self.dropout(self.backbone(images))
         joints, results = self.skeleton.num_joints, []
-        seen = features
+        if self.config.backbone in STAGED_NAMES:
+            return [(output[:, :joints], output[:, joints:]) for output in self.backbone(images)]
+        seen = features = self.dropout(self.backbone(images))
         for stage in self.stages:
             output = stage(seen)
             logits, pafs = output[:, :joints], output[:, joints:]

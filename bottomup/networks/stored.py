@@ -61,6 +61,17 @@ def read_config(path: str | Path) -> NetworkConfig:
         return config
 
 
+def holds_network(path: str | Path) -> bool:
+    """Whether a `.safetensors` file is one of `save_network`: so it is taken to be unless it shows that it is not."""
+    if not Path(path).is_file():
+        return True
+    try:
+        with safe_open(str(path), "np") as file:
+            return (file.metadata() or {}).get("format") == FORMAT
+    except SafetensorError:
+        return True
+
+
 def change_config(path: str | Path, **changes: Any) -> None:
     """Give the file of `save_network` other values of its config; its weights, and a reader of it, are not disturbed.
 

@@ -43,7 +43,7 @@ class TrainConfig:
     jitter_kind: `uniform`, or `pgpg` for edges that are off as a detector's were found to be, see `augment.pgpg`.
     initial_weights: a name in `bottomup.training.pretrained.PRETRAINED`: the backbone starts from that network;
         `default` or a .safetensors file: all starts from that field network; a .pth file: the backbone starts from a
-        published network, see `bottomup.networks.backbones.hrnet`; empty: from random weights.
+        published network, see `load_published` of `bottomup.networks.backbones`; empty: from random weights.
     inherit: the network is that of `initial_weights`, a whole field network; `network` only says what is different.
     keep_start: share of the initial weights, those of a whole field network, in the weights that are written. The mean
         of where a run began and where it ended often does better than either (Wortsman et al., CVPR 2022).
@@ -155,7 +155,8 @@ class TrainConfig:
         require(0 <= self.interference <= 1, "interference", "from 0 to 1", self.interference)
         require(len(self.sources) > 0, "sources", "at least one folder", self.sources)
         require(bool(sizes) and sizes[0][0] == 0 and list(sizes) == sorted(sizes), "crop_sizes", "rising from 0", sizes)
-        require(all(size > 0 and size % 32 == 0 for _, size in sizes), "crop_sizes", "multiples of 32", sizes)
+        step = self.network.alignment
+        require(all(size > 0 and size % step == 0 for _, size in sizes), "crop_sizes", f"multiples of {step}", sizes)
         require(self.steps > 0 or self.hours > 0, "hours", "positive", self.hours)
         require(self.seed >= 0, "seed", "at least 0", self.seed)
         require(self.batch >= 0, "batch", "at least 0", self.batch)
@@ -209,8 +210,9 @@ class TrainConfig:
         return [size for start, size in self.crop_sizes if start <= progress or start == 0][-1]
 
     def crop_shape(self, height: int) -> tuple[int, int]:
-        """Height and width of a crop of that height; both are multiples of 32."""
-        return height, max(round(height * self.crop_aspect / 32), 1) * 32
+        """Height and width of a crop of that height; both are multiples of the network's alignment."""
+        step = self.network.alignment
+        return height, max(round(height * self.crop_aspect / step), 1) * step
 
     @classmethod
     def load(cls, path: str | Path, **changes: Any) -> TrainConfig:

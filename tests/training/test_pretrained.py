@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from bottomup.networks.backbones.efficientnet_lite import EfficientNetLite, _published_name
 from bottomup.networks.field_network import FieldNetwork, NetworkConfig, load_network, save_network
 from bottomup.networks.published.hrnet import HRNet as PublishedHRNet
+from bottomup.networks.published.residual import ResNet
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, get_skeleton
 from bottomup.training import TrainConfig, find_recipe
@@ -209,6 +211,60 @@ def test_the_large_recipe_is_one_of_hrnet(tmp_path: Path) -> None:
     network = FieldNetwork(recipe.network)
     assert (recipe.network.backbone, recipe.network.widths, recipe.keep_photos) == ("hrnet", (32,), False)
     assert 25e6 < sum(parameter.numel() for parameter in network.parameters()) < 40e6
+
+
+@pytest.mark.parametrize(
+    ("backbone", "widths", "depths"), [("hourglass", (), (1,)), ("cpn", (4, 4, 8, 8), (1, 1, 1, 1))]
+)
+def test_backbones_that_predict_keep_what_skeletons_have_in_common(
+    backbone: str, widths: tuple[int, ...], depths: tuple[int, ...], tmp_path: Path
+) -> None:
+    torch.manual_seed(3)
+    old = Skeleton("old", ("a", "b", "c"), ((0, 1), (1, 2)), (0.1,) * 3)
+    new = Skeleton("new", ("b", "a", "d", "c"), ((1, 0), (3, 0)), (0.1,) * 4)  # the second limb runs the other way
+    given = FieldNetwork(NetworkConfig(old, 4, backbone, 8, widths, depths, stages=2))
+    for name, tensor in given.state_dict().items():
+        if name.endswith(("running_mean", ".bias")):
+            tensor.normal_()
+        elif name.endswith("running_var"):
+            tensor.uniform_(0.5, 2)
+    save_network(given, tmp_path / "old.safetensors")
+    given = load_network(tmp_path / "old.safetensors")
+    network = FieldNetwork(NetworkConfig(new, 4, backbone, 8, widths, depths, stages=2)).eval()
+    load_initial(network, str(tmp_path / "old.safetensors"))
+    # The first prediction depends on no other.
+    images = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        (logits, pafs), (was, were) = network.logits(images)[0], given.logits(images)[0]
+    torch.testing.assert_close(logits[:, [1, 0, 3]], was)
+    torch.testing.assert_close(pafs, torch.cat([were[:, :2], -were[:, 2:]], 1))
+
+
+def test_timm_files_end_as_those_of_networks_do(config: TrainConfig, tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    weights = ResNet(50, widths=(4, 4, 8, 8), depths=(1, 1, 1, 1)).state_dict()
+    save_file(weights | {"fc.bias": torch.zeros(9)}, str(tmp_path / "model.safetensors"), {"format": "pt"})
+    shape = NetworkConfig(
+        stride=4, backbone="cpn", channels=8, widths=(4, 4, 8, 8), depths=(1, 1, 1, 1), stages=2
+    )  # fmt: skip
+    recipe = dataclasses.replace(
+        config, network=shape, initial_weights=str(tmp_path / "model.safetensors"), crop_sizes=((0.0, 64),)
+    )
+    state = TrainState(recipe)
+    for name, tensor in weights.items():
+        if not name.startswith("conv1") and "num_batches" not in name:
+            own = state.network.backbone.resnet.state_dict()[name]  # type: ignore[union-attr]
+            torch.testing.assert_close(own, tensor, rtol=0, atol=0)
+    with pytest.raises(ValueError, match=r"keep_start must be 0 without a network in initial_weights but is 0\.5"):
+        dataclasses.replace(recipe, keep_start=0.5)
+
+
+def test_crops_of_an_hourglass_can_be_halved_so_often(config: TrainConfig) -> None:
+    shape = NetworkConfig(stride=4, backbone="hourglass", channels=8, widths=(), depths=(1,), skeleton=COCO_17)
+    changes: dict[str, Any] = {"mode": "crops", "network": shape, "crop_aspect": 0.75}
+    assert dataclasses.replace(config, **changes, crop_sizes=((0.0, 256),)).network.crop_size == (256, 192)
+    with pytest.raises(ValueError, match="crop_sizes must be multiples of 64 but is"):
+        dataclasses.replace(config, **changes, crop_sizes=((0.0, 96),))
 
 
 def test_joints_and_limbs_in_common_keep_their_part_of_the_heads(tmp_path: Path) -> None:

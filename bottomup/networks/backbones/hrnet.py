@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from bottomup.networks.backbones.shapes import IMAGENET_MEAN, IMAGENET_STD, check_shape
+from bottomup.networks.backbones.start import own_tensors, take_weights
 from bottomup.networks.layers import ConvBlock
 from bottomup.networks.published.hrnet import HighResolutionTrunk
 
@@ -56,17 +57,4 @@ class HRNet(nn.Module):
 
         Raises ValueError that names the tensors which are missing or have another shape.
         """
-        own = {name: value for name, value in self.trunk.state_dict().items() if "num_batches" not in name}
-        wrong = [name for name, value in own.items() if _shape(weights, name) != value.shape]
-        if wrong:
-            raise ValueError(
-                f"weights must be those of an HRNet of width {self.trunk.width} but lack, or have in another shape, "
-                f"{len(wrong)} of its {len(own)} tensors: {wrong[:5]}"
-            )
-        with torch.no_grad():
-            for name, value in own.items():
-                value.copy_(weights[name])
-
-
-def _shape(weights: Mapping[str, torch.Tensor], name: str) -> torch.Size | None:
-    return weights[name].shape if name in weights else None
+        take_weights(own_tensors(self.trunk), weights, f"an HRNet of width {self.trunk.width}")

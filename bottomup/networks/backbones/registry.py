@@ -1,7 +1,7 @@
-"""Backbones: image in, one feature map out.
+"""Backbones: image in, one feature map out; and those that make the predictions themselves.
 
 A backbone is a module with `stride` (image pixels per cell) and `channels` of its output, and `mean` and `std` of the
-images that it wants (RGB, 0..1). Register a new one in `BACKBONES` and name it in
+images that it wants (RGB, 0..1). Register a new one in `BACKBONES`, or in `STAGED` if it predicts, and name it in
 `NetworkConfig.backbone`.
 """
 
@@ -16,9 +16,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from bottomup.networks.backbones.cpn import Cpn
 from bottomup.networks.backbones.efficientnet_lite import EfficientNetLite
+from bottomup.networks.backbones.hourglass import Hourglass
 from bottomup.networks.backbones.hrnet import HRNet
 from bottomup.networks.backbones.resnet import ResNet
+from bottomup.networks.backbones.resnet50 import ResNet50
 from bottomup.networks.backbones.shapes import IMAGENET_MEAN, IMAGENET_STD, check_shape
 from bottomup.networks.backbones.vgg import Vgg
 from bottomup.networks.layers import ConvBlock, ResidualBlock, conv_bn, double
@@ -35,6 +38,25 @@ class Backbone(Protocol):
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) normalised images to (B, channels, H / stride, W / stride); sides divide by `alignment`."""
+        ...
+
+
+class StagedBackbone(Protocol):
+    """What the field network asks of a backbone that makes the predictions itself.
+
+    dropout: of the feature maps that its heads see.
+    gives, reads: patterns of the names of its modules that give, and that read, the predictions' channels.
+    """
+
+    alignment: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    dropout: nn.Dropout2d
+    gives: tuple[str, ...]
+    reads: tuple[str, ...]
+
+    def __call__(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """(B, 3, H, W) normalised images to predictions (B, outputs, H / stride, W / stride), the best last."""
         ...
 
 
@@ -83,6 +105,7 @@ BACKBONES: Mapping[str, Any] = MappingProxyType(
     {
         "pyramid": Pyramid,
         "resnet": ResNet,
+        "resnet50": ResNet50,
         "hrnet": HRNet,
         "vgg": Vgg,
         "efficientnet_lite0": partial(EfficientNetLite, 1.0),
@@ -90,3 +113,5 @@ BACKBONES: Mapping[str, Any] = MappingProxyType(
         "efficientnet_lite0_stride16": partial(EfficientNetLite, 1.0, stages=5),
     }
 )
+
+STAGED: Mapping[str, Any] = MappingProxyType({"hourglass": Hourglass, "cpn": Cpn})

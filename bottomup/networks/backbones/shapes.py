@@ -8,6 +8,9 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 EFFICIENTNET_MEAN, EFFICIENTNET_STD = (127 / 255,) * 3, (128 / 255,) * 3
 # OpenPose's networks of Caffe see value / 256 - 0.5.
 CAFFE_MEAN, CAFFE_STD = (128 / 255,) * 3, (256 / 255,) * 3
+# bearpaw/pytorch-pose and pytorch-cpn take a mean off and divide by nothing but 255.
+HOURGLASS_MEAN, HOURGLASS_STD = (0.44044283, 0.4440267, 0.43268284), (1.0,) * 3
+CPN_MEAN, CPN_STD = (122.7717 / 255, 115.9465 / 255, 102.9801 / 255), (1.0,) * 3
 EFFICIENTNET_EPSILON = 1e-3
 """Of batch normalisation, as in the original."""
 EFFICIENTNET_STAGES = (
@@ -33,10 +36,25 @@ def check_shape(backbone: str, stride: int, widths: tuple[int, ...], depths: tup
         raise ValueError(f"widths must hold 4 numbers and depths 3 but are {widths} and {depths}")
     if backbone == "hrnet" and (len(widths) != 1 or depths):
         raise ValueError(f"widths must hold 1 number and depths none but are {widths} and {depths}")
+    if backbone == "hourglass" and (widths or len(depths) != 1 or min(depths) < 1):
+        raise ValueError(f"widths must hold none and depths 1 number from 1 on but are {widths} and {depths}")
     if backbone == "vgg" and stride != 8:
         raise ValueError(f"stride must be 8 for a vgg backbone but is {stride}")
-    if backbone in ("resnet", "vgg") and (len(widths) != 4 or len(depths) != 4 or min(depths) < 1):
+    if backbone in ("resnet", "resnet50", "vgg", "cpn") and (len(widths) != 4 or len(depths) != 4 or min(depths) < 1):
         raise ValueError(f"widths must hold 4 numbers and depths 4 from 1 on but are {widths} and {depths}")
+
+
+def check_stages(
+    backbone: str, stride: int, channels: int, widths: tuple[int, ...], depths: tuple[int, ...], stages: int
+) -> None:
+    """`check_shape` for a backbone that makes the predictions itself."""
+    check_shape(backbone, stride, widths, depths)
+    if stride != 4:
+        raise ValueError(f"stride must be 4 for a backbone {backbone} but is {stride}")
+    if backbone == "cpn" and stages != 2:
+        raise ValueError(f"stages must be 2 for a backbone cpn, GlobalNet and RefineNet, but is {stages}")
+    if channels % (multiple := {"hourglass": 4, "cpn": 2}[backbone]):
+        raise ValueError(f"channels must be a multiple of {multiple} for a backbone {backbone} but is {channels}")
 
 
 def vgg_layers(widths: tuple[int, ...], depths: tuple[int, ...]) -> list[tuple[str, int, int, bool]]:

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from bottomup.networks.backbones.shapes import CAFFE_MEAN, CAFFE_STD, check_shape, vgg_layers
+from bottomup.networks.backbones.start import take_weights
 from bottomup.networks.layers import ConvBlock
 
 
@@ -66,12 +67,6 @@ class Vgg(nn.Module):
             for name, *_ in self._layers
             for part in ("weight", "bias")
         }
-        wrong = [name for name, value in own.items() if name not in weights or weights[name].shape != value.shape]
-        if wrong:
-            raise ValueError(
-                f"weights must be those of an OpenPose but lack, or have in another shape, {len(wrong)} of the trunk's "
-                f"{len(own)} tensors: {wrong[:5]}"
-            )
-        with torch.no_grad():
-            for name, value in own.items():
-                value.copy_(weights[name].flip(1) if name == f"{self._layers[0][0]}.weight" else weights[name])
+        first = f"{self._layers[0][0]}.weight"
+        seen = {name: value.flip(1) if name == first and value.ndim == 4 else value for name, value in weights.items()}
+        take_weights(own, seen, "an OpenPose")

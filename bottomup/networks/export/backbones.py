@@ -24,6 +24,7 @@ from bottomup.networks.backbones.shapes import (
 from bottomup.networks.config import NetworkConfig
 from bottomup.networks.export.hrnet import hrnet
 from bottomup.networks.export.lowering import FloatArray, GraphBuilder
+from bottomup.networks.export.residual import deconv, resnet_features
 
 Lowering = Callable[[GraphBuilder, NetworkConfig], int]
 
@@ -72,11 +73,19 @@ def resnet(graph: GraphBuilder, config: NetworkConfig) -> int:
             x, inputs = _basic_block(graph, x, f"backbone.stages.{stage}.{block}", inputs, width, step), width
     for number in range({8: 2, 4: 3}[config.stride]):
         name = f"backbone.ups.{number}"
-        weight = graph.tensor(f"{name}.deconv.weight", inputs, config.channels, 4, 4)
-        weight, bias = graph.fold(weight, f"{name}.norm", config.channels, transposed=True)
-        arrays = {"weight": np.ascontiguousarray(weight), "bias": bias}
-        x = graph.add("relu", graph.add("deconv", x, arrays=arrays, stride=2, padding=(1, 1, 1, 1)))
+        x = deconv(graph, x, f"{name}.deconv", f"{name}.norm", inputs, config.channels)
         inputs = config.channels
+    return x
+
+
+def resnet50(graph: GraphBuilder, config: NetworkConfig) -> int:
+    """`bottomup.networks.backbones.resnet50.ResNet50`."""
+    check_shape("resnet50", config.stride, config.widths, config.depths)
+    x = graph.normalise(IMAGENET_MEAN, IMAGENET_STD)
+    x, inputs = resnet_features(graph, x, "backbone", config.widths, config.depths)[-1], 4 * config.widths[-1]
+    for number in range({8: 2, 4: 3}[config.stride]):
+        name, norm = (f"backbone.deconv_layers.{3 * number + part}" for part in (0, 1))
+        x, inputs = deconv(graph, x, name, norm, inputs, config.channels), config.channels
     return x
 
 
@@ -169,6 +178,7 @@ BACKBONES: Mapping[str, Lowering] = MappingProxyType(
     {
         "pyramid": pyramid,
         "resnet": resnet,
+        "resnet50": resnet50,
         "hrnet": hrnet,
         "vgg": vgg,
         "efficientnet_lite0": partial(efficientnet_lite, 1.0),

@@ -33,6 +33,7 @@ class Layer:
     max_pool: `kernel`, `stride`, `padding` as above.
     relu, sigmoid, add, concat (channels): as they are called.
     clip: to `low`..`high`.  double: every cell becomes 2 x 2.  slice: channels `start` to `stop`.
+    enlarge: bilinear, `factor` times as many cells each way, the corner cells' middles staying where they are.
     """
 
     kind: str
@@ -103,15 +104,21 @@ class GraphBuilder:
         return self.add("conv", x, arrays={"weight": np.ascontiguousarray(weight), "bias": bias}, **full)
 
     def fold(
-        self, weight: FloatArray, norm: str, outputs: int, *, transposed: bool = False
+        self,
+        weight: FloatArray,
+        norm: str,
+        outputs: int,
+        *,
+        transposed: bool = False,
+        bias: FloatArray | float = 0.0,
     ) -> tuple[FloatArray, FloatArray]:
-        """Weight and bias of a convolution without bias and the batch normalisation `norm` after it."""
+        """Weight and bias of a convolution, which may have a bias, and the batch normalisation `norm` after it."""
         gain, shift, mean, var = (
             self.tensor(f"{norm}.{part}", outputs) for part in ("weight", "bias", "running_mean", "running_var")
         )
         factor = (gain / np.sqrt(var + np.float32(_BATCH_NORM_EPSILON))).astype(np.float32)
         over = (1, -1, 1, 1) if transposed else (-1, 1, 1, 1)
-        return weight * factor.reshape(over), shift - mean * factor
+        return weight * factor.reshape(over), shift + (bias - mean) * factor
 
     def conv_bn(
         self, x: int, name: str, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, dilation: int = 1
@@ -141,11 +148,14 @@ def lower(network: StoredNetwork | HasStored) -> LoweredNetwork:
     if not isinstance(network, StoredNetwork):
         network = network.stored()
     from bottomup.networks.export.backbones import BACKBONES
+    from bottomup.networks.export.staged import STAGED
 
     config = network.config
     graph = GraphBuilder(network.tensors)
-    features = BACKBONES[config.backbone](graph, config)
-    heatmaps, pafs = _stages(graph, config, features)
+    if config.backbone in STAGED:
+        heatmaps, pafs, _ = _read(graph, config, STAGED[config.backbone](graph, config))
+    else:
+        heatmaps, pafs = _stages(graph, config, BACKBONES[config.backbone](graph, config))
     graph.check_all_used()
     outputs = {"heatmaps": heatmaps} if pafs is None else {"heatmaps": heatmaps, "pafs": pafs}
     return LoweredNetwork(_needed(graph.layers, outputs), outputs)
@@ -161,7 +171,7 @@ def check_weights(network: StoredNetwork, path: object) -> LoweredNetwork:
 
 def _stages(graph: GraphBuilder, config: NetworkConfig, features: int) -> tuple[int, int | None]:
     """`FieldNetwork.from_normalised`: each stage sees the features and what the one before predicted."""
-    joints, outputs, channels = config.skeleton.num_joints, config.outputs, config.channels
+    outputs, channels = config.outputs, config.channels
     seen, inputs = features, channels
     for number in range(config.stages):
         name, x = f"stages.{number}", seen
@@ -169,13 +179,20 @@ def _stages(graph: GraphBuilder, config: NetworkConfig, features: int) -> tuple[
             x = graph.conv_block(x, f"{name}.blocks.{n}", inputs if n == 0 else channels, channels, dilation=1 + n)
         weight = graph.tensor(f"{name}.predict.weight", outputs, channels, 1, 1)
         x = graph.conv(x, weight, graph.tensor(f"{name}.predict.bias", outputs))
-        logits = graph.add("slice", x, start=0, stop=joints) if config.task == "fields" else x
-        pafs = graph.add("slice", x, start=joints, stop=outputs) if config.task == "fields" else None
-        heatmaps = graph.add("sigmoid", logits)
+        answer, pafs, heatmaps = _read(graph, config, x)
         predicted = (heatmaps,) if pafs is None else (heatmaps, pafs)
         if number < config.stages - 1:
             seen, inputs = graph.add("concat", features, *predicted), channels + outputs
-    return (logits if config.task == "places" else heatmaps), pafs
+    return answer, pafs
+
+
+def _read(graph: GraphBuilder, config: NetworkConfig, x: int) -> tuple[int, int | None, int]:
+    """Of a prediction: `FieldNetwork.answer`, pafs if there are any, and the heatmaps' sigmoid."""
+    joints, whole = config.skeleton.num_joints, config.task == "fields"
+    logits = graph.add("slice", x, start=0, stop=joints) if whole else x
+    pafs = graph.add("slice", x, start=joints, stop=config.outputs) if whole else None
+    heatmaps = graph.add("sigmoid", logits)
+    return (logits if config.task == "places" else heatmaps), pafs, heatmaps
 
 
 def _needed(layers: list[Layer], outputs: dict[str, int]) -> tuple[Layer, ...]:

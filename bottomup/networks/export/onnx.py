@@ -149,6 +149,10 @@ class _Writer:
                 scales = self._constant(f"{output}.scales", np.array([1, 1, 2, 2], np.float32))
                 how = {"mode": "nearest", "nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
                 self._node("Resize", [*inputs, "", scales], output, **how)
+            case "enlarge":
+                scales = self._constant(f"{output}.scales", np.array([1, 1, *[values["factor"]] * 2], np.float32))
+                align = {"mode": "linear", "coordinate_transformation_mode": "align_corners"}
+                self._node("Resize", [*inputs, "", scales], output, **align)
             case "slice":
                 bounds = [self._constant(f"{output}.{n}", np.array([values[n]], np.int64)) for n in ("start", "stop")]
                 self._node(

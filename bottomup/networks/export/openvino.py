@@ -58,6 +58,11 @@ def _emit(layer: Layer, inputs: list[Any], ops: Any) -> Any:
             options = {"nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
             twice = np.array([2, 2], np.float32)
             return ops.interpolate(inputs[0], twice, "nearest", "scales", axes=np.array([2, 3]), **options)
+        case "enlarge":
+            factors, align = np.array([values["factor"]] * 2, np.float32), "align_corners"
+            return ops.interpolate(
+                inputs[0], factors, "linear_onnx", "scales", axes=np.array([2, 3]), coordinate_transformation_mode=align
+            )
         case "slice":
             bounds = (np.array([values[name]]) for name in ("start", "stop"))
             return ops.slice(inputs[0], *bounds, np.array([1]), np.array([1]))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 from torch.nn import functional
 
-from bottomup.networks.published.residual import Bottleneck, ResNet
+from bottomup.networks.published.residual import RESNET_WIDTHS, Bottleneck, ResNet
 
-_CHANNELS = 256
-_PLANES = 128  # inside of RefineNet's bottlenecks
+REFINE_EXPANSION = 2
+"""RefineNet's bottlenecks have so many times as many channels outside as inside."""
 
 
 def _enlarge(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
@@ -19,17 +21,17 @@ def _enlarge(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 class _GlobalNet(nn.Module):
     """A feature pyramid from coarse to fine, with the joints predicted at each level."""
 
-    def __init__(self, joints: int) -> None:
+    def __init__(self, joints: int, features: Sequence[int], channels: int) -> None:
         super().__init__()
-        self.laterals = nn.ModuleList(_conv_relu(inputs) for inputs in (2048, 1024, 512, 256))
+        self.laterals = nn.ModuleList(_conv_relu(inputs, channels) for inputs in reversed(features))
         # The numbers leave room for the enlarging that the published module has between them.
         self.upsamples = nn.ModuleList(
-            nn.Sequential(nn.Identity(), nn.Conv2d(_CHANNELS, _CHANNELS, 1, bias=False), nn.BatchNorm2d(_CHANNELS))
+            nn.Sequential(nn.Identity(), nn.Conv2d(channels, channels, 1, bias=False), nn.BatchNorm2d(channels))
             for _ in range(3)
         )
         self.predict = nn.ModuleList(
             nn.Sequential(
-                *_conv_relu(_CHANNELS), nn.Conv2d(_CHANNELS, joints, 3, 1, 1, bias=False), nn.Identity(),
+                *_conv_relu(channels, channels), nn.Conv2d(channels, joints, 3, 1, 1, bias=False), nn.Identity(),
                 nn.BatchNorm2d(joints),
             )
             for _ in range(4)
@@ -52,20 +54,22 @@ class _GlobalNet(nn.Module):
         return pyramid, heatmaps
 
 
-def _conv_relu(inputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, _CHANNELS, 1, bias=False), nn.BatchNorm2d(_CHANNELS), nn.ReLU())
+def _conv_relu(inputs: int, channels: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, channels, 1, bias=False), nn.BatchNorm2d(channels), nn.ReLU())
 
 
 class _RefineNet(nn.Module):
     """Bottlenecks, the more the coarser the level, whose outputs are enlarged and read together."""
 
-    def __init__(self, joints: int) -> None:
+    def __init__(self, joints: int, channels: int) -> None:
         super().__init__()
         self.cascade = nn.ModuleList(
-            nn.Sequential(*(_bottleneck(_CHANNELS) for _ in range(3 - level))) for level in range(4)
+            nn.Sequential(*(_bottleneck(channels, channels) for _ in range(3 - level))) for level in range(4)
         )
         self.final_predict = nn.Sequential(
-            _bottleneck(4 * _CHANNELS), nn.Conv2d(_CHANNELS, joints, 3, 1, 1, bias=False), nn.BatchNorm2d(joints)
+            _bottleneck(4 * channels, channels),
+            nn.Conv2d(channels, joints, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(joints),
         )
 
     def forward(self, pyramid: list[torch.Tensor]) -> torch.Tensor:
@@ -75,22 +79,35 @@ class _RefineNet(nn.Module):
         return heatmaps
 
 
-def _bottleneck(inputs: int) -> Bottleneck:
-    return Bottleneck(inputs, _PLANES, expansion=2, project=True)
+def _bottleneck(inputs: int, outputs: int) -> Bottleneck:
+    return Bottleneck(inputs, outputs // REFINE_EXPANSION, expansion=REFINE_EXPANSION, project=True)
 
 
 class CascadedPyramidNetwork(nn.Module):
     """GlobalNet on ResNet-50, then RefineNet, which was trained on the joints that GlobalNet sees worst.
 
     joints: how many heatmaps.
+    channels: of the pyramid's features, an even number.
+    widths, depths: of the ResNet, as in `ResNet`.
+
+    dropout: of whole feature maps of the pyramid; none but for those who train it.
     """
 
-    def __init__(self, joints: int = 17) -> None:
+    def __init__(
+        self,
+        joints: int = 17,
+        channels: int = 256,
+        *,
+        widths: Sequence[int] = RESNET_WIDTHS,
+        depths: Sequence[int] = (),
+    ) -> None:
         super().__init__()
-        self.resnet = ResNet(50)
-        self.global_net, self.refine_net = _GlobalNet(joints), _RefineNet(joints)
+        self.resnet = ResNet(50, widths=widths, depths=depths)
+        self.global_net = _GlobalNet(joints, self.resnet.features, channels)
+        self.refine_net = _RefineNet(joints, channels)
+        self.dropout = nn.Dropout2d(0.0)
 
     def forward(self, images: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
         """GlobalNet's heatmaps (B, K, H / 4, W / 4), coarsest first, and RefineNet's, of images (B, 3, H, W)."""
         pyramid, heatmaps = self.global_net(self.resnet(images))
-        return heatmaps, self.refine_net(pyramid)
+        return heatmaps, self.refine_net([self.dropout(level) for level in pyramid])

@@ -13,7 +13,14 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from bottomup.networks.backbones.shapes import IMAGENET_MEAN, IMAGENET_STD
+from bottomup.networks.backbones.shapes import (
+    CPN_MEAN,
+    CPN_STD,
+    HOURGLASS_MEAN,
+    HOURGLASS_STD,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+)
 from bottomup.networks.published.caffe import read_caffemodel
 from bottomup.networks.published.checkpoint import load_tensors, read_checkpoint
 from bottomup.networks.published.cpn import CascadedPyramidNetwork
@@ -37,10 +44,7 @@ _BODY_25_PAFS = (
     0, 1, 22, 23, 14, 15, 24, 25, 16, 17, 26, 27, 18, 19, 8, 9, 6, 7, 10, 11, 2, 3, 12, 13, 4, 5, 30, 31, 34, 35, 32,
     33, 38, 39, 36, 37, 28, 29, 20, 21, 40, 41, 46, 47, 42, 43, 48, 49, 44, 45, 50, 51,
 )  # fmt: skip
-# bearpaw/pytorch-pose and pytorch-cpn take a mean off and divide by nothing but 255.
-_HOURGLASS_MEAN = (0.44044283, 0.4440267, 0.43268284)
 _SIZE = re.compile(r"(256|384)x(192|256|288)(?!\d)")  # height and width of crops in a file's name
-_CPN_MEAN = (122.7717 / 255, 115.9465 / 255, 102.9801 / 255)
 
 
 @dataclass(frozen=True)
@@ -227,7 +231,7 @@ def _hourglass(tensors: Tensors) -> Published | None:
     skeleton = _joints_of_person(_outputs(tensors, "score.0.weight"), "a stacked hourglass")
     return Published(
         f"stacked hourglass, {stacks} stacks", StackedHourglass(stacks, blocks, skeleton.num_joints), "crops", skeleton,
-        4, 64, (256, 256), lambda stages: _no_pafs(stages[-1]), mean=_HOURGLASS_MEAN, std=(1.0,) * 3,
+        4, 64, (256, 256), lambda stages: _no_pafs(stages[-1]), mean=HOURGLASS_MEAN, std=HOURGLASS_STD,
     )  # fmt: skip
 
 
@@ -236,5 +240,5 @@ def _cpn(tensors: Tensors) -> Published | None:
         return None
     return Published(
         "CPN ResNet-50", CascadedPyramidNetwork(), "crops", COCO_17, 4, 32, (256, 192),
-        lambda outputs: _no_pafs(outputs[1]), mean=_CPN_MEAN, std=(1.0,) * 3, corner_cells=True,
+        lambda outputs: _no_pafs(outputs[1]), mean=CPN_MEAN, std=CPN_STD, corner_cells=True,
     )  # fmt: skip

@@ -6,7 +6,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-_FEATURES = 128  # channels inside of a residual block; twice that outside
 _DEPTH = 4  # how often an hourglass halves the resolution
 
 
@@ -35,11 +34,11 @@ def _blocks(inputs: int, planes: int, count: int) -> nn.Sequential:
 class _Hourglass(nn.Module):
     """Down to a sixteenth of the resolution and back, with a way across at each of the four."""
 
-    def __init__(self, blocks: int) -> None:
+    def __init__(self, blocks: int, channels: int) -> None:
         super().__init__()
         # At each resolution: the way across, before, after; at the coarsest one more in the middle.
         self.hg = nn.ModuleList(
-            nn.ModuleList(_blocks(2 * _FEATURES, _FEATURES, blocks) for _ in range(4 if level == 0 else 3))
+            nn.ModuleList(_blocks(channels, channels // 2, blocks) for _ in range(4 if level == 0 else 3))
             for level in range(_DEPTH)
         )
 
@@ -56,22 +55,26 @@ class StackedHourglass(nn.Module):
     """Hourglasses in a row, each of which sees what the one before predicted.
 
     stacks: how many.  blocks: residual blocks in each part.  joints: 16 for MPII.
+    channels: of the features, a multiple of 4; half as many inside of a residual block.
+
+    dropout: of whole feature maps before they are read; none but for those who train it.
     """
 
-    def __init__(self, stacks: int = 2, blocks: int = 1, joints: int = 16) -> None:
+    def __init__(self, stacks: int = 2, blocks: int = 1, joints: int = 16, channels: int = 256) -> None:
         super().__init__()
-        channels = 2 * _FEATURES
-        self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, 3), nn.BatchNorm2d(64)
-        self.layer1, self.layer2 = _blocks(64, 64, 1), _blocks(128, 128, 1)
-        self.layer3 = _blocks(256, _FEATURES, 1)
-        self.hg = nn.ModuleList(_Hourglass(blocks) for _ in range(stacks))
-        self.res = nn.ModuleList(_blocks(channels, _FEATURES, blocks) for _ in range(stacks))
+        quarter, half = channels // 4, channels // 2
+        self.conv1, self.bn1 = nn.Conv2d(3, quarter, 7, 2, 3), nn.BatchNorm2d(quarter)
+        self.layer1, self.layer2 = _blocks(quarter, quarter, 1), _blocks(half, half, 1)
+        self.layer3 = _blocks(channels, half, 1)
+        self.hg = nn.ModuleList(_Hourglass(blocks, channels) for _ in range(stacks))
+        self.res = nn.ModuleList(_blocks(channels, half, blocks) for _ in range(stacks))
         self.fc = nn.ModuleList(
             nn.Sequential(nn.Conv2d(channels, channels, 1), nn.BatchNorm2d(channels), nn.ReLU()) for _ in range(stacks)
         )
         self.score = nn.ModuleList(nn.Conv2d(channels, joints, 1) for _ in range(stacks))
         self.fc_ = nn.ModuleList(nn.Conv2d(channels, channels, 1) for _ in range(stacks - 1))
         self.score_ = nn.ModuleList(nn.Conv2d(joints, channels, 1) for _ in range(stacks - 1))
+        self.dropout = nn.Dropout2d(0.0)
 
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         """Heatmaps (B, K, H / 4, W / 4) of each stack, the last the best, of images (B, 3, H, W), H and W of 64s."""
@@ -79,7 +82,7 @@ class StackedHourglass(nn.Module):
         x = self.layer3(self.layer2(functional.max_pool2d(x, 2, 2)))
         heatmaps = []
         for number, hourglass in enumerate(self.hg):
-            y = self.fc[number](self.res[number](hourglass(x)))
+            y = self.dropout(self.fc[number](self.res[number](hourglass(x))))
             heatmaps.append(self.score[number](y))
             if number < len(self.fc_):
                 x = x + self.fc_[number](y) + self.score_[number](heatmaps[-1])

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 from torch.nn import functional
+
+RESNET_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+RESNET_WIDTHS = (64, 128, 256, 512)
 
 
 class Basic(nn.Module):
@@ -53,21 +58,25 @@ class ResNet(nn.Module):
     """ResNet down to stride 32 without its classifier (He et al., arXiv:1512.03385, table 1).
 
     depth: 18, 34, 50, 101 or 152.
+    widths, depths: channels inside of the blocks at strides 4, 8, 16 and 32, and how many blocks there are; those of
+        the paper unless given.
+
+    features: channels of what `forward` gives.
     """
 
-    def __init__(self, depth: int = 50) -> None:
+    def __init__(self, depth: int = 50, *, widths: Sequence[int] = RESNET_WIDTHS, depths: Sequence[int] = ()) -> None:
         super().__init__()
         if depth not in RESNET_BLOCKS:
             raise ValueError(f"depth must be one of {sorted(RESNET_BLOCKS)} but is {depth}")
         block: type[Basic] | type[Bottleneck] = Basic if depth < 50 else Bottleneck
-        self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64)
-        inputs = 64
-        for number, (planes, blocks) in enumerate(zip((64, 128, 256, 512), RESNET_BLOCKS[depth], strict=True)):
+        inputs = widths[0]
+        self.conv1, self.bn1 = nn.Conv2d(3, inputs, 7, 2, 3, bias=False), nn.BatchNorm2d(inputs)
+        for number, (planes, blocks) in enumerate(zip(widths, depths or RESNET_BLOCKS[depth], strict=True)):
             outputs, stride = planes * block.expansion, 1 if number == 0 else 2
             layers = [block(inputs, planes, stride), *(block(outputs, planes) for _ in range(blocks - 1))]
             self.add_module(f"layer{number + 1}", nn.Sequential(*layers))
             inputs = outputs
-        self.channels = inputs
+        self.features = tuple(width * block.expansion for width in widths)
 
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         """The features at strides 4, 8, 16 and 32 of images (B, 3, H, W)."""
@@ -77,6 +86,3 @@ class ResNet(nn.Module):
             x = self.get_submodule(f"layer{number}")(x)
             features.append(x)
         return features
-
-
-RESNET_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
-from bottomup.networks.backbones.registry import BACKBONES
+from bottomup.networks.backbones.registry import BACKBONES, STAGED
+from bottomup.networks.config import BACKBONE_NAMES, STAGED_NAMES
 from bottomup.networks.field_network import FieldNetwork, NetworkConfig
+from bottomup.networks.published.cpn import CascadedPyramidNetwork
+from bottomup.networks.published.hourglass import StackedHourglass
+from bottomup.networks.published.pose_resnet import PoseResNet
+from bottomup.networks.published.residual import ResNet
 
 SHAPES = {
     "pyramid": ((8, 8, 16, 16), (1, 1, 1)),
     "resnet": ((8, 8, 16, 16), (1, 2, 1, 1)),
+    "resnet50": ((4, 4, 8, 8), (1, 2, 1, 1)),
     "hrnet": ((4,), ()),
     "vgg": ((4, 8, 8, 16), (1, 1, 2, 1)),
     "efficientnet_lite0": ((16,), (1, 1)),
@@ -20,12 +27,20 @@ SHAPES = {
 }
 
 
+# Of those that make the predictions themselves also the stride, and how many predictions of two stages there are.
+PREDICTING = {"hourglass": ((), (1,), 4, 2), "cpn": ((4, 4, 8, 8), (1, 1, 1, 1), 4, 5)}
+
+
 def test_every_backbone_is_tried() -> None:
     assert SHAPES.keys() == BACKBONES.keys()
+    assert PREDICTING.keys() == STAGED.keys() == set(STAGED_NAMES)
+    assert {*SHAPES, *PREDICTING} == set(BACKBONE_NAMES)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "stride"), [*((name, 8) for name in SHAPES), ("pyramid", 4), ("resnet", 4)])
+@pytest.mark.parametrize(
+    ("name", "stride"), [*((name, 8) for name in SHAPES), ("pyramid", 4), ("resnet", 4), ("resnet50", 4)]
+)
 def test_a_backbone_gives_what_it_says_and_can_be_trained(name: str, stride: int) -> None:
     torch.manual_seed(0)
     network = FieldNetwork(NetworkConfig("coco17", stride, name, 12, *SHAPES[name]))
@@ -38,6 +53,76 @@ def test_a_backbone_gives_what_it_says_and_can_be_trained(name: str, stride: int
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in backbone.parameters())
     touched = sum(bool((p.grad != 0).any()) for p in backbone.parameters() if p.grad is not None)
     assert touched == len(list(backbone.parameters()))
+
+
+@pytest.mark.parametrize("task", ["fields", "crops"])
+@pytest.mark.parametrize("name", sorted(PREDICTING))
+def test_a_backbone_that_predicts_is_supervised_at_every_stage(name: str, task: str) -> None:
+    torch.manual_seed(0)
+    widths, depths, stride, count = PREDICTING[name]
+    size = 128 if task == "crops" else 0
+    config = NetworkConfig("coco17", stride, name, 8, widths, depths, stages=2, task=task, crop_size=size)
+    network = FieldNetwork(config)
+    stages = network.logits(torch.rand(2, 3, 64, 128))
+    pafs = 2 * network.skeleton.num_limbs if task == "fields" else 0
+    assert [(one.shape[1:], two.shape[1:]) for one, two in stages] == [((17, 16, 32), (pafs, 16, 32))] * count
+    # At first joints are hardly anywhere.
+    assert all(torch.sigmoid(heatmaps).mean() < 0.1 for heatmaps, _ in stages)
+    sum(torch.cat(pair, 1).square().mean() for pair in stages).backward()  # type: ignore[union-attr]
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters())
+    gives = [name for name, gives in network.heads() if gives and network.get_submodule(name).weight.ndim == 4]  # type: ignore[operator,union-attr]
+    assert len(gives) == count
+    # Whole feature maps are left out before the predictions.
+    one = network.logits(torch.ones(2, 3, 64, 64))[-1][0]
+    network.dropout.p = 0.9
+    assert (network.logits(torch.ones(2, 3, 64, 64))[-1][0] - one).abs().max() > 1e-5
+
+
+def test_published_networks_are_the_modules_that_learn() -> None:
+    """Checkpoints of others give all but the predictions; of an ImageNet classifier the ResNet is taken."""
+    torch.manual_seed(0)
+    widths, depths = (64, 128, 256, 512), (3, 4, 6, 3)
+    hourglass = StackedHourglass(2, 1, 16, 16)
+    cases: list[tuple[nn.Module, nn.Module, tuple[str, ...]]] = [
+        (hourglass, STAGED["hourglass"](4, 16, (), (1,), 2, 17), ("score.", "score_.")),
+        (
+            CascadedPyramidNetwork(14, 8, widths=(4, 4, 8, 8)), STAGED["cpn"](4, 8, (4, 4, 8, 8), depths, 2, 17),
+            (*(f"global_net.predict.{n}.{part}" for n in range(4) for part in (3, 5)), "refine_net.final_predict.1",
+             "refine_net.final_predict.2"),
+        ),
+        (PoseResNet(50, 16), BACKBONES["resnet50"](4, 256, widths, depths), ()),
+        (PoseResNet(50, 16), BACKBONES["resnet50"](8, 256, widths, depths), ()),
+    ]  # fmt: skip
+    for published, network, predictions in cases:
+        given = published.state_dict()
+        network.load_published(given)
+        for name, tensor in network.state_dict().items():
+            if not name.startswith(predictions) and "num_batches" not in name:
+                torch.testing.assert_close(tensor, given[name], rtol=0, atol=0)
+            assert name in given
+    classifier = ResNet(50, widths=(4, 4, 8, 8)).state_dict() | {"fc.bias": torch.zeros(1000)}
+    resnet, cpn = BACKBONES["resnet50"](4, 8, (4, 4, 8, 8), depths), STAGED["cpn"](4, 8, (4, 4, 8, 8), depths, 2, 17)
+    resnet.load_published(classifier)
+    cpn.load_published(classifier)
+    pixels = torch.rand(1, 3, 64, 64)
+    one, other = (
+        functional.conv2d((pixels - mean_of(network)[0]) / mean_of(network)[1], first.conv1.weight)
+        for network, first in ((resnet, resnet), (cpn, cpn.resnet))
+    )
+    torch.testing.assert_close(one, other, rtol=0, atol=0.1)
+    torch.testing.assert_close(cpn.resnet.layer4[2].conv3.weight, classifier["layer4.2.conv3.weight"])
+    del classifier["layer3.0.conv1.weight"]
+    for network in (resnet, cpn):
+        with pytest.raises(ValueError, match=r"a ResNet of its widths and depths but lack, .* 1 of its .*layer3\.0"):
+            network.load_published(classifier)
+    with pytest.raises(ValueError, match=r"those of a stacked hourglass of 3 stacks but lack, .*hg\.2"):
+        STAGED["hourglass"](4, 16, (), (1,), 3, 17).load_published(hourglass.state_dict())
+
+
+def mean_of(network: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and spread of the pixels that a backbone wants."""
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (network.mean, network.std))
+    return mean, std
 
 
 @pytest.mark.parametrize("name", sorted(SHAPES))
@@ -63,12 +148,30 @@ def test_a_shift_of_a_cell_shifts_the_features(name: str) -> None:
         ("resnet", (8, 8, 8), (1, 1, 1, 1), r"widths must hold 4 numbers and depths 4 from 1 on but are \(8, 8, 8\)"),
         ("resnet", (8, 8, 8, 8), (1, 0, 1, 1), r"depths 4 from 1 on but are .* and \(1, 0, 1, 1\)"),
         ("vgg", (8, 8, 8), (1, 1, 1), r"widths must hold 4 numbers and depths 4 from 1 on but are \(8, 8, 8\)"),
+        ("resnet50", (8, 8, 8, 8), (1, 1, 1), r"widths must hold 4 numbers and depths 4 from 1 on but are"),
+        ("hourglass", (8,), (1,), r"widths must hold none and depths 1 number from 1 on but are \(8,\)"),
+        ("hourglass", (), (0,), r"widths must hold none and depths 1 number from 1 on but are \(\) and \(0,\)"),
+        ("cpn", (8, 8, 8), (1, 1, 1, 1), r"widths must hold 4 numbers and depths 4 from 1 on but are \(8, 8, 8\)"),
         ("pyramid", (8, 8, 8, 8), (1,), r"widths must hold 4 numbers and depths 3 but are"),
     ],
 )
 def test_wrong_shapes_are_refused(name: str, widths: tuple[int, ...], depths: tuple[int, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         FieldNetwork(NetworkConfig(backbone=name, widths=widths, depths=depths))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stride": 8}, "stride must be 4 for a backbone cpn but is 8"),
+        ({"stages": 3}, "stages must be 2 for a backbone cpn, GlobalNet and RefineNet, but is 3"),
+        ({"channels": 9}, "channels must be a multiple of 2 for a backbone cpn but is 9"),
+    ],
+)
+def test_what_a_pyramid_of_stages_cannot_be(changes: dict[str, int], message: str) -> None:
+    shape = {"stride": 4, "channels": 8, "stages": 2} | changes
+    with pytest.raises(ValueError, match=message):
+        FieldNetwork(NetworkConfig(backbone="cpn", widths=(8, 8, 8, 8), depths=(1, 1, 1, 1), **shape))  # type: ignore[arg-type]
 
 
 def test_vgg_begins_with_the_trunk_of_an_openpose() -> None:
