@@ -57,10 +57,11 @@ class Lines:
 
 
 class JsonLines:
-    """NAME.jsonl: a line for each person and frame, {"frame", "time", "id", "score", "keypoints": [x, y, score, ...]}.
+    """NAME.jsonl: a line for each person and frame, {"frame", "time", "id", "score", "keypoints", "traced"}.
 
-    A missing joint is 0, 0, 0. Coordinates are rounded to a hundredth of a pixel, scores and times to a ten-thousandth
-    and a microsecond.
+    keypoints: x, y, score of each joint, 0, 0, 0 for a missing one. traced: names of the joints that no peak of their
+    own shows (`People.traced`): limbs end there, or, with `--fill`, frames before and after have them. Coordinates are
+    rounded to a hundredth of a pixel, scores and times to a ten-thousandth and a microsecond.
     """
 
     def __init__(self, stem: Path) -> None:
@@ -69,16 +70,8 @@ class JsonLines:
     def add(self, frame: Frame, people: People) -> None:
         """See `Results`."""
         lines = [
-            json.dumps(
-                {
-                    "frame": frame.index,
-                    "time": round(frame.time, 6),
-                    "id": name,
-                    "score": round(score, 4),
-                    "keypoints": row,
-                }
-            )
-            for name, score, row in zip(_names(people), people.scores.tolist(), _triples(people), strict=True)
+            json.dumps({**row, "time": round(row["time"], 6), "score": round(row["score"], 4)})
+            for row in _rows(frame, people)
         ]
         self._lines.write("".join(f"{line}\n" for line in lines))
 
@@ -88,7 +81,10 @@ class JsonLines:
 
 
 class Parquet:
-    """NAME.parquet: columns frame, time, id, score and keypoints (a list of x, y, score of each joint)."""
+    """NAME.parquet: columns frame, time, id, score, keypoints (a list of x, y, score of each joint) and traced.
+
+    Metadata, as in `bottomup batch`'s: `bottomup.skeleton`, `bottomup.joints` (JSON list), where there was a frame.
+    """
 
     def __init__(self, stem: Path) -> None:
         try:
@@ -99,17 +95,25 @@ class Parquet:
         self._arrow = pyarrow
         self._schema = pyarrow.schema(
             [("frame", pyarrow.int64()), ("time", pyarrow.float64()), ("id", pyarrow.int64()),
-             ("score", pyarrow.float32()), ("keypoints", pyarrow.list_(pyarrow.float32()))]
+             ("score", pyarrow.float32()), ("keypoints", pyarrow.list_(pyarrow.float32())),
+             ("traced", pyarrow.list_(pyarrow.string()))]
         )  # fmt: skip
-        self._writer = pyarrow.parquet.ParquetWriter(stem.with_name(f"{stem.name}.parquet"), self._schema)
+        self._file = stem.with_name(f"{stem.name}.parquet").open("wb")
+        self._writer: Any = None
         self._rows: list[dict[str, Any]] = []
 
     def add(self, frame: Frame, people: People) -> None:
         """See `Results`."""
-        for name, score, row in zip(_names(people), people.scores.tolist(), _triples(people), strict=True):
-            self._rows.append({"frame": frame.index, "time": frame.time, "id": name, "score": score, "keypoints": row})
+        if self._writer is None:
+            skeleton = people.skeleton
+            self._open({"bottomup.skeleton": skeleton.name, "bottomup.joints": json.dumps(list(skeleton.joints))})
+        self._rows.extend(_rows(frame, people))
         if len(self._rows) >= _ROWS:
             self._flush()
+
+    def _open(self, facts: dict[str, str]) -> None:
+        self._schema = self._schema.with_metadata(facts)
+        self._writer = self._arrow.parquet.ParquetWriter(self._file, self._schema)
 
     def _flush(self) -> None:
         if self._rows:
@@ -118,8 +122,11 @@ class Parquet:
 
     def close(self) -> None:
         """See `Results`."""
-        self._flush()
-        self._writer.close()
+        with self._file:
+            if self._writer is None:
+                self._open({})
+            self._flush()
+            self._writer.close()
 
 
 class _Collected:
@@ -288,6 +295,20 @@ class AllResults:
 
 def _names(people: People) -> list[int]:
     return [-1] * len(people) if people.ids is None else people.ids.tolist()
+
+
+def _rows(frame: Frame, people: People) -> list[dict[str, Any]]:
+    """Of each person of a frame what the tables hold."""
+    joints = people.skeleton.joints
+    return [
+        {
+            "frame": frame.index, "time": frame.time, "id": name, "score": score, "keypoints": triples,
+            "traced": [joint for joint, guess in zip(joints, traced, strict=True) if guess],
+        }
+        for name, score, triples, traced in zip(
+            _names(people), people.scores.tolist(), _triples(people), people.traced.tolist(), strict=True
+        )
+    ]  # fmt: skip
 
 
 def _triples(people: People) -> list[list[float]]:

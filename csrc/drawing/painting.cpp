@@ -48,7 +48,7 @@ Placed place(const float* ends, const float* radii, const float* opacities, cons
                         255 * opacities[0] + cpu::kEmptyMask,
                         255 * opacities[1] + cpu::kEmptyMask};
     // A pixel is covered in part if its centre is less than half a pixel away. The bindings keep places within int64_t.
-    const float reach = std::max(radii[0], radii[1]) + 0.5f;
+    const float reach = std::max({radii[0], radii[1], radii[2]}) + 0.5f;
     const auto first = [](float at, int64_t high) { return std::clamp<int64_t>(int64_t(std::floor(at)), 0, high); };
     const auto after = [](float at, int64_t high) { return std::clamp<int64_t>(int64_t(std::ceil(at)) + 1, 0, high); };
     return {stroke,

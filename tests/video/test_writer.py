@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from bottomup.people import People
-from bottomup.video import FrameOptions, open_source, track_video
+from bottomup.skeletons import COCO_17
+from bottomup.video import Frame, FrameOptions, open_source, track_video
 from bottomup.video.convert import convert_video, output_files
-from bottomup.video.results import FORMATS, JsonLines, Lines
+from bottomup.video.results import FORMATS, AllResults, JsonLines, Lines
 from bottomup.video.writer import VideoWriter
 from tests.makers.clips import pictures, write_clip
 from tests.makers.walkers import standing
@@ -85,7 +86,8 @@ def test_the_lines_of_a_frame(tmp_path: Path) -> None:
     convert_video(track_video(clip, detector=find), tmp_path / "clip", draw=False)
     lines = [json.loads(line) for line in (tmp_path / "clip.jsonl").read_text().splitlines()]
     assert [(line["frame"], line["time"], line["id"]) for line in lines] == [(0, 0, 0), (1, 0.04, 0), (2, 0.08, 0)]
-    assert set(lines[0]) == {"frame", "time", "id", "score", "keypoints"}
+    assert set(lines[0]) == {"frame", "time", "id", "score", "keypoints", "traced"}
+    assert lines[0]["traced"] == []
     expected = find(np.zeros((48, 64, 3), np.uint8))
     table = np.reshape(lines[0]["keypoints"], (17, 3))
     assert np.abs(table[:, :2] - expected.keypoints[0]).max() < 0.01
@@ -114,9 +116,30 @@ def test_every_format(tmp_path: Path) -> None:
     assert openpose[2].name == "clip_000000000002_keypoints.json"
     assert json.loads(openpose[0].read_text())["people"][0]["person_id"] == [0]
     table = pyarrow.parquet.read_table(out / "clip.parquet")
-    assert table.column_names == ["frame", "time", "id", "score", "keypoints"]
+    assert table.column_names == ["frame", "time", "id", "score", "keypoints", "traced"]
     assert table["frame"].to_pylist() == [0, 1, 2]
     assert len(table["keypoints"][0]) == 51
+
+
+def test_tables_mark_the_joints_that_no_peak_shows(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    import pyarrow.parquet
+
+    two = np.zeros((1, 17), bool)
+    two[0, [COCO_17.index("left_wrist"), COCO_17.index("right_ankle")]] = True
+    frame, people = Frame(3, 0.12, np.zeros((48, 64, 3), np.uint8)), find(np.zeros((48, 64, 3), np.uint8))
+    marked = People(people.skeleton, people.keypoints, people.keypoint_scores, people.scores, traced=two)
+    with AllResults(tmp_path / "clip", ("jsonl", "parquet")) as results:
+        results.add(frame, marked)
+        results.add(frame, People.empty(COCO_17))
+    (line,) = (tmp_path / "clip.jsonl").read_text().splitlines()
+    assert json.loads(line)["traced"] == ["left_wrist", "right_ankle"]
+    table = pyarrow.parquet.read_table(tmp_path / "clip.parquet")
+    assert table["traced"].to_pylist() == [["left_wrist", "right_ankle"]]
+    assert json.loads(table.schema.metadata[b"bottomup.joints"]) == list(COCO_17.joints)
+    with AllResults(tmp_path / "none", ("parquet",)):
+        pass
+    assert pyarrow.parquet.read_table(tmp_path / "none.parquet").column_names == table.column_names
 
 
 def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:

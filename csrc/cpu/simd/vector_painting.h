@@ -153,7 +153,7 @@ void cover_disc(const PaintRows& to, const Stroke& disc) {
             const float down = top + float(int32_t(row));
             const Floats square = square_x + Floats::all(down * down);
             lay_opacity(to.light + row * to.stride + columns, opaque, covered(base - square * per));
-            lit_words[row * to.words] |= bit;
+            touched[row * to.words] |= bit, lit_words[row * to.words] |= bit;
         }
     }
 }
