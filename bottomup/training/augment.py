@@ -110,7 +110,7 @@ def warp_teacher(
     """The teacher's heatmaps (K, h, w) and pafs (2L, h, w) as they are in the crop, h = w = size / stride."""
     cells = size // stride
     to_photo = np.diag([maps.stride / maps.scale, maps.stride / maps.scale, 1.0])
-    to_photo[:2, 2] = 0.5 * maps.stride / maps.scale - 0.5
+    to_photo[:2, 2] = (np.array([0.5, 0.5]) * maps.stride + [0.0, maps.y_offset]) / maps.scale - 0.5
     to_cell = np.diag([1 / stride, 1 / stride, 1.0])
     to_cell[:2, 2] = 0.5 / stride - 0.5
     warp = (to_cell @ matrix @ to_photo)[:2]

@@ -171,6 +171,7 @@ def _encode(image: npt.NDArray[np.uint8]) -> bytes:
 def _encode_maps(maps: Sequence[TeacherMaps], shrunk: float) -> bytes:
     """The file that `KeptMaps` reads, of maps that are as many teacher pixels per pixel of the shrunk photo."""
     arrays: dict[str, Any] = {"scales": np.array([one.scale / shrunk for one in maps]), "stride": maps[0].stride}
+    arrays["y_offset"] = maps[0].y_offset
     for number, one in enumerate(maps):
         rounded = np.minimum((one.groups.astype(np.int16) + _LEVEL // 2) // _LEVEL * _LEVEL, 255)
         arrays[f"maps{number}"] = rounded.astype(np.uint8)

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup._files import replacing
-from bottomup.networks.backends.openvino import shared_core
+from bottomup.networks.backends.openvino import Y_OFFSETS, shared_core
 from bottomup.skeleton import Skeleton
 
 GROUP = 4  # OpenCV warps at most four channels at once, so maps are stored in groups of four
@@ -27,11 +27,15 @@ PAF_ZERO, PAF_UNIT = 128.0, 127.0
 
 @dataclass(frozen=True)
 class TeacherMaps:
-    """A teacher's fields of one photo at one scale: (G, h, w, 4) uint8, `scale` = teacher pixels per photo pixel."""
+    """A teacher's fields of one photo at one scale: (G, h, w, 4) uint8.
+
+    scale: teacher pixels per photo pixel.  y_offset: by how many teacher pixels it sees everything too high.
+    """
 
     groups: npt.NDArray[np.uint8]
     scale: float
     stride: int
+    y_offset: float = 0.0
 
 
 def num_groups(skeleton: Skeleton) -> int:
@@ -56,11 +60,12 @@ class KeptMaps:
 
         Raises ValueError that names the file if it is missing or damaged.
         """
-        del image, scales
+        del image
         try:
             with np.load(kept) as stored:
-                stride = int(stored["stride"])
-                return [TeacherMaps(stored[f"maps{n}"], float(s), stride) for n, s in enumerate(stored["scales"])]
+                stride, offset = int(stored["stride"]), float(stored.get("y_offset", 0.0))
+                scales = [float(scale) for scale in stored["scales"]]
+                return [TeacherMaps(stored[f"maps{n}"], scale, stride, offset) for n, scale in enumerate(scales)]
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise ValueError(f"teacher must hold the maps of every photo but {kept} is none: {error}") from error
 
@@ -83,6 +88,7 @@ class Teacher:
             raise FileNotFoundError(f"xml must be an OpenVINO network but there is no file {xml}")
         core = shared_core()
         model = core.read_model(str(xml))
+        self._y_offset = Y_OFFSETS.get(model.get_friendly_name(), 0.0)
         sizes = {output.get_partial_shape()[1].get_length(): number for number, output in enumerate(model.outputs)}
         if set(sizes) != {skeleton.num_joints + 1, 2 * skeleton.num_limbs}:
             raise ValueError(f"xml must have the outputs of {skeleton.name} but has channels {sorted(sizes)}")
@@ -120,7 +126,7 @@ class Teacher:
             with np.load(cache) as stored:
                 kept = stored["scales"]
                 if len(kept) == len(scales) and np.allclose(kept, scales):
-                    return [TeacherMaps(stored[f"maps{n}"], float(s), self.stride) for n, s in enumerate(kept)]
+                    return self._maps([stored[f"maps{n}"] for n in range(len(kept))], kept)
         sizes = [(max(8, round(image.shape[1] * s)), max(8, round(image.shape[0] * s))) for s in scales]
         resized = [
             cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
@@ -132,4 +138,8 @@ class Teacher:
             named: dict[str, Any] = {f"maps{n}": array for n, array in enumerate(packed)}
             with replacing(cache) as unfinished, unfinished.open("wb") as file:
                 np.savez(file, scales=np.array(scales, np.float64), **named)
-        return [TeacherMaps(array, float(scale), self.stride) for array, scale in zip(packed, scales, strict=True)]
+        return self._maps(packed, scales)
+
+    def _maps(self, packed: Sequence[npt.NDArray[np.uint8]], scales: Iterable[float]) -> list[TeacherMaps]:
+        offset = self._y_offset
+        return [TeacherMaps(one, float(scale), self.stride, offset) for one, scale in zip(packed, scales, strict=True)]

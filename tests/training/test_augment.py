@@ -23,18 +23,18 @@ def pose(skeleton: Skeleton) -> np.ndarray:
 @pytest.mark.parametrize("skeleton", [OPENPOSE_COCO_18, BACKWARDS], ids=lambda s: s.name)
 @pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize("degrees", [0.0, 35.0, -90.0])
-@pytest.mark.parametrize("teacher_scale", [1.0, 1.5])
+@pytest.mark.parametrize(("teacher_scale", "y_offset"), [(1.0, 0.0), (1.5, 0.0), (1.5, 6.0)])
 def test_warped_fields_are_fields_of_warped_poses(
-    skeleton: Skeleton, mirror: bool, degrees: float, teacher_scale: float
+    skeleton: Skeleton, mirror: bool, degrees: float, teacher_scale: float, y_offset: float
 ) -> None:
     points = pose(skeleton)
     seen = np.ones(points.shape[:2], bool)
     # Drawn in the teacher's pixels, as large as the teacher sees the photo; wide, so that sampling is no matter.
     wide = {"sigma": 20.0 * teacher_scale, "limb_width": 40.0 * teacher_scale}
     size = round(320 * teacher_scale)
-    in_teacher = (points + 0.5) * teacher_scale - 0.5
+    in_teacher = (points + 0.5) * teacher_scale - 0.5 - [0.0, y_offset]
     drawn = draw_fields(in_teacher, seen, skeleton, height=size, width=size, stride=STRIDE, **wide)
-    maps = TeacherMaps(pack(drawn.heatmaps, drawn.pafs), teacher_scale, STRIDE)
+    maps = TeacherMaps(pack(drawn.heatmaps, drawn.pafs), teacher_scale, STRIDE, y_offset)
     matrix = augment.crop_matrix((150, 170), 1.0, degrees, mirror, SIZE)
 
     heat, pafs = augment.warp_teacher(maps, matrix, SIZE, STRIDE, skeleton)

@@ -40,7 +40,7 @@ def taught(config: TrainConfig, tmp_path: Path) -> TrainConfig:
             maps[f"maps{number}"] = pack(0.8 * fields.heatmaps, fields.pafs)
         file = root / "maps" / "people" / f"{photo.id}.npz"
         file.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(file, scales=np.array(source.teacher_scales), stride=8, **maps)
+        np.savez(file, scales=np.array(source.teacher_scales), stride=8, y_offset=2.0, **maps)
     return dataclasses.replace(config, data=str(root), teacher="maps", sources=(source, config.sources[1]))
 
 

@@ -31,9 +31,11 @@ from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18
 
 _HEATMAPS = OPENPOSE_COCO_18.num_joints + 1  # the last is the background, which is not needed here
 _PAFS = 2 * OPENPOSE_COCO_18.num_limbs
-# By how many network pixels the networks of these names see everything too high. Found on 692 photos of COCO train2017,
-# where 0.5 to 0.75 give the best AP; 0.4 sideways, to either side, is worse than 0.
-_Y_OFFSETS = {"human-pose-estimation-0001": 0.6}
+Y_OFFSETS = {"human-pose-estimation-0001": 0.6}
+"""By how many network pixels the networks of these names see everything too high.
+
+Found on 692 photos of COCO train2017, where 0.5 to 0.75 give the best AP; 0.4 sideways, either way, is worse than 0.
+"""
 # Measured on photos of COCO val2017 at the usual height, one scale (docs/networks.md).
 _CALIBRATIONS = {
     "human-pose-estimation-0001": Calibration(Curve(0.2138, 0.0516), Curve(0.2412, 0.1897)),
@@ -102,7 +104,7 @@ class OpenVinoBackend(NetworkBackend):
             stride,
             stride,
             name=name,
-            y_offset=_Y_OFFSETS.get(name, 0.0),
+            y_offset=Y_OFFSETS.get(name, 0.0),
             calibration=_CALIBRATIONS.get(name),
         )
         return FieldRequest(self._compile(core, model), heatmaps, pafs)
