@@ -23,6 +23,8 @@ from bottomup.weights import find_crop_weights, resolve_model
 # The box of a person reaches beyond the outermost joints: by this share of the longer side.
 _BEYOND_JOINTS = 0.1
 _SEEN = 0.2  # joints below this do not count towards a person's score
+# Two looks see a joint at the same place up to this distance, as a share of the root of its person's box's area.
+_SAME_PLACE = 0.2
 
 Floats = npt.NDArray[np.float64]
 
@@ -66,7 +68,8 @@ class Refiner:
     def __call__(self, picture: BgrImage, people: People) -> People:
         """The same people with the joints that the crops show, without those whose crop shows none.
 
-        A person's score is that of the bottom-up network times the mean score of the joints in its crop. Of people who
+        Where the network for crops is to have a part in the joints only (`NetworkInfo.refine_share`), see `combine`. A
+        person's score is that of the bottom-up network times the mean score of the joints in its crop. Of people who
         turn out to be the same one stays.
 
         picture: (H, W, 3) uint8 BGR.
@@ -77,8 +80,33 @@ class Refiner:
         certain = found.keypoint_scores > _SEEN
         means = np.where(certain, found.keypoint_scores, 0).sum(axis=1) / np.maximum(certain.sum(axis=1), 1)
         there = np.flatnonzero(found.keypoint_scores.any(axis=1))
-        scores = people.scores * means
-        return People(self.skeleton, found.keypoints, found.keypoint_scores, scores.astype(np.float32))[there]
+        scores = (people.scores * means).astype(np.float32)
+        keypoints, keypoint_scores = combine(people, found, self.detector.info.refine_share)
+        return People(self.skeleton, keypoints, keypoint_scores, scores)[there]
+
+
+def combine(first: People, second: People, share: float) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """The joints of the same people, seen twice: (N, K, 2) and their scores (N, K).
+
+    A joint that both looks see at much the same place lies between the two: two looks err less than one. Of one that
+    they see at different places, or that one of them does not see, the surer look counts. `share`, 0 to 1, is the
+    weight of the second look, in places as in scores; at 1 its joints are the result.
+    """
+    if share == 1:
+        return second.keypoints, second.keypoint_scores
+    boxes = first.boxes.astype(np.float64)
+    size = np.sqrt(np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), 1.0))[:, None]
+    apart = np.linalg.norm(second.keypoints.astype(np.float64) - first.keypoints, axis=2)  # NaN unless both are there
+    same = (apart < _SAME_PLACE * size)[..., None]
+    one, other = (1 - share) * first.keypoint_scores, share * second.keypoint_scores
+    surer = (other > one)[..., None]
+    places = np.where(surer, second.keypoints, first.keypoints)
+    scores = np.where(surer[..., 0], second.keypoint_scores, first.keypoint_scores)
+    between = (1 - share) * first.keypoints + share * second.keypoints
+    return (
+        np.where(same, between, places).astype(np.float32),
+        np.where(same[..., 0], one + other, scores).astype(np.float32),
+    )
 
 
 def as_refiner(refine: str | os.PathLike[str] | Refiner, skeleton: Skeleton, device: str | None) -> Refiner:

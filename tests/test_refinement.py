@@ -10,7 +10,7 @@ import pytest
 
 from bottomup import refinement, weights
 from bottomup.people import People
-from bottomup.refinement import Refiner, as_refiner, person_boxes
+from bottomup.refinement import Refiner, as_refiner, combine, person_boxes
 from bottomup.skeletons import COCO_17, CROWDPOSE_14
 from tests.makers.detectors import SeesMiddles
 
@@ -43,6 +43,26 @@ def test_people_get_the_joints_of_their_crops(refiner: Any) -> None:
     np.testing.assert_allclose(refined.scores, 0.5 * 0.8, rtol=1e-5)
     assert (refined.keypoint_scores > 0.5).all()
     assert len(refiner()(picture, People.empty(COCO_17))) == 0
+
+
+def test_two_looks_at_a_joint_are_combined() -> None:
+    first, second = people_at((0, 0, 100, 100)), people_at((10, 0, 100, 20))
+    places, sure = second.keypoints.copy(), second.keypoint_scores.copy()
+    sure[0, [0, 3]] = 0.8, 0.5  # nose, surer; left ear, which the first look does not see
+    places[0, 3] = 50, 50
+    second = People(COCO_17, places, sure, second.scores)
+    keypoints, scores = combine(first, second, 0.25)
+    np.testing.assert_allclose(keypoints[0, 0], [2.5, 0])  # the same place: a quarter of the way
+    np.testing.assert_allclose(scores[0, 0], 0.75 * 0.4 + 0.25 * 0.8)
+    np.testing.assert_allclose(keypoints[0, 15], [100, 100])  # another place: the first look, by its weight
+    np.testing.assert_allclose(combine(first, second, 0.75)[0][0, 15], [100, 20])
+    np.testing.assert_allclose(keypoints[0, 3], [50, 50])
+    np.testing.assert_allclose(scores[0, [3, 15]], [0.5, 0.4])
+    assert not scores[0, [1, 2, *range(4, 15), 16]].any()
+    assert np.isnan(keypoints[0, 1]).all()
+    for given, wanted in zip(combine(first, second, 1.0), (second.keypoints, second.keypoint_scores), strict=True):
+        np.testing.assert_array_equal(given, wanted)
+    assert combine(People.empty(COCO_17), People.empty(COCO_17), 0.5)[0].shape == (0, 17, 2)
 
 
 def test_boxes_reach_beyond_the_joints() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bottomup.networks.calibration import Calibration
-from bottomup.networks.info import DECODES, MAX_INPUT, NetworkInfo, check_crop_size, check_whole
+from bottomup.networks.info import DECODES, MAX_INPUT, NetworkInfo, check_crop_size, check_share, check_whole
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import OPENPOSE_COCO_18, read_skeleton, write_skeleton
 
@@ -52,6 +52,7 @@ class NetworkConfig:
     calibration: what the scores of its people and joints mean: the values of `Calibration`, or None.
     input_height: at which the network sees best for the time it takes, where `Settings` leaves it open, up to 2048.
         0: the usual.
+    refine_share: of a network for crops, the weight of its joints in a second look (`NetworkInfo.refine_share`).
 
     Raises ValueError (TypeError for a wrong type) that names the field.
     """
@@ -69,6 +70,7 @@ class NetworkConfig:
     person_threshold: float = 0.0
     input_height: int = 0
     calibration: Calibration | None = None
+    refine_share: float = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "skeleton", read_skeleton(self.skeleton))
@@ -78,6 +80,7 @@ class NetworkConfig:
             raise TypeError(f"person_threshold must be a number but is {self.person_threshold!r}")
         if not 0 <= self.person_threshold <= 1:
             raise ValueError(f"person_threshold must be from 0 to 1 but is {self.person_threshold}")
+        check_share(self.refine_share)
         check_whole("input_height", self.input_height, 0, MAX_INPUT)
         if not isinstance(self.calibration, Calibration | None):  # JSON and TOML have its values
             object.__setattr__(self, "calibration", Calibration.from_dict(self.calibration))
@@ -126,6 +129,7 @@ class NetworkConfig:
             decode=self.decode,
             default_settings=self.default_settings,
             calibration=self.calibration,
+            refine_share=self.refine_share,
         )
 
     @property

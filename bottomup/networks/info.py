@@ -42,6 +42,8 @@ class NetworkInfo:
     default_settings: what it asks for where `Settings` leave it open: `input_height`, `person_threshold` (a score as
         the decoder gives it, before the calibration).
     calibration: what the scores of its people and joints mean; None where that was not measured.
+    refine_share: of a network for crops, the weight of its joints against those of the people whom it looks at again, 0
+        to 1; at 1 its joints take the others' place.
 
     Raises ValueError (TypeError for a wrong type) that names the fact, what it must be and what it was.
     """
@@ -59,6 +61,7 @@ class NetworkInfo:
     decode: str = ""
     default_settings: Mapping[str, Any] = field(default_factory=dict)
     calibration: Calibration | None = None
+    refine_share: float = 1.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.skeleton, Skeleton):
@@ -79,6 +82,7 @@ class NetworkInfo:
             raise ValueError(f"y_offset must be within a stride of {self.stride} but is {self.y_offset}")
         if not isinstance(self.calibration, Calibration | None):
             raise TypeError(f"calibration must be a Calibration but is a {type(self.calibration).__name__}")
+        check_share(self.refine_share)
         object.__setattr__(self, "default_settings", MappingProxyType(_checked_settings(self.default_settings)))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -96,6 +100,14 @@ def check_crop_size(size: object, task: str) -> int | tuple[int, int]:
     if all(side > 0 for side in pair) != (task in ("crops", "places")) or (0 in pair and any(pair)):
         raise ValueError(f"crop_size must be above 0 for crops and 0 for {task} but is {size}")
     return pair[0] if pair[0] == pair[1] else (pair[0], pair[1])
+
+
+def check_share(share: object) -> None:
+    """TypeError or ValueError unless it may be a `refine_share`."""
+    if isinstance(share, bool) or not isinstance(share, (int, float)):
+        raise TypeError(f"refine_share must be a number but is {share!r}")
+    if not 0 < share <= 1:
+        raise ValueError(f"refine_share must be above 0, up to 1, but is {share}")
 
 
 def check_whole(name: str, value: object, low: int, high: int) -> None:

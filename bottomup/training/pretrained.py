@@ -64,10 +64,8 @@ def load_initial(network: FieldNetwork, name: str) -> None:
         given = load_network(weight_file(name))
         # Neither its skeleton nor what it is asked for and asks of the settings is a matter of its shape.
         own = network.config
-        free: dict[str, Any] = {
-            key: getattr(own, key)
-            for key in ("skeleton", "person_threshold", "calibration", "input_height", "crop_size", "task", "decode")
-        }
+        asked = ("person_threshold", "calibration", "input_height", "crop_size", "decode", "refine_share")
+        free: dict[str, Any] = {key: getattr(own, key) for key in ("skeleton", "task", *asked)}
         if own.backbone in SHORTENED and given.config.backbone == SHORTENED[own.backbone]:
             free["backbone"] = own.backbone
         if dataclasses.replace(given.config, **free) != own:

@@ -31,6 +31,8 @@ def facts(**changes: Any) -> dict[str, Any]:
         ({"default_settings": {"input_height": 16384}}, ValueError, "input_height must be from 1 to 2048"),
         ({"default_settings": {"person_threshold": 7}}, ValueError, "person_threshold must be from 0 to 1 but is 7"),
         ({"calibration": {"people": [0.3, 0.05]}}, TypeError, "calibration must be a Calibration but is a dict"),
+        ({"refine_share": 0}, ValueError, "refine_share must be above 0, up to 1, but is 0"),
+        ({"refine_share": "half"}, TypeError, "refine_share must be a number but is 'half'"),
         ({"default_settings": 5}, TypeError, "default_settings must be a mapping"),
     ],
 )
@@ -41,7 +43,7 @@ def test_facts_are_checked(changes: dict[str, Any], error: type[Exception], mess
 
 def test_facts_go_through_a_file_and_a_pickle() -> None:
     curves = Calibration(Curve(0.3, 0.05), Curve(0.4, 0.2))
-    info = NetworkInfo(**facts(default_settings={"input_height": 480}, name="a", calibration=curves))
+    info = NetworkInfo(**facts(default_settings={"input_height": 480}, name="a", calibration=curves, refine_share=0.4))
     assert read_facts(write_facts(info), "a") == info
     assert pickle.loads(pickle.dumps(info)) == info
 

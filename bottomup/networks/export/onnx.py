@@ -26,7 +26,7 @@ OUTPUTS = {
 """The names of a network's outputs by its task."""
 OPSET = 17  # of 2022; all that is needed is there, and old runtimes read it
 _IR_VERSION = 8  # the file format that goes with it
-_CROP_FACTS = ("crop_size", "crop_margin", "padding", "corner_cells", "decode")
+_CROP_FACTS = ("crop_size", "crop_margin", "padding", "corner_cells", "decode", "refine_share")
 FACTS = ("skeleton", "stride", "alignment", "preferred", "task", "calibration", *_CROP_FACTS)
 
 
