@@ -28,9 +28,6 @@ class StrokeOptions(Options):
     light_radius: float = option(0.6, "Of the light middle of a dot, as a share of the dot's radius.", high=1)
 
 
-DEFAULT = StrokeOptions()
-
-
 @dataclass(frozen=True)
 class Strokes:
     """S bars with square ends, and discs, each in a layer.
@@ -62,7 +59,7 @@ def pose_strokes(
     widths: Floats,
     sides: npt.NDArray[np.int32] | None = None,
     *,
-    options: StrokeOptions = DEFAULT,
+    options: StrokeOptions = StrokeOptions(),
 ) -> Strokes:
     """Strokes that show P people: limbs from faint to opaque, so that where they overlap the opaque one decides, dots.
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bottomup.drawing.reference.limbs import choose_limbs
-from bottomup.drawing.strokes import DEFAULT, LEFT, MIDDLE, RIGHT, Floats, StrokeOptions, Strokes
+from bottomup.drawing.strokes import LEFT, MIDDLE, RIGHT, Floats, StrokeOptions, Strokes
 from bottomup.skeleton import Skeleton
 
 Integers = npt.NDArray[np.int64]
@@ -22,7 +22,7 @@ def pose_strokes(
     widths: Floats,
     sides: npt.NDArray[np.int32] | None = None,
     *,
-    options: StrokeOptions = DEFAULT,
+    options: StrokeOptions = StrokeOptions(),
 ) -> Strokes:
     """As `bottomup.drawing.strokes.pose_strokes`."""
     dots = traced.shape[1]
