@@ -1,8 +1,9 @@
 """CVAT's own XML, "CVAT for images 1.1" (https://docs.cvat.ai/docs/manual/advanced/xml_format/).
 
 People are `<skeleton>` elements, whose `<points>` are labelled by the joints' names; `outside="1"` marks a joint that
-is not in the photo. `<points>` outside of a skeleton, of one label, are a person of numbered joints. A `<box>` of the
-same label is a person without joints. CVAT counts pixels by their edges, so that the first one's centre is at 0.5.
+is not in the photo. `<points>` outside of a skeleton, of one label, are a person of numbered joints, where 0, 0 is a
+missing one, as converters from COCO's form leave it. A `<box>` of the same label is a person without joints. CVAT
+counts pixels by their edges, so that the first one's centre is at 0.5.
 """
 
 from __future__ import annotations
@@ -110,8 +111,10 @@ class _Reader:
                 self._person[joint] = places[0][0], places[0][1]
         elif len(places) > 1 and self.label in ("", attributes["label"]):
             self.label = attributes["label"]
-            person = {f"joint_{number}": (place[0], place[1]) for number, place in enumerate(places)}
-            self.joints.update(dict.fromkeys(person))
+            names = [f"joint_{number}" for number in range(len(places))]
+            self.joints.update(dict.fromkeys(names))
+            there = zip(names, places, strict=True)
+            person = {name: (place[0], place[1]) for name, place in there if place != (-_HALF, -_HALF)}
             self.images[-1].people.append(person)
 
 

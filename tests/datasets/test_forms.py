@@ -163,6 +163,18 @@ def test_cvat_points_without_a_skeleton(tmp_path: Path) -> None:
     assert labels.photos[0].keypoints.tolist() == [[[1, 2], [3, 4]]]
 
 
+def test_joints_at_cvats_origin_are_missing(tmp_path: Path) -> None:
+    """As datumaro exports COCO's: a box and points of each person, 0, 0 for a joint that was not labelled."""
+    person = '<points label="person" points="20.50,30.50;0.00,0.00;40.50,50.50"></points>'
+    box = '<box label="person" xtl="20.0" ytl="30.0" xbr="41.0" ybr="51.0"></box>'
+    file = tmp_path / "a.xml"
+    file.write_text(
+        f'<annotations><image id="0" name="a.png" width="90" height="90">{person}{box}</image></annotations>'
+    )
+    (photo,) = read_labels(file)
+    np.testing.assert_array_equal(photo.keypoints, [[[20, 30], [np.nan, np.nan], [40, 50]]])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
