@@ -79,11 +79,12 @@ def choose_category(
         return Category(ids, joints)
     notes: tuple[str, ...] = ()
     try:
-        skeleton = _known_skeleton(labelled) or skeleton_from_category(found[0], sigmas=None)
+        skeleton = _known_skeleton(labelled, found[0]) or skeleton_from_category(found[0], sigmas=None)
     except ValueError as error:
         if not found[0].get("skeleton"):
             raise
-        skeleton = skeleton_from_category({**found[0], "skeleton": []})
+        without = {**found[0], "skeleton": []}
+        skeleton = _known_skeleton(labelled, without) or skeleton_from_category(without)
         notes = (f"The file's own limbs are left out: {error}.",)
     sigmas = sigmas if sigmas is not None else found[0].get("sigmas")
     if sigmas is not None:
@@ -165,15 +166,17 @@ def _known_sigmas() -> dict[str, float]:
     return sigmas
 
 
-def _known_skeleton(names: tuple[str, ...]) -> Skeleton | None:
-    """The built-in skeleton of these joints, or one put together from what the built-in ones say of each joint; None if
-    they do not know all of them."""
+def _known_skeleton(names: tuple[str, ...], category: Mapping[str, Any]) -> Skeleton | None:
+    """The built-in skeleton of these joints, or their sigmas with the category's limbs, if it has any, else with the
+    limbs of the built-in skeletons; None if these do not know all the joints."""
     for skeleton in SKELETONS.values():
         if skeleton.joints == names:
             return skeleton
     sigmas = _known_sigmas()
     if not set(names) <= set(sigmas):
         return None
+    if category.get("skeleton"):
+        return _with_sigmas(skeleton_from_category(category), {name: sigmas[name] for name in names})
     limbs: dict[frozenset[str], tuple[str, str]] = {}
     for skeleton in SKELETONS.values():
         for a, b in skeleton.limbs:

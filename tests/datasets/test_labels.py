@@ -81,6 +81,17 @@ def test_known_joints_in_any_order_get_sigmas_and_limbs(tmp_path: Path) -> None:
         assert read_labels(write_labels(tmp_path / "known.json", {}, known)).skeleton == known
 
 
+def test_the_limbs_of_the_labels_are_kept_where_they_are_no_published_skeleton(tmp_path: Path) -> None:
+    own = Skeleton("own", ("neck", "pelvis", "left_knee", "nose"), ((0, 1), (1, 2), (0, 3)), (0.1,) * 4)
+    path = write_labels(tmp_path / "own.json", {1: [pose(own)]}, own)
+    content = json.loads(path.read_text())
+    content["categories"][0]["skeleton"] = [[a + 1, b + 1] for a, b in own.limbs]
+    path.write_text(json.dumps(content))
+    skeleton = read_labels(path).skeleton
+    assert skeleton.limbs == own.limbs
+    assert skeleton.sigmas[2:] == (COCO_17.sigmas[13], COCO_17.sigmas[0])
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
