@@ -6,6 +6,7 @@ lower those of others in the crop. What is left to go wrong is whose joint is wh
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ METHODS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 
 
 @dataclass
-class _DrawnMaps:
+class KnownMaps:
     """A backend that has the maps of the next crops at hand."""
 
     info: NetworkInfo
@@ -85,9 +86,8 @@ def sweep_crops(
 
     Raises ValueError for no pictures, ImportError that names the extra if pycocotools is missing.
     """
-    if images < 1:
-        raise ValueError(f"images must be at least 1 but is {images}")
-    chosen = sorted(labels.photos, key=lambda key: (-_crowd_index(labels.photos[key]), key))[:images]
+    chosen = most_crowded(labels, images)
+    people = sum(int((~labels.photos[key].ignored).sum()) for key in chosen)
     rows = []
     for case, (redundant, confused) in CASES.items():
         scenes = [
@@ -96,17 +96,26 @@ def sweep_crops(
         ]
         for method, options in METHODS.items():
             results = list(_decode(scenes, labels, options))
-            most = max((sum(one["image_id"] == key for one in results) for key in chosen), default=1)
-            statistics = evaluate_results(
-                results, labels, ids=chosen, skeleton=labels.skeleton, max_people=max(most, 1)
-            )
-            people = sum(int((~labels.photos[key].ignored).sum()) for key in chosen)
             rows.append(
                 {"case": case, "method": method, "images": len(chosen), "people": people, "found": len(results),
-                 "ap": statistics["AP"]}
+                 "ap": average_precision(results, labels, chosen)}
             )  # fmt: skip
             done()
     return rows
+
+
+def most_crowded(labels: Labels, images: int) -> list[int]:
+    """The ids of so many pictures, those of the highest crowd index; ValueError for none."""
+    if images < 1:
+        raise ValueError(f"images must be at least 1 but is {images}")
+    return sorted(labels.photos, key=lambda key: (-_crowd_index(labels.photos[key]), key))[:images]
+
+
+def average_precision(results: Sequence[dict[str, Any]], labels: Labels, ids: Sequence[int]) -> float:
+    """AP of all results of some pictures, however many a picture has: redundant ones have to show."""
+    counts = Counter(one["image_id"] for one in results)
+    most = max(counts.values(), default=1)
+    return evaluate_results(results, labels, ids=ids, skeleton=labels.skeleton, max_people=most)["AP"]
 
 
 def _crowd_index(photo: PhotoLabels) -> float:
@@ -121,9 +130,7 @@ def _draw(
     owners = np.flatnonzero(~photo.ignored)
     boxes = photo.boxes[owners].astype(np.float64)
     if redundant:
-        owners, boxes = np.tile(owners, 2), np.tile(boxes, (2, 1))
-        boxes = boxes + rng.normal(0, _JITTER, boxes.shape) * np.tile(boxes[:, 2:] - boxes[:, :2], 2)
-        boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2] + 4)
+        owners, boxes = np.tile(owners, 2), jittered(boxes, 2, rng)
     points = np.where(photo.visible[..., None], photo.keypoints, 0.0).astype(np.float64)
     centres = cell_centres(_SIZE // _STRIDE, _STRIDE)
     maps = np.zeros((len(boxes), skeleton.num_joints, len(centres), len(centres)), np.float32)
@@ -143,24 +150,36 @@ def _draw(
     return maps, boxes
 
 
+def jittered(boxes: Floats, copies: int, rng: np.random.Generator) -> Floats:
+    """(copies N, 4) boxes, each edge off by a tenth of the side (normally distributed); at least 4 pixels wide."""
+    boxes = np.tile(boxes, (copies, 1))
+    boxes = boxes + rng.normal(0, _JITTER, boxes.shape) * np.tile(boxes[:, 2:] - boxes[:, :2], 2)
+    boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2] + 4)
+    return boxes
+
+
 def _decode(
     scenes: Sequence[tuple[Any, npt.NDArray[np.float32], Floats]], labels: Labels, options: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """COCO's results of the pictures."""
     info = NetworkInfo(labels.skeleton, _STRIDE, _STRIDE, task="crops", crop_size=_SIZE)
     for key, maps, boxes in scenes:
-        detector = CropDetector(backend=_DrawnMaps(info, maps), **options)
+        detector = CropDetector(backend=KnownMaps(info, maps), **options)
         photo = labels.photos[key]
         corners = np.concatenate([boxes.reshape(-1, 2), photo.keypoints[photo.visible]])
         width, height = corners.max(axis=0).astype(int) + 1  # no joint is cut off at the picture's edge
         yield from detector(np.zeros((height, width, 3), np.uint8), proposals=boxes).to_coco(key)
 
 
-def labels_of(path: Path) -> Labels:
-    """The labels of an annotation file; ValueError if no picture has two people."""
+def labels_of(path: Path, split: str = "") -> Labels:
+    """The labels of an annotation file, or of a part of it; ValueError if no picture has two people."""
     from bottomup.datasets import read_labels
 
     labels = read_labels(path)
+    if split:
+        labels = labels.select([key for key, photo in labels.photos.items() if photo.split == split])
+    if not len(labels):
+        raise ValueError(f"split must be a part of {path} but is {split!r}")
     if all((~photo.ignored).sum() < 2 for photo in labels.photos.values()):
         raise ValueError(f"annotations must hold pictures of several people but those of {path} have one each")
     return labels

@@ -10,6 +10,7 @@ from bottomup.benchmarks.crops import CASES, METHODS, labels_of, sweep_crops
 from bottomup.benchmarks.crowds import make_crowd
 from bottomup.datasets import Labels
 from bottomup.skeletons import CROWDPOSE_14
+from tests.makers.evaluation import pose, write_labels
 
 
 @pytest.mark.slow
@@ -33,3 +34,11 @@ def test_sharing_is_at_least_as_good_as_each_box_alone() -> None:
 def test_crowds_are_asked_for(tmp_path: Path) -> None:
     with pytest.raises((ValueError, FileNotFoundError)):
         labels_of(tmp_path / "none.json")
+
+
+def test_a_part_of_the_labels_may_be_meant(tmp_path: Path) -> None:
+    parts = {1: {"coco_split": "train2017"}, 2: {"coco_split": "val2017"}}
+    file = write_labels(tmp_path / "annotations.json", {n: [pose(), pose(x=200)] for n in parts}, images=parts)
+    assert list(labels_of(file, "val2017").photos) == [2]
+    with pytest.raises(ValueError, match=r"split must be a part of .*annotations\.json but is 'test'"):
+        labels_of(file, "test")
