@@ -63,8 +63,9 @@ class Detector:
     settings:
         See `Settings`.
     refine:
-        A network for crops that looks again at each person: `default` for the built-in one, or as in `CropDetector`; or
-        the `refiner` of another Detector of the same joints, which is then shared.
+        A network for crops that looks again at each person: `default` for the built-in one, or as in `CropDetector`;
+        `cascade:` before it, or `cascade` alone, looks twice, again around the joints that it has found; or the
+        `refiner` of another Detector of the same joints, which is then shared.
     facts:
         Of a network of others, an `.onnx`, `.xml` or `.pb` file or a torch module: `skeleton`, `stride` and
         what else `NetworkFacts` has. A TOML file beside it, `hand.toml` for `hand.onnx`, may tell them as well.

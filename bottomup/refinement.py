@@ -25,6 +25,8 @@ _BEYOND_JOINTS = 0.1
 _SEEN = 0.2  # joints below this do not count towards a person's score
 # Two looks see a joint at the same place up to this distance, as a share of the root of its person's box's area.
 _SAME_PLACE = 0.2
+CASCADE = "cascade"
+"""Before the name of a network for crops, `cascade:FILE`: it looks twice."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,7 +37,8 @@ class Refiner:
     Parameters
     ----------
     model:
-        As in `CropDetector`, or `default` for the built-in network for crops.
+        As in `CropDetector`, or `default` for the built-in network for crops. `cascade:MODEL`, or `cascade` for the
+        built-in network, looks at each person twice: the second crop is around the joints that the first one shows.
     skeleton:
         The joints that the people have.
     device:
@@ -55,34 +58,50 @@ class Refiner:
         device: str | None = None,
         options: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        self.path = find_crop_weights() if model == "default" else resolve_model(model)
+        name, self.cascade = _without_cascade(model)
+        self.path = find_crop_weights() if name == "default" else resolve_model(name)
         self.detector = CropDetector(self.path, device=device, **options)
         missing = self.detector.skeleton.lacks(skeleton)
         if missing:
             raise ValueError(
-                f"refine must be a network of the joints of {skeleton.name} but {model} has no {', '.join(missing)}"
+                f"refine must be a network of the joints of {skeleton.name} but {name} has no {', '.join(missing)}"
             )
         self.skeleton = skeleton
-        self.name = self.detector.info.name or str(model)
+        self.name = self.detector.info.name or str(name)
+        if self.cascade:
+            self.name += " in a cascade"
 
     def __call__(self, picture: BgrImage, people: People) -> People:
         """The same people with the joints that the crops show, without those whose crop shows none.
 
         Where the network for crops is to have a part in the joints only (`NetworkInfo.refine_share`), see `combine`. A
-        person's score is that of the bottom-up network times the mean score of the joints in its crop. Of people who
-        turn out to be the same one stays.
+        person's score is that of the bottom-up network times the mean score of the joints in its crop, in a cascade
+        in each of its crops. Of people who turn out to be the same one stays.
 
         picture: (H, W, 3) uint8 BGR.
         people: of this picture, in its pixels.
         """
-        boxes = person_boxes(people)
-        found = self.detector(picture, proposals=boxes, keep_all=True).convert(self.skeleton)
+        share = self.detector.info.refine_share
+        found = self._look(picture, people, share)
+        # All looks of the network for crops have the same weight.
+        return self._look(picture, found, share / (1 + share)) if self.cascade else found
+
+    def _look(self, picture: BgrImage, people: People, share: float) -> People:
+        """The people with what the crops around their joints show, of the weight `share`."""
+        found = self.detector(picture, proposals=person_boxes(people), keep_all=True).convert(self.skeleton)
         certain = found.keypoint_scores > _SEEN
         means = np.where(certain, found.keypoint_scores, 0).sum(axis=1) / np.maximum(certain.sum(axis=1), 1)
         there = np.flatnonzero(found.keypoint_scores.any(axis=1))
         scores = (people.scores * means).astype(np.float32)
-        keypoints, keypoint_scores = combine(people, found, self.detector.info.refine_share)
+        keypoints, keypoint_scores = combine(people, found, share)
         return People(self.skeleton, keypoints, keypoint_scores, scores)[there]
+
+
+def _without_cascade(model: str | os.PathLike[str]) -> tuple[str | os.PathLike[str], bool]:
+    """The network's name or file, and whether it stands behind `cascade:`."""
+    if isinstance(model, str) and model.partition(":")[0] == CASCADE:
+        return model.partition(":")[2] or "default", True
+    return model, False
 
 
 def combine(first: People, second: People, share: float) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

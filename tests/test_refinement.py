@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from bottomup import refinement, weights
+from bottomup.evaluation.runs import refiner_record
 from bottomup.people import People
 from bottomup.refinement import Refiner, as_refiner, combine, person_boxes
 from bottomup.skeletons import COCO_17, CROWDPOSE_14
@@ -84,3 +86,50 @@ def test_detectors_of_the_same_joints_may_share_one(refiner: Any) -> None:
     assert as_refiner(shared, COCO_17, None) is shared
     with pytest.raises(ValueError, match="refine must be for people of crowdpose14 but is for those of coco17"):
         as_refiner(shared, CROWDPOSE_14, None)
+
+
+def test_a_cascade_looks_twice(refiner: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    plain = refiner()
+    for name in ("a.xml", "built-in.safetensors"):
+        (tmp_path / name).write_bytes(b"weights")
+    monkeypatch.setattr(refinement, "resolve_model", lambda model: tmp_path / str(model))
+    monkeypatch.setattr(refinement, "find_crop_weights", lambda: tmp_path / "built-in.safetensors")
+    cascade, built_in = Refiner("cascade:a.xml", COCO_17), Refiner("cascade", COCO_17)
+    assert [one.path.name for one in (cascade, built_in)] == ["a.xml", "built-in.safetensors"]
+    assert (cascade.name, cascade.cascade, plain.cascade) == ("stand-in in a cascade", True, False)
+    # What a run goes on from must have looked as often.
+    assert refiner_record(cascade) != refiner_record(Refiner("a.xml", COCO_17))
+
+    shown: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def look(_: Any, *, proposals: np.ndarray, keep_all: bool) -> People:
+        """Joint 0 moves by 8 at the first look and by 4 more at the second, which sees joint 1 in place of 2 and
+        nothing of the second person."""
+        assert keep_all
+        first = not shown
+        scores = np.zeros((len(proposals), 17), np.float32)
+        scores[:, :3] = (0.9, 0.0, 0.6) if first else (0.3, 0.5, 0.0)
+        places = np.tile((proposals[:, None, :2] + proposals[:, None, 2:]) / 2, (1, 17, 1))
+        places[:, 0] += 8 if first else 4
+        if not first:
+            scores[1:] = 0
+        shown.append((proposals, places))
+        return People(COCO_17, np.where(scores[..., None] > 0, places, np.nan), scores, np.ones(len(scores)))
+
+    look.info = SimpleNamespace(refine_share=1.0)  # type: ignore[attr-defined]
+    monkeypatch.setattr(cascade, "detector", look)
+    people = people_at((20, 30, 60, 110), (120, 50, 180, 170))
+    found = cascade(np.zeros((200, 400, 3), np.uint8), people)
+    assert [len(boxes) for boxes, _ in shown] == [2, 2]
+    (_, once), (second_boxes, twice) = shown
+    low, high = once[0, [0, 2]].min(axis=0), once[0, [0, 2]].max(axis=0)
+    assert (second_boxes[0, :2] < low).all()
+    assert (second_boxes[0, 2:] > high).all()
+    assert len(found) == 1
+    # Two places near each other count alike; of joints that one look sees, its own.
+    np.testing.assert_allclose(found.keypoints[0, 0], (once[0, 0] + twice[0, 0]) / 2, rtol=1e-5)
+    np.testing.assert_allclose(found.keypoints[0, 1], twice[0, 1], rtol=1e-5)
+    np.testing.assert_allclose(found.keypoints[0, 2], once[0, 2], rtol=1e-5)
+    np.testing.assert_allclose(found.keypoint_scores[0, :4], (0.6, 0.5, 0.6, 0), rtol=1e-5)
+    assert np.isnan(found.keypoints[0, 3:]).all()
+    np.testing.assert_allclose(found.scores, [0.5 * 0.75 * 0.4], rtol=1e-5)

@@ -50,7 +50,7 @@ RefineOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME|FILE",
-        help="Look again at each person with this network for crops: slower, better.",
+        help="Look again at each person with this network for crops: slower, better. cascade:FILE looks twice.",
         show_default=False,
     ),
 ]

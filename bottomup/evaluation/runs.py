@@ -7,11 +7,14 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from bottomup._files import FolderLock, JsonLog, differences, read_json_log, write_atomically
 from bottomup.evaluation.results import check_results
 from bottomup.people import People
+
+if TYPE_CHECKING:
+    from bottomup.refinement import Refiner
 
 _PREDICTIONS, _RECORD = "predictions.jsonl", "run.json"
 
@@ -101,6 +104,11 @@ def file_digests(path: str | Path) -> dict[str, str]:
     path = Path(path)
     files = [path, path.with_suffix(".bin")] if path.suffix.lower() == ".xml" else [path]
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()}
+
+
+def refiner_record(refiner: Refiner) -> dict[str, str]:
+    """What a second look's results depend on: the network's file by its SHA-256, and whether it is a cascade."""
+    return {**file_digests(refiner.path), **({"cascade": "twice"} if refiner.cascade else {})}
 
 
 def digest(value: Any) -> str:

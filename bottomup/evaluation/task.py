@@ -17,7 +17,7 @@ from bottomup.datasets.sizes import photo_problem
 from bottomup.evaluation.gallery import write_page
 from bottomup.evaluation.metrics import CROWD_BOUNDS, METRICS, Evaluation, evaluate_metric
 from bottomup.evaluation.results import Entry, match_photos, read_results
-from bottomup.evaluation.runs import Run, digest, file_digests
+from bottomup.evaluation.runs import Run, digest, file_digests, refiner_record
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
@@ -187,7 +187,7 @@ class Task:
         }
         refined = ""
         if network.get("refine") is not None and detector.refiner is not None:
-            self.source["refine"] = file_digests(detector.refiner.path)
+            self.source["refine"] = refiner_record(detector.refiner)
             refined = f", refined by {network['refine']}"
         self.note(f"network: {model}, by {self.source['backend']}{refined}")
         if self.out is None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bottomup._files import replacing
 from bottomup._version import __version__
-from bottomup.evaluation.runs import file_digests
+from bottomup.evaluation.runs import file_digests, refiner_record
 from bottomup.image import DecodedImage
 from bottomup.jobs import coco
 from bottomup.jobs.inputs import Inputs, Picture, is_container, pictures
@@ -76,7 +76,7 @@ def network_record(model: str, detector: Detector) -> dict[str, Any]:
 
     settings = {name: value for name, value in asdict(detector.settings).items() if name not in _NO_RESULT}
     refiner = getattr(detector, "refiner", None)  # detectors of one's own need not have one
-    refined = {} if refiner is None else {"refine": file_digests(refiner.path)}
+    refined = {} if refiner is None else {"refine": refiner_record(refiner)}
     return {
         "weights": file_digests(resolve_model(model)),
         **refined,
