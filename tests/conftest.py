@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
+from importlib.util import find_spec
 from pathlib import Path
 
 import hypothesis
@@ -19,6 +21,69 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("bottomup"), max_examples=20)
 hypothesis.settings.register_profile("search", deadline=None, suppress_health_check=_SLOW)
+
+
+# Tests of the source tree, which are no use to a package that is installed elsewhere.
+_OF_THE_SOURCE = (
+    "benchmarks/test_jobs.py", "grouping/reference/test_names.py", "kernels/test_cuda_on_host.py",
+    "kernels/test_names.py", "test_dependencies.py", "test_docs.py", "test_imports.py",
+)  # fmt: skip
+_HERE = Path(__file__).parent
+collect_ignore = [] if (_HERE.parent / "pyproject.toml").is_file() else [str(_HERE / name) for name in _OF_THE_SOURCE]
+
+# Packages without which a part of the package works: torch and what the extras bring.
+_OPTIONAL = (
+    "torch", "networkx", "openvino", "onnx", "onnxruntime", "pycocotools", "matplotlib", "trackeval", "yaml",
+    "pydantic", "skimage", "av", "pyarrow", "pandas", "fsspec", "aiohttp", "ray", "fastapi", "uvicorn", "starlette", "websockets",
+    "prometheus_client",
+)  # fmt: skip
+_LACKING = tuple(name for name in _OPTIONAL if find_spec(name) is None)
+if "torch" in _LACKING:
+    collect_ignore.append(str(_HERE / "training"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Skip a file that imports a package which is not installed."""
+    report = yield
+    call = getattr(report, "call", None)
+    lacking = _lacking(call.excinfo.value) if report.failed and call is not None and call.excinfo else None
+    if lacking:
+        report.outcome, report.longrepr = "skipped", (str(collector.path), 0, f"Skipped: {lacking} is not installed")
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, None, None]:
+    """Skip a test whose fixtures need a package which is not installed."""
+    return (yield from _skipping())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, None, None]:
+    """Skip a test that comes to need one."""
+    return (yield from _skipping())
+
+
+def _skipping() -> Generator[None, None, None]:
+    try:
+        return (yield)
+    except Exception as error:
+        if lacking := _lacking(error):
+            pytest.skip(f"{lacking} is not installed")
+        raise
+
+
+def _lacking(error: BaseException | None) -> str | None:
+    """The package for want of which something failed, if there is one."""
+    while error is not None:
+        name = (getattr(error, "name", None) or "").split(".")[0]
+        if isinstance(error, ModuleNotFoundError) and name in _LACKING:
+            return name
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def pytest_configure(config: pytest.Config) -> None:

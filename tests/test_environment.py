@@ -33,6 +33,7 @@ def test_whether_the_kernels_run_on_a_gpu_is_told(
 ) -> None:
     from bottomup._extension import _C
 
+    pytest.importorskip("torch")
     monkeypatch.setattr(_C, "cuda_device_faults", lambda: faults)
     found = [finding for finding in findings() if finding.name.startswith("kernels on GPU")]
     assert [finding.value for finding in found] == [fault or "run" for fault in faults]

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bottomup.people import People
+from bottomup.skeletons import COCO_17
+
 WITHOUT = """
 import sys
 
@@ -48,6 +51,16 @@ print(detector)
     done = run(NO_TORCH + program)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Detector(coco17, ")
+
+
+def test_training_and_exports_to_torch_say_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = command("train", "default", "--hours", "1")
+    assert done.returncode == 2
+    assert "training needs torch: pip install torch" in done.stderr
+    assert "Traceback" not in done.stderr
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ImportError, match="to_torchvision needs torch: pip install torch"):
+        People.empty(COCO_17).to_torchvision()
 
 
 @pytest.mark.slow

@@ -163,7 +163,10 @@ def to_openpose(people: People) -> dict[str, Any]:
 
 def to_torchvision(people: People, logits: bool = False) -> dict[str, torch.Tensor]:
     """See `People.to_torchvision`."""
-    import torch
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError("to_torchvision needs torch: pip install torch") from error
 
     scores = people.keypoint_scores.astype(np.float64)
     if logits:

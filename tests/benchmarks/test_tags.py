@@ -67,6 +67,7 @@ def test_scenes_with_tags_are_decoded(assignment: str) -> None:
 
 
 def test_the_command_compares_with_the_published_grouping() -> None:
+    pytest.importorskip("pycocotools")
     call = ["bench", "crowd", "--fields", "tags", "--people", "3", "--crowd-index", "0.1", "--noise", "clean"]
     done = CliRunner().invoke(app, [*call, "--images", "1", "--size", "60x90", "--skeleton", "coco17"])
     assert done.exit_code == 0, done.output

@@ -399,6 +399,8 @@ def test_options_reach_the_detector(picture: Picture, stand_in: type[StandIn]) -
     ],
 )
 def test_wrong_usage_is_explained(arguments: list[str], message: str, picture: Picture, tmp_path: Path) -> None:
+    if arguments[0] == "train" or "toaster" in arguments:
+        pytest.importorskip("torch")
     picture("photos/a.jpg")
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "list.json").write_text("[]")
