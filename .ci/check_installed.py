@@ -1,8 +1,8 @@
 """Whether the bottomup that is installed works by itself: its parts, and the sample, run from an empty folder.
 
-`--tests` runs the quick tests as well, all or those of the folders that follow, from a copy of them beside nothing: what
-they import is what is installed. Tests of packages that are not installed skip, and those of the source tree are left out
-(tests/conftest.py).
+`--tests` runs the quick tests as well, all or those of the folders that follow, from a copy of them beside nothing:
+what they import is what is installed. Tests of packages that are not installed skip, and those of the source tree are
+left out (tests/conftest.py).
 """
 
 import json
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def run_tests(folders: list[str]) -> None:
-    """Run the quick tests, of folders or all, on the installed package; warnings of whatever versions are there are no errors."""
+    """Run the quick tests on the installed package; warnings of whatever versions are there are no errors."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "tests", Path(folder, "tests"), ignore=shutil.ignore_patterns("__pycache__"))
         options = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]

@@ -34,8 +34,8 @@ collect_ignore = [] if (_HERE.parent / "pyproject.toml").is_file() else [str(_HE
 # Packages without which a part of the package works: torch and what the extras bring.
 _OPTIONAL = (
     "torch", "networkx", "openvino", "onnx", "onnxruntime", "pycocotools", "matplotlib", "trackeval", "yaml",
-    "pydantic", "skimage", "av", "pyarrow", "pandas", "fsspec", "aiohttp", "ray", "fastapi", "uvicorn", "starlette", "websockets",
-    "prometheus_client",
+    "pydantic", "skimage", "av", "pyarrow", "pandas", "fsspec", "aiohttp", "ray", "fastapi", "uvicorn", "starlette",
+    "websockets", "prometheus_client",
 )  # fmt: skip
 _LACKING = tuple(name for name in _OPTIONAL if find_spec(name) is None)
 if "torch" in _LACKING:
