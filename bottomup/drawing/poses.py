@@ -110,7 +110,7 @@ class Poses:
         self.high = np.where(seen, by_joint, -np.inf).max(axis=0, initial=-np.inf)
         self.widths = _line_widths(shape, self.low, self.high) * line_scale
         self.points, self.strength = points, strength
-        if self.skeleton is not self.own:
+        if self.skeleton != self.own:  # a cached one may be equal and another object
             shoulders = [self.own.index(f"{side}_shoulder") for side in ("left", "right")]
             self.points = np.concatenate([points, points[:, shoulders].mean(axis=1, keepdims=True)], axis=1)
             weaker = strength[:, shoulders].min(axis=1, keepdims=True)

@@ -117,6 +117,15 @@ def test_coco_people_get_a_neck() -> None:
     assert tuple(drawn[round(float(on_the_neck[1])), round(float(on_the_neck[0]))]) == distinct_color(0)
 
 
+def test_equal_skeletons_without_a_neck_of_their_own_are_drawn_alike() -> None:
+    pictures = []
+    for _ in range(2):  # the second is equal to the first and another object
+        own = Skeleton("arms", ("neck", "left_elbow", "left_wrist"), ((0, 1), (1, 2)), (0.1,) * 3)
+        pictures.append(draw_people(grey(), standing(own)))
+    np.testing.assert_array_equal(*pictures)
+    assert (pictures[0] != 128).any()
+
+
 def test_limbs_have_the_colour_of_their_person() -> None:
     two = [standing(COCO_17, height=900, x=x) for x in (0, 900)]
     people = People(
