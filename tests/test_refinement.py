@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bottomup import refinement, weights
+from bottomup import Detector, refinement, weights
 from bottomup.evaluation.runs import refiner_record
 from bottomup.people import People
 from bottomup.refinement import Refiner, as_refiner, combine, person_boxes
@@ -133,3 +133,19 @@ def test_a_cascade_looks_twice(refiner: Any, monkeypatch: pytest.MonkeyPatch, tm
     np.testing.assert_allclose(found.keypoint_scores[0, :4], (0.6, 0.5, 0.6, 0), rtol=1e-5)
     assert np.isnan(found.keypoints[0, 3:]).all()
     np.testing.assert_allclose(found.scores, [0.5 * 0.75 * 0.4], rtol=1e-5)
+
+
+def test_the_built_in_network_looks_again_at_a_person() -> None:
+    data = pytest.importorskip("skimage.data")
+    path = weights.find_crop_weights()
+    assert path.stat().st_size < 3_000_000
+    first, both = Detector(), Detector(refine="default")
+    assert both.refiner is not None
+    assert 0 < both.refiner.detector.info.refine_share < 1
+    photo = np.ascontiguousarray(data.astronaut()[:, :, ::-1])
+    (one,), (again,) = first(photo), both(photo)
+    moved = np.linalg.norm(again.keypoints - one.keypoints, axis=1)
+    both_see = np.isfinite(moved)
+    assert both_see.sum() >= 5
+    assert 0 < np.median(moved[both_see]) < 15
+    np.testing.assert_allclose(again["nose"][:2], (227, 120), atol=12)
