@@ -81,7 +81,7 @@ class Detector:
         The same settings, their thresholds in the decoder's scores, which the network's calibration turns into those
         of the people.
     refiner:
-        What looks again at the people; None without `refine`. Its scores are not calibrated.
+        What looks again at the people; None without `refine`. The scores of one that `takes_over` are not calibrated.
 
     Raises
     ------
@@ -302,9 +302,11 @@ class Detector:
             people.skeleton, keypoints, people.keypoint_scores, people.scores, traced=people.traced
         ).convert(self.skeleton)
         people = people[np.flatnonzero(people.keypoint_scores.any(axis=1))]  # a lone neck is no person in COCO-17
-        if self.refiner is not None and photo.picture is not None:
-            return self.refiner(photo.picture, people)
-        return calibrate_people(people, self.info.calibration)
+        if self.refiner is None or photo.picture is None:
+            return calibrate_people(people, self.info.calibration)
+        if not self.refiner.takes_over:
+            people = calibrate_people(people, self.info.calibration)
+        return self.refiner(photo.picture, people)
 
     def _decode_fields(self, photo: PreparedPhoto, outputs: list[Output]) -> People:
         fields = self._average(photo, outputs)

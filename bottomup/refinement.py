@@ -71,12 +71,17 @@ class Refiner:
         if self.cascade:
             self.name += " in a cascade"
 
+    @property
+    def takes_over(self) -> bool:
+        """Whether its joints take the others' place, and do not only have a part in them."""
+        return self.detector.info.refine_share == 1
+
     def __call__(self, picture: BgrImage, people: People) -> People:
         """The same people with the joints that the crops show, without those whose crop shows none.
 
-        Where the network for crops is to have a part in the joints only (`NetworkInfo.refine_share`), see `combine`. A
-        person's score is that of the bottom-up network times the mean score of the joints in its crop, in a cascade
-        in each of its crops. Of people who turn out to be the same one stays.
+        Where the network for crops is to have a part in the joints only (`NetworkInfo.refine_share`), see `combine`;
+        people keep their scores then. Otherwise a person's score is that of the bottom-up network times the mean score
+        of the joints in its crop, in a cascade in each of its crops. Of people who turn out to be the same one stays.
 
         picture: (H, W, 3) uint8 BGR.
         people: of this picture, in its pixels.
@@ -92,7 +97,7 @@ class Refiner:
         certain = found.keypoint_scores > _SEEN
         means = np.where(certain, found.keypoint_scores, 0).sum(axis=1) / np.maximum(certain.sum(axis=1), 1)
         there = np.flatnonzero(found.keypoint_scores.any(axis=1))
-        scores = (people.scores * means).astype(np.float32)
+        scores = (people.scores * means if self.takes_over else people.scores).astype(np.float32)
         keypoints, keypoint_scores = combine(people, found, share)
         return People(self.skeleton, keypoints, keypoint_scores, scores)[there]
 

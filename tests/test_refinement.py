@@ -148,4 +148,5 @@ def test_the_built_in_network_looks_again_at_a_person() -> None:
     both_see = np.isfinite(moved)
     assert both_see.sum() >= 5
     assert 0 < np.median(moved[both_see]) < 15
+    assert again.score == one.score, "which stays a share of right ones"
     np.testing.assert_allclose(again["nose"][:2], (227, 120), atol=12)
