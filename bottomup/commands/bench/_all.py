@@ -29,7 +29,7 @@ def run_all(out: Path, seed: int, how: TimingOptions, images: int) -> None:
     print("\nnetwork and decode")
     few_and_many = make_cases((1, 200), seed=seed)
     run_end_to_end("default", None, few_and_many, 60, 1, files("end_to_end"))
-    run_end_to_end("default", None, few_and_many, 60, 1, files("end_to_end_matching"), matching=True)
+    run_end_to_end("default", None, few_and_many, 20, 1, files("end_to_end_matching"), matching=True)
     ways = [Settings()]
     noises, base = ("clean", "mild", "hard", "severe"), Case(0, 92, 164, seed=seed)
     print("\naccuracy against overlap")
