@@ -23,16 +23,22 @@ from bottomup.training.source import Source
 # HRNet's (Sun et al., CVPR 2019, sec. 4.1): 0.65 to 1.35 of the box.
 _SPREAD, _SHIFT = 0.35, 0.1
 _HALF_MARGIN = 1.5  # of a crop around half a body
+# Where there is no person: a box's height as a share of the photo's, and its width as a share of its height.
+_EMPTY_HEIGHTS, _EMPTY_ASPECTS = (0.1, 1.0), (0.3, 1.0)
+_NONE = -1  # the number of the person in a crop without one
 
 
 class PersonCropMaker(BatchMaker):
-    """Makes crops around one person each.
+    """Makes crops around one person each, and of photos without people, somewhere in them.
 
     A batch is images (B, 3, H, W) uint8 RGB; heatmaps (B, K, h, w) of the person's joints and, at `interference` times
     their height, of others', with the recipe's `teacher` where no label is near; cells (B, K, 2) x and y of the
     person's joints; (B, K) 1 where such a joint is labelled and in the crop; (B, K) 1 where something is known of it,
     as of joints that are labelled outside of the crop, where the heatmap is empty: of the others nothing is learnt.
     Both are the person's trust instead of 1 where a network labelled. All but the images are float32.
+
+    Of a source without any person or region to ignore every joint is known to be nowhere: a network that never sees
+    such crops finds a person in each, also where its detector was wrong.
 
     Raises ValueError if no person in `sets` has a labelled joint.
     """
@@ -42,13 +48,16 @@ class PersonCropMaker(BatchMaker):
     ) -> None:
         self._config, self._skeleton = config, skeleton
         self._sets: list[list[tuple[Example, int]]] = []
-        weights = []
+        weights, some = [], False
         for source, examples in sets:
             people = [(one, int(n)) for one in examples for n in np.flatnonzero(one.photo.visible.any(axis=1))]
+            some |= bool(people)
+            if not any(len(one.photo.boxes) or len(one.photo.ignore) for one in examples):
+                people = [(one, _NONE) for one in examples]
             if people:
                 self._sets.append(people)
                 weights.append(source.weight)
-        if not weights:
+        if not some:
             raise ValueError("sources must hold people with labelled joints, to crop them, but hold none")
         self._shares = np.array(weights) / sum(weights)
         self._teacher = CropTeacher(Path(config.data) / config.teacher, skeleton) if config.teacher else None
@@ -74,11 +83,11 @@ class PersonCropMaker(BatchMaker):
         self, example: Example, person: int, shape: tuple[int, int], rng: np.random.Generator
     ) -> augment.Matrix:
         config, (height, width) = self._config, shape
-        box = example.photo.boxes[person].astype(np.float64)
+        box = example.photo.boxes[person].astype(np.float64) if person != _NONE else _random_box(example.size, rng)
         x0, y0, x1, y1 = augment.pgpg(box, rng) if config.crop_jitter and config.jitter_kind == "pgpg" else box
         # The height of the smallest box of the crop's shape around it.
         centre, side = np.array([x0 + x1, y0 + y1]) / 2, max((x1 - x0) * height / width, y1 - y0, 1.0)
-        if config.half_body and rng.random() < config.half_body:
+        if person != _NONE and config.half_body and rng.random() < config.half_body:
             half = half_body(example.photo, self._skeleton, rng, [person])
             if half is not None:
                 centre, side = half[0], max(half[1], 1.0) * _HALF_MARGIN / CROP_MARGIN
@@ -94,7 +103,7 @@ class PersonCropMaker(BatchMaker):
     ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Heatmaps, cells, which of them are labelled and in the crop, and which are labelled, as in a batch.
 
-        `size` is height and width of the crop, or the side of a square one.
+        `size` is height and width of the crop, or the side of a square one; `person` is -1 where there is none.
 
         The heatmaps are the joint-candidate target of Li et al., CVPR 2019, eq. 1: T + mu C, with the person's own
         joints in T and the interference joints, those of others in the crop, in C. Where both are, the own one counts.
@@ -102,6 +111,10 @@ class PersonCropMaker(BatchMaker):
         stride = self._config.network.stride
         points = augment.warp_keypoints(example.photo.keypoints, matrix, self._skeleton)
         height, width = (size, size) if isinstance(size, int) else size
+        if person == _NONE:
+            joints = self._skeleton.num_joints
+            empty = np.zeros((joints, height // stride, width // stride), np.float32)
+            return empty, np.zeros((joints, 2), np.float32), np.zeros(joints, np.float32), np.ones(joints, np.float32)
         inside = np.asarray(((points > -0.5) & (points < np.array([width, height]) - 0.5)).all(axis=2))
         xs, ys = cell_centres(width // stride, stride), cell_centres(height // stride, stride)
         others = np.arange(len(points)) != person
@@ -118,3 +131,11 @@ class PersonCropMaker(BatchMaker):
             trust * seen.astype(np.float32),
             trust * np.isfinite(points[person, :, 0]).astype(np.float32),
         )
+
+
+def _random_box(size: tuple[int, int], rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """A box of a person's shape, x0, y0, x1, y1, in a photo of that height and width."""
+    tall = size[0] * float(np.exp(rng.uniform(*np.log(_EMPTY_HEIGHTS))))
+    sides = np.array([min(tall * float(rng.uniform(*_EMPTY_ASPECTS)), size[1]), tall])
+    start = rng.uniform(0, 1, 2) * (np.array(size[::-1]) - sides)
+    return np.concatenate([start, start + sides])

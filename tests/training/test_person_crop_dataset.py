@@ -61,6 +61,26 @@ def test_the_target_holds_own_joints_and_lower_those_of_others(crops: TrainConfi
     np.testing.assert_allclose(alone.target(examples[0], 1, matrix, 192)[0], own, atol=1e-5)
 
 
+def test_photos_without_people_teach_that_there_is_none(
+    crops: TrainConfig, examples: list[Example], tmp_path: Path
+) -> None:
+    photo = dataclasses.replace(
+        examples[0].photo,
+        keypoints=np.zeros((0, 18, 2)), boxes=np.zeros((0, 4)), ignore=np.zeros((0, 4)), areas=None, heads=None,
+        ignored=None, crowds=None, trust=None,
+    )  # fmt: skip
+    empty = [dataclasses.replace(examples[0], photo=photo)]
+    with pytest.raises(ValueError, match="sources must hold people with labelled joints"):
+        PersonCropMaker(crops, OPENPOSE_COCO_18, [(crops.sources[1], empty)])
+    sets = [(crops.sources[0], examples), (dataclasses.replace(crops.sources[1], weight=1e6), empty)]
+    maker = PersonCropMaker(dataclasses.replace(crops, half_body=1.0), OPENPOSE_COCO_18, sets)
+    images, heat, _, seen, known = maker[(0, 4, 64)]
+    assert len({bytes(image.numpy()) for image in images}) == 4, "each shows another part"
+    assert not heat.any()
+    assert not seen.any()
+    assert known.all()
+
+
 def test_a_networks_labels_count_as_far_as_they_are_believed(crops: TrainConfig, examples: list[Example]) -> None:
     maker = PersonCropMaker(crops, OPENPOSE_COCO_18, [(crops.sources[0], examples)])
     matrix = crop_matrix((80, 60), 1.0, 0.0, False, 192)
