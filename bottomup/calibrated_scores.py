@@ -33,13 +33,16 @@ def with_network_defaults(settings: Settings, info: NetworkInfo) -> Settings:
     return dataclasses.replace(settings, **changes)
 
 
-def decoder_settings(settings: Settings, calibration: Calibration | None) -> Settings:
-    """Settings whose thresholds are of the decoder's scores, from those of calibrated ones."""
+def decoder_settings(settings: Settings, calibration: Calibration | None, *, most: float = 1.0) -> Settings:
+    """Settings whose thresholds are of the decoder's scores, from those of calibrated ones.
+
+    most: the highest `person_threshold`, where people are to be judged again after the decoder.
+    """
     if calibration is None:
         return settings
     changes: dict[str, Any] = {}
     if settings.person_threshold is not None:
-        changes["person_threshold"] = min(1.0, calibration.people.score(settings.person_threshold))
+        changes["person_threshold"] = min(1.0, calibration.people.score(min(settings.person_threshold, most)))
     if settings.joint_threshold > 0:
         changes["joint_threshold"] = calibration.joints.score(settings.joint_threshold)
     return dataclasses.replace(settings, **changes)

@@ -25,7 +25,7 @@ from bottomup.networks.own import Facts
 from bottomup.people import People
 from bottomup.prepared_photos import Look, Output, PreparedPhoto, batches, to_network
 from bottomup.progress import progress_bar
-from bottomup.refinement import Refiner, as_refiner
+from bottomup.refinement import PROPOSED, Refiner, as_refiner
 from bottomup.settings import Settings, check_settings
 from bottomup.skeletons import reported_skeleton
 from bottomup.tag_decoder import decode_tags
@@ -81,7 +81,8 @@ class Detector:
         The same settings, their thresholds in the decoder's scores, which the network's calibration turns into those
         of the people.
     refiner:
-        What looks again at the people; None without `refine`. The scores of one that `takes_over` are not calibrated.
+        What looks again at the people; None without `refine`. People's scores are calibrated only if it `judges` them,
+        and then it looks at unlikely people as well: `person_threshold` is of their scores after that.
 
     Raises
     ------
@@ -118,10 +119,14 @@ class Detector:
         if self.info.task == "tags" and settings.merge != "fields":
             raise ValueError(f'merge must be "fields" for a network with tags but is {settings.merge!r}')
         self.skeleton = reported_skeleton(self.info.skeleton)
+        self.refiner = None if refine is None else as_refiner(refine, self.skeleton, device)
+        self._judge = self.refiner if self.info.calibration is not None and self.refiner and self.refiner.judges else None
+        if self._judge is not None:
+            settings = with_network_defaults(settings, self._judge.detector.info)
         self.settings = with_network_defaults(settings, self.info)
         check_scales(self.settings)
-        self.refiner = None if refine is None else as_refiner(refine, self.skeleton, device)
-        self.decoder_settings = decoder_settings(self.settings, self.info.calibration)
+        most = PROPOSED if self._judge else 1.0
+        self.decoder_settings = decoder_settings(self.settings, self.info.calibration, most=most)
 
     def __repr__(self) -> str:
         refined = "" if self.refiner is None else f", refined by {self.refiner.name}"
@@ -302,11 +307,13 @@ class Detector:
             people.skeleton, keypoints, people.keypoint_scores, people.scores, traced=people.traced
         ).convert(self.skeleton)
         people = people[np.flatnonzero(people.keypoint_scores.any(axis=1))]  # a lone neck is no person in COCO-17
+        calibrated = calibrate_people(people, self.info.calibration)
         if self.refiner is None or photo.picture is None:
-            return calibrate_people(people, self.info.calibration)
-        if not self.refiner.takes_over:
-            people = calibrate_people(people, self.info.calibration)
-        return self.refiner(photo.picture, people)
+            return calibrated
+        people = People(
+            people.skeleton, people.keypoints, calibrated.keypoint_scores, people.scores, traced=people.traced
+        )
+        return self.refiner(photo.picture, people, least=self.settings.person_threshold if self._judge else None)
 
     def _decode_fields(self, photo: PreparedPhoto, outputs: list[Output]) -> People:
         fields = self._average(photo, outputs)

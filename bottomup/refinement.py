@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bottomup.calibrated_scores import calibrate_people
 from bottomup.crop_detector import CropDetector
 from bottomup.image import BgrImage
 from bottomup.people import People
@@ -25,6 +26,8 @@ _BEYOND_JOINTS = 0.1
 _SEEN = 0.2  # joints below this do not count towards a person's score
 # Two looks see a joint at the same place up to this distance, as a share of the root of its person's box's area.
 _SAME_PLACE = 0.2
+PROPOSED = 0.05
+"""A network for crops that judges people looks again at those with this calibrated score or more."""
 CASCADE = "cascade"
 """Before the name of a network for crops, `cascade:FILE`: it looks twice."""
 
@@ -72,34 +75,42 @@ class Refiner:
             self.name += " in a cascade"
 
     @property
-    def takes_over(self) -> bool:
-        """Whether its joints take the others' place, and do not only have a part in them."""
-        return self.detector.info.refine_share == 1
+    def judges(self) -> bool:
+        """Whether it is known what the scores of people mean that both networks have seen."""
+        return self.detector.info.calibration is not None
 
-    def __call__(self, picture: BgrImage, people: People) -> People:
+    def __call__(self, picture: BgrImage, people: People, *, least: float | None = None) -> People:
         """The same people with the joints that the crops show, without those whose crop shows none.
 
-        Where the network for crops is to have a part in the joints only (`NetworkInfo.refine_share`), see `combine`;
-        people keep their scores then. Otherwise a person's score is that of the bottom-up network times the mean score
-        of the joints in its crop, in a cascade in each of its crops. Of people who turn out to be the same one stays.
+        Where the network for crops is to have a part in the joints only (`NetworkInfo.refine_share`), see `combine`. A
+        person's score is that of the bottom-up network times the mean score of the joints in its crop; in a cascade,
+        the geometric mean of both crops'. Of people who turn out to be the same one stays.
 
         picture: (H, W, 3) uint8 BGR.
-        people: of this picture, in its pixels.
+        people: of this picture, in its pixels; their scores as the decoder gives them, of joints calibrated ones.
+        least: of a network that `judges`: the scores are to be calibrated, and people with less left out.
         """
-        share = self.detector.info.refine_share
-        found = self._look(picture, people, share)
-        # All looks of the network for crops have the same weight.
-        return self._look(picture, found, share / (1 + share)) if self.cascade else found
+        looks, share = 2 if self.cascade else 1, self.detector.info.refine_share
+        for number in range(looks):
+            # All looks of the network for crops have the same weight.
+            people = self._look(picture, people, share / (1 + number * share), 1 / looks)
+        if least is None:
+            return people
+        people = calibrate_people(people, self.detector.info.calibration)
+        return people[np.flatnonzero(people.scores >= least)]
 
-    def _look(self, picture: BgrImage, people: People, share: float) -> People:
-        """The people with what the crops around their joints show, of the weight `share`."""
+    def _look(self, picture: BgrImage, people: People, share: float, power: float) -> People:
+        """The people with what the crops around their joints show, of the weight `share`; the crops' scores count to
+        the power of `power`."""
         found = self.detector(picture, proposals=person_boxes(people), keep_all=True).convert(self.skeleton)
         certain = found.keypoint_scores > _SEEN
         means = np.where(certain, found.keypoint_scores, 0).sum(axis=1) / np.maximum(certain.sum(axis=1), 1)
-        there = np.flatnonzero(found.keypoint_scores.any(axis=1))
-        scores = (people.scores * means if self.takes_over else people.scores).astype(np.float32)
         keypoints, keypoint_scores = combine(people, found, share)
-        return People(self.skeleton, keypoints, keypoint_scores, scores)[there]
+        # What only limbs showed, and the crop neither.
+        traced = people.traced & (keypoints == people.keypoints).all(axis=2)
+        scores = (people.scores * means**power).astype(np.float32)
+        refined = People(self.skeleton, keypoints, keypoint_scores, scores, traced=traced)
+        return refined[np.flatnonzero(found.keypoint_scores.any(axis=1))]
 
 
 def _without_cascade(model: str | os.PathLike[str]) -> tuple[str | os.PathLike[str], bool]:

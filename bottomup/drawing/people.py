@@ -38,7 +38,8 @@ def draw_people(
     A joint's dot grows with its score and a limb is as opaque as the weaker of its two joints. Line widths follow
     the size of the person, within bounds that follow the size of the picture. Limbs that only repeat what others
     show (ear to shoulder where the neck is drawn, say) are left out; they come back where a joint is missing. Dots
-    have a light middle, but for those of joints that no peak of their own shows (`People.traced`).
+    have a light middle, but for those of guesses: joints that no peak of their own shows (`People.traced`), or with a
+    score below 0.25.
 
     Parameters
     ----------

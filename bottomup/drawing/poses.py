@@ -22,6 +22,7 @@ _WIDTH_OF_PERSON = 0.022
 _THINNEST = 1.3  # pixels
 _EDGE = 0.8  # pixels more, since an anti-aliased line loses that much of what is seen of it
 
+_GUESS = 0.25  # joints with a lower score are hardly ever right
 _SIDES: dict[int, Color] = {LEFT: (235, 145, 40), RIGHT: (40, 130, 245), MIDDLE: (150, 200, 30)}
 
 
@@ -78,8 +79,9 @@ class Poses:
         (P, K + 1, 2) with the neck that skeletons without one get.
     strength:
         (P, K + 1), 0 for joints that are not drawn.
-    traced:
-        (P, K) joints whose dots are without a light middle.
+    guessed:
+        (P, K) joints whose dots are without a light middle: no peak of their own shows them, or three of four with such
+        a score are wrong.
     low, high:
         (P, 2) pixels, the corners of the tight box of each person's joints.
     widths:
@@ -103,8 +105,8 @@ class Poses:
         ids = np.arange(len(points)) if people.ids is None else people.ids
         self.numbers: list[int] = ids[drawn].tolist()
         self.scores = people.scores[drawn]
-        self.traced = people.traced[drawn]
         points, strength = points[drawn], strength[drawn]
+        self.guessed = people.traced[drawn] | (strength < _GUESS)
         by_joint, seen = points.transpose(1, 0, 2), strength.T[..., None] > 0  # NumPy is quicker along the first axis
         self.low = np.where(seen, by_joint, np.inf).min(axis=0, initial=np.inf)
         self.high = np.where(seen, by_joint, -np.inf).max(axis=0, initial=-np.inf)
@@ -128,7 +130,7 @@ class Poses:
         casings alone and one for each side.
         """
         sides = None if colors is not None else _sides(self.skeleton)
-        strokes = pose_strokes(self.skeleton, self.points, self.strength, self.traced, self.widths, sides)
+        strokes = pose_strokes(self.skeleton, self.points, self.strength, self.guessed, self.widths, sides)
         if colors is not None:
             return strokes, _layer_colors(np.reshape(np.asarray(colors, np.float64), (-1, 3)))
         layers = _layer_colors(np.array([(0, 0, 0), *(_SIDES[side] for side in (LEFT, RIGHT, MIDDLE))], float))

@@ -164,7 +164,8 @@ def _finish(state: TrainState, weights: Path, log: Log, say: Say) -> None:
     if not _measure(state, weights, log) and state.config.keep_best and best.is_file():
         shutil.copyfile(best, weights)
         say(f"kept the best weights on the way: AP {state.best:.4f}")
-    if state.config.calibrate and state.config.mode == "fields":
+    # A network for crops that is to have a part in what others find is judged by what the built-in network finds.
+    if state.config.calibrate and (state.config.mode == "fields" or state.config.network.refine_share < 1):
         judged = judge_held_out(weights, state.config)
         if (threshold := judged.person_threshold) is not None:
             change_config(weights, person_threshold=threshold)

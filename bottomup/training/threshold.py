@@ -47,13 +47,16 @@ class Judgement:
 
 
 def judge_held_out(weights: Path, config: TrainConfig) -> Judgement:
-    """Look at the photos held out with weights that have no calibration yet.
+    """Look at the photos held out with weights that have no calibration yet; with those of a network for crops again
+    at the people whom the built-in field network finds.
 
     A person who is found is right with an OKS of at least 0.5 to a labelled one that no better one is matched to, and
     does not count in a region to ignore; on photos without people all are wrong. A right person's joints are right with
     a similarity of at least 0.5, if they are labelled, others' joints are wrong.
     """
-    detector = Detector(weights, settings=Settings(person_threshold=_LOWEST))
+    settings = Settings(person_threshold=_LOWEST)
+    again = config.mode == "crops"
+    detector = Detector(refine=weights, settings=settings) if again else Detector(weights, settings=settings)
     people: list[Judged] = []
     joints: list[Judged] = []
     labelled = 0

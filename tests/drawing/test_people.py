@@ -91,6 +91,17 @@ def test_the_dot_of_a_joint_without_a_peak_has_no_light_middle() -> None:
     assert (np.abs(changed - (y, x)) < 20).all()
 
 
+def test_an_unlikely_joint_is_marked_like_one_without_a_peak() -> None:
+    people = standing(COCO_17, height=900)
+    knee = COCO_17.index("left_knee")
+    scores = people.keypoint_scores.copy()
+    x, y = np.rint(people.keypoints[0, knee]).astype(int)
+    for score, marked in ((0.26, False), (0.24, True)):
+        scores[0, knee] = score
+        drawn = draw_people(grey(1000, 1000), People(COCO_17, people.keypoints, scores, people.scores))
+        assert (tuple(drawn[y, x]) == distinct_color(0)) == marked
+
+
 def test_redundant_limbs_are_left_out() -> None:
     openpose = limb_names(OPENPOSE_COCO_18)
     assert frozenset({"neck", "nose"}) in openpose
