@@ -120,7 +120,9 @@ class Detector:
             raise ValueError(f'merge must be "fields" for a network with tags but is {settings.merge!r}')
         self.skeleton = reported_skeleton(self.info.skeleton)
         self.refiner = None if refine is None else as_refiner(refine, self.skeleton, device)
-        self._judge = self.refiner if self.info.calibration is not None and self.refiner and self.refiner.judges else None
+        self._judge = (
+            self.refiner if self.info.calibration is not None and self.refiner and self.refiner.judges else None
+        )
         if self._judge is not None:
             settings = with_network_defaults(settings, self._judge.detector.info)
         self.settings = with_network_defaults(settings, self.info)

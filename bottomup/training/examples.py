@@ -14,6 +14,7 @@ import numpy as np
 from bottomup.datasets import PhotoLabels, read_folder, validation_ids
 from bottomup.image import BgrImage, read_image
 from bottomup.skeleton import Skeleton
+from bottomup.training.pseudo_labels import add_pseudo_labels
 from bottomup.training.source import Source
 from bottomup.training.teacher import KeptMaps, Teacher, TeacherMaps
 
@@ -43,9 +44,11 @@ class Example:
 
 def read_source(source: Source, root: Path, skeleton: Skeleton) -> tuple[list[PhotoLabels], list[PhotoLabels]]:
     """The photos of a source for training, and those that it holds out."""
-    photos = read_folder(
-        root / source.folder, skeleton, skip_joints=source.skip_joints, labels=source.labels, images=source.images
-    )
+    folder, joints = root / source.folder, source.skip_joints
+    photos = read_folder(folder, skeleton, skip_joints=joints, labels=source.labels, images=source.images)
+    if source.pseudo_labels:
+        found = read_folder(folder, skeleton, skip_joints=joints, labels=source.pseudo_labels, images=source.images)
+        photos = add_pseudo_labels(photos, found)
     if source.bystanders:
         photos = [dataclasses.replace(photo, bystanders=True) for photo in photos]
     held = validation_ids(photos, split=source.held_out_split, count=source.held_out)

@@ -14,6 +14,8 @@ class Source:
         if it has no labels.
     labels: file of the labels, relative to the folder; empty: the one with a usual name, as `annotations.json` or
         COCO's own `annotations/person_keypoints_SPLIT.json`.
+    pseudo_labels: a second file of labels of the same photos, relative to the folder, with people whom a network found
+        beside those of `labels` (`score` in it is how far they are believed), and regions to ignore.
     images: folder of the photos that are labelled, relative to `folder`; empty: where they usually are.
     weight: this source's share of the crops, relative to the other sources.
     skip_joints: joints of the file that mean something else than the skeleton's joint of that name.
@@ -32,6 +34,7 @@ class Source:
     folder: str
     weight: float = 1.0
     labels: str = ""
+    pseudo_labels: str = ""
     images: str = ""
     skip_joints: tuple[str, ...] = ()
     bystanders: bool = False
