@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from bottomup import Detector, refinement, weights
 from bottomup.evaluation.runs import refiner_record
+from bottomup.networks.calibration import Calibration, Curve
 from bottomup.people import People
 from bottomup.refinement import Refiner, as_refiner, combine, person_boxes
 from bottomup.skeletons import COCO_17, CROWDPOSE_14
@@ -116,7 +118,7 @@ def test_a_cascade_looks_twice(refiner: Any, monkeypatch: pytest.MonkeyPatch, tm
         shown.append((proposals, places))
         return People(COCO_17, np.where(scores[..., None] > 0, places, np.nan), scores, np.ones(len(scores)))
 
-    look.info = SimpleNamespace(refine_share=1.0)  # type: ignore[attr-defined]
+    look.info = SimpleNamespace(refine_share=1.0, calibration=None)  # type: ignore[attr-defined]
     monkeypatch.setattr(cascade, "detector", look)
     people = people_at((20, 30, 60, 110), (120, 50, 180, 170))
     found = cascade(np.zeros((200, 400, 3), np.uint8), people)
@@ -132,7 +134,44 @@ def test_a_cascade_looks_twice(refiner: Any, monkeypatch: pytest.MonkeyPatch, tm
     np.testing.assert_allclose(found.keypoints[0, 2], once[0, 2], rtol=1e-5)
     np.testing.assert_allclose(found.keypoint_scores[0, :4], (0.6, 0.5, 0.6, 0), rtol=1e-5)
     assert np.isnan(found.keypoints[0, 3:]).all()
-    np.testing.assert_allclose(found.scores, [0.5 * 0.75 * 0.4], rtol=1e-5)
+    np.testing.assert_allclose(found.scores, [0.5 * (0.75 * 0.4) ** 0.5], rtol=1e-5)
+
+
+def test_a_network_that_judges_people_calibrates_them_and_leaves_the_unlikely_out(
+    refiner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = np.full((200, 400, 3), 90, np.uint8)
+    found = people_at((20, 30, 60, 110), (120, 50, 180, 170))
+    found = People(COCO_17, found.keypoints, found.keypoint_scores, np.array([0.5, 0.25], np.float32))
+    judge = refiner()
+    assert not judge.judges
+    plain = judge(picture, found)
+    curves = Calibration(people=Curve(0.3, 0.1), joints=Curve(0.5, 0.2))
+    info = dataclasses.replace(judge.detector.info, calibration=curves)
+    monkeypatch.setattr(judge.detector, "info", info)
+    assert judge.judges
+    both, (likely,) = judge(picture, found, least=0.0), judge(picture, found, least=0.5)
+    np.testing.assert_allclose(both.scores, curves.people(plain.scores), rtol=1e-5)
+    np.testing.assert_allclose(both.keypoint_scores, curves.joint_scores(plain.keypoint_scores), rtol=1e-5)
+    assert likely.score == both.scores[0]
+
+
+def test_a_joint_that_no_look_sees_stays_marked_as_traced(refiner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = people_at((20, 30, 60, 110))
+    traced = people.keypoint_scores > 0
+    people = People(COCO_17, people.keypoints, people.keypoint_scores, people.scores, traced=traced)
+    again = refiner()
+    seen = np.zeros((1, 17), np.float32)
+    seen[0, 0] = 0.9  # of the two joints, the crop shows one
+
+    def look(_: Any, *, proposals: np.ndarray, keep_all: bool) -> People:
+        places = np.where(seen[..., None] > 0, people.keypoints + 1, np.nan)
+        return People(COCO_17, places, seen, np.ones(1, np.float32))
+
+    look.info = SimpleNamespace(refine_share=0.5, calibration=None)  # type: ignore[attr-defined]
+    monkeypatch.setattr(again, "detector", look)
+    (found,) = again(np.zeros((200, 400, 3), np.uint8), people)
+    assert np.flatnonzero(found.traced).tolist() == [15]
 
 
 def test_the_built_in_network_looks_again_at_a_person() -> None:

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from bottomup.networks.training_ops import padded
+
 
 def depthwise_conv(
     x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, stride: int, padding: int
@@ -73,12 +75,12 @@ def _gradient_of_kernel5(
 ) -> torch.Tensor:
     """Each 3x3 corner of the kernel is a 3x3 convolution that looks at another part; they agree where they overlap."""
     result, corner = torch.empty_like(weight), weight[:, :, :3, :3].contiguous()
-    x = functional.pad(x, (padding,) * 4)  # the quick kernels take less padding than is needed here
+    x = padded(x, (padding,) * 4)  # the quick kernels take less padding than is needed here
     shift = 2 // stride
     for top in (0, 1):
         for left in (0, 1):
             margins = (shift * left, shift - shift * left, shift * top, shift - shift * top)
-            part = _gradient_of_kernel(x, corner, functional.pad(gradient, margins), stride, 0)
+            part = _gradient_of_kernel(x, corner, padded(gradient, margins), stride, 0)
             result[:, :, 2 * top : 2 * top + 3, 2 * left : 2 * left + 3] = part
     return result
 

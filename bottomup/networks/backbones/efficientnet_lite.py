@@ -23,6 +23,7 @@ from bottomup.networks.backbones.shapes import (
 )
 from bottomup.networks.depthwise import depthwise_conv
 from bottomup.networks.layers import ConvBlock, ResidualBlock, conv_bn, double
+from bottomup.networks.training_ops import pad, relu6
 
 
 class FixedNormConv(nn.Module):
@@ -40,7 +41,8 @@ class FixedNormConv(nn.Module):
         self.stride, self.groups = stride, groups
         self.padding = (kernel - 1) // 2 if stride == 1 else 0
         before = (kernel - stride) // 2
-        self.margins = (before, kernel - stride - before) * 2
+        after = kernel - stride - before
+        self.margins = (before, after, before, after)
         self.weight = nn.Parameter(torch.empty(outputs, inputs // groups, kernel, kernel))
         nn.init.kaiming_normal_(self.weight, mode="fan_out", nonlinearity="relu")
         self.scale, self.shift = nn.Parameter(torch.ones(outputs)), nn.Parameter(torch.zeros(outputs))
@@ -50,7 +52,7 @@ class FixedNormConv(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         weight, bias = self.folded()
         if self.stride > 1:
-            x = functional.pad(x, self.margins)
+            x = pad(x, self.margins)
         if self.groups > 1:
             return depthwise_conv(x, weight, bias, self.stride, self.padding)
         return functional.conv2d(x, weight, bias, self.stride, self.padding)
@@ -73,8 +75,8 @@ class InvertedResidual(nn.Module):
         self.passes = stride == 1 and inputs == outputs
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = x if self.expand is None else functional.relu6(self.expand(x), inplace=True)
-        y = self.project(functional.relu6(self.depthwise(y), inplace=True))
+        y = x if self.expand is None else relu6(self.expand(x))
+        y = self.project(relu6(self.depthwise(y)))
         return x + y if self.passes else y  # type: ignore[no-any-return]
 
 
@@ -125,7 +127,7 @@ class EfficientNetLite(nn.Module):
         self.smooth8 = nn.Sequential(*(ConvBlock(channels, channels) for _ in range(n8)))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        x = functional.relu6(self.stem(images))
+        x = relu6(self.stem(images))
         seen = []
         for stage in self.stages:
             x = stage(x)
