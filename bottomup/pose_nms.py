@@ -64,7 +64,8 @@ GRID: Mapping[str, tuple[float, ...]] = MappingProxyType(
 )
 MAX_OKS = 0.9
 """Poses more alike than this are of one person, as HRNet and Simple Baselines have it."""
-_BOX_AREA = 0.53  # of a person, as a share of its box
+BOX_AREA = 0.53
+"""What a person covers, as a share of its box."""
 _PAIRS = (("sigma1", "sigma2"), ("weight", "threshold"))
 
 
@@ -190,8 +191,7 @@ def oks_nms(
     The indices of those who stay, rising.
     """
     seen = keypoint_scores > 0
-    areas = _BOX_AREA * (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    variances = (2 * np.asarray(sigmas, np.float64)) ** 2
+    areas = BOX_AREA * (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
     left, kept = np.ones(len(boxes), bool), []
     for best in np.argsort(-keypoint_scores.mean(axis=1), kind="stable") if max_oks < 1 else range(len(boxes)):
         if not left[best]:
@@ -200,11 +200,20 @@ def oks_nms(
         left[best] = False
         if max_oks < 1 and len(others := np.flatnonzero(left)):
             both = seen[others] & seen[best]
-            squared = np.where(both, ((keypoints[others] - keypoints[best]) ** 2).sum(axis=2), 0.0)
-            area = np.maximum((areas[others] + areas[best]) / 2, 1.0)
-            alike = np.where(both, np.exp(-squared / (2 * variances * area[:, None])), 0.0).sum(axis=1)
-            left[others] = alike <= max_oks * both.sum(axis=1)
+            alike = shared_oks(keypoints[others], keypoints[best], both, (areas[others] + areas[best]) / 2, sigmas)
+            left[others] = (alike <= max_oks) | ~both.any(axis=1)
     return np.array(sorted(kept), np.int64)
+
+
+def shared_oks(ones: npt.ArrayLike, others: npt.ArrayLike, both: Bools, areas: Floats, sigmas: npt.ArrayLike) -> Floats:
+    """(N,) object keypoint similarity of poses (N, K, 2) in the joints that both have (N, K), 0 where they share none.
+
+    areas: (N,) square pixels that the people cover; sigmas: (K,) of OKS.
+    """
+    apart = np.where(both[..., None], np.asarray(ones, np.float64) - np.asarray(others, np.float64), 0.0)
+    variances = (2 * np.asarray(sigmas, np.float64)) ** 2 * np.maximum(areas, 1.0)[:, None]
+    alike = np.where(both, np.exp(-(apart**2).sum(axis=2) / (2 * variances)), 0.0)
+    return np.asarray(alike.sum(axis=1) / np.maximum(both.sum(axis=1), 1))
 
 
 def fit_pose_nms(

@@ -18,6 +18,7 @@ from bottomup.calibrated_scores import calibrate_people
 from bottomup.crop_detector import CropDetector
 from bottomup.image import BgrImage
 from bottomup.people import People
+from bottomup.pose_nms import BOX_AREA, shared_oks
 from bottomup.skeleton import Skeleton
 from bottomup.weights import find_crop_weights, resolve_model
 
@@ -83,8 +84,9 @@ class Refiner:
         """The same people with the joints that the crops show, without those whose crop shows none.
 
         Where the network for crops is to have a part in the joints only (`NetworkInfo.refine_share`), see `combine`. A
-        person's score is that of the bottom-up network times the mean score of the joints in its crop; in a cascade,
-        the geometric mean of both crops'. Of people who turn out to be the same one stays.
+        person's score is that of the bottom-up network, times the mean score of the joints in its crop, times the root
+        of how alike the two looks are (OKS): where there is no person they rarely agree. In a cascade both crops count
+        by their geometric mean. Of people who turn out to be the same one stays.
 
         picture: (H, W, 3) uint8 BGR.
         people: of this picture, in its pixels; their scores as the decoder gives them, of joints calibrated ones.
@@ -105,10 +107,12 @@ class Refiner:
         found = self.detector(picture, proposals=person_boxes(people), keep_all=True).convert(self.skeleton)
         certain = found.keypoint_scores > _SEEN
         means = np.where(certain, found.keypoint_scores, 0).sum(axis=1) / np.maximum(certain.sum(axis=1), 1)
+        both = (people.keypoint_scores > 0) & (found.keypoint_scores > 0)
+        alike = shared_oks(people.keypoints, found.keypoints, both, _areas(people), self.skeleton.sigmas)
         keypoints, keypoint_scores = combine(people, found, share)
         # What only limbs showed, and the crop neither.
         traced = people.traced & (keypoints == people.keypoints).all(axis=2)
-        scores = (people.scores * means**power).astype(np.float32)
+        scores = (people.scores * (means * np.sqrt(alike)) ** power).astype(np.float32)
         refined = People(self.skeleton, keypoints, keypoint_scores, scores, traced=traced)
         return refined[np.flatnonzero(found.keypoint_scores.any(axis=1))]
 
@@ -129,8 +133,7 @@ def combine(first: People, second: People, share: float) -> tuple[npt.NDArray[np
     """
     if share == 1:
         return second.keypoints, second.keypoint_scores
-    boxes = first.boxes.astype(np.float64)
-    size = np.sqrt(np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), 1.0))[:, None]
+    size = np.sqrt(np.maximum(_areas(first) / BOX_AREA, 1.0))[:, None]
     apart = np.linalg.norm(second.keypoints.astype(np.float64) - first.keypoints, axis=2)  # NaN unless both are there
     same = (apart < _SAME_PLACE * size)[..., None]
     one, other = (1 - share) * first.keypoint_scores, share * second.keypoint_scores
@@ -142,6 +145,12 @@ def combine(first: People, second: People, share: float) -> tuple[npt.NDArray[np
         np.where(same, between, places).astype(np.float32),
         np.where(same[..., 0], one + other, scores).astype(np.float32),
     )
+
+
+def _areas(people: People) -> Floats:
+    """(N,) square pixels that people cover."""
+    boxes = people.boxes.astype(np.float64)
+    return np.asarray(BOX_AREA * (boxes[:, 2:] - boxes[:, :2]).prod(axis=1))
 
 
 def as_refiner(refine: str | os.PathLike[str] | Refiner, skeleton: Skeleton, device: str | None) -> Refiner:
