@@ -118,10 +118,15 @@ class OpenVinoBackend(NetworkBackend):
 
     def run(self, images: npt.NDArray[np.uint8]) -> Outputs:
         """See `Backend.run`."""
-        heatmaps, beside = self._runner()(check_images(images, self.alignment))
+        images = check_images(images, self.alignment)
+        cells = images.shape[2] // self.info.stride
+        if images.shape[2] == self.alignment:
+            # In bfloat16 OpenVINO 2026.4 gets convolutions wrong whose result is one cell wide.
+            images = np.pad(images, ((0, 0), (0, 0), (0, self.alignment), (0, 0)), mode="edge")
+        heatmaps, beside = (output[..., :cells] for output in self._runner()(images))
         if self.info.task == "tags":
             return np.abs(heatmaps), beside.reshape(heatmaps.shape)
-        return np.ascontiguousarray(heatmaps[:, :-1]), beside
+        return np.ascontiguousarray(heatmaps[:, :-1]), np.ascontiguousarray(beside)
 
 
 class OpenVinoFieldBackend(NetworkBackend):

@@ -76,7 +76,7 @@ def test_any_size_and_batch_runs_and_results_stay(tmp_path: Path) -> None:
     expected = save_toy(tmp_path / "toy.xml")
     backend = load_backend(tmp_path / "toy.xml")
     kept = []
-    for batch, height, width in ((1, 64, 64), (3, 64, 64), (2, 8, 800), (1, 64, 64), (1, 800, 8)):
+    for batch, height, width in ((1, 64, 64), (3, 64, 64), (2, 8, 800), (1, 64, 64), (1, 800, 8), (1, 8, 8)):
         images = pictures(batch, height, width)
         kept.append((backend.run(images), expected(images)))
     for (heatmaps, pafs), (wanted_pafs, wanted_heatmaps) in kept:  # no result is a view that a later run overwrote
@@ -283,8 +283,9 @@ def test_networks_with_tags_are_detectors(tmp_path: Path, first: str) -> None:
     blue, green, red = images.reshape(2, 32, 2, 48, 2, 3).mean((2, 4)).transpose(3, 0, 1, 2) / 255
     heatmaps, tags = detector.backend.run(images)
     assert heatmaps.shape == tags.shape == (2, 17, 32, 48)
-    np.testing.assert_allclose(heatmaps[:, 3], np.abs(blue - 2 * red), atol=1e-5)
-    np.testing.assert_allclose(tags[:, 16], green, atol=1e-5)
+    # Processors with instructions for bfloat16 use them, which keeps 8 bits.
+    np.testing.assert_allclose(heatmaps[:, 3], np.abs(blue - 2 * red), atol=1e-2)
+    np.testing.assert_allclose(tags[:, 16], green, atol=1e-2)
 
 
 def test_tags_of_other_joints_are_an_error(tmp_path: Path) -> None:
