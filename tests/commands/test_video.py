@@ -123,7 +123,11 @@ def test_ctrl_c_ends_it_with_whole_files(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4", pictures(2000, 96, 128))
     command = [sys.executable, "-m", "bottomup", "video", str(clip), "--out", str(tmp_path), "--input-height", "64"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+
+    def heed_ctrl_c() -> None:  # a shell lets what it starts in the background, and all that starts, ignore it
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c)
     drawn = tmp_path / "a_people.mp4"
     while process.poll() is None and not (drawn.exists() and drawn.stat().st_size > 5_000):
         time.sleep(0.02)
