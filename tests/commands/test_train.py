@@ -41,7 +41,9 @@ def test_train_finds_the_recipes_of_the_package(monkeypatch: pytest.MonkeyPatch)
     )
     result = run(app, ["train", "default", "--out", "o"])
     assert result.exit_code == 0, result.output
-    assert calls == [["o-part-1", "o-part-2", "o-part-3", "o-part-4", "o-part-5", "o-part-6", "o-part-7", "o"]]
+    assert calls == [
+        ["o-part-1", "o-part-2", "o-part-3", "o-part-4", "o-part-5", "o-part-6", "o-part-7", "o-part-8", "o"]
+    ]
     result = run(app, ["train", "default", "--steps", "3", "--ablate"])
     assert result.exit_code == 2
     assert "CONFIG must be a recipe of one part with --ablate but" in result.output

@@ -113,6 +113,22 @@ def test_threshold_and_calibration_are_chosen_anew(config: TrainConfig, monkeypa
     assert any(line.startswith("half are right of people with score 0.") for line in lines)
 
 
+def test_a_network_for_crops_that_has_a_part_in_the_joints_is_calibrated(
+    config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.random(400)
+    judged = Judged(scores, rng.random(400) < scores)
+    monkeypatch.setattr(loop, "judge_held_out", lambda *_: Judgement(Reliability(judged, judged), 300))
+    for share, calibrated in ((0.5, True), (1.0, False)):
+        network = dataclasses.replace(config.network, refine_share=share)
+        out = f"{config.out}-{share}"
+        run = dataclasses.replace(config, mode="crops", steps=1, calibrate=True, network=network, out=out)
+        own = read_config(train(run, say=quiet))
+        assert (own.calibration is not None) == calibrated
+        assert (own.person_threshold > 0) == calibrated
+
+
 def test_too_few_people_calibrate_nothing(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     few = Judged(np.array([0.2, 0.6, 0.9]), np.array([False, True, True]))
     monkeypatch.setattr(loop, "judge_held_out", lambda *_: Judgement(Reliability(few, few), 3))

@@ -60,6 +60,25 @@ def test_people_are_judged_by_the_photos_held_out(
     assert judge_held_out(tmp_path / "weights.safetensors", without).person_threshold is None
 
 
+def test_a_network_for_crops_is_judged_by_the_people_that_the_built_in_one_finds(
+    config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    class Finds:
+        skeleton = COCO_17
+
+        def __init__(self, *args: object, **options: object) -> None:
+            made.append((args, options["refine"]))
+
+        def __call__(self, _: Path) -> People:
+            return People.empty(COCO_17)
+
+    monkeypatch.setattr(threshold, "Detector", Finds)
+    judge_held_out(tmp_path / "weights.safetensors", dataclasses.replace(config, mode="crops"))
+    assert made == [((), tmp_path / "weights.safetensors")]
+
+
 def test_photo_without_regions() -> None:
     nothing = np.zeros((0, 4), np.float32)
     photo = PhotoLabels(1, Path("a.png"), np.zeros((0, 17, 2), np.float32), nothing, nothing, np.ones(17, bool))
