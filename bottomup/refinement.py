@@ -18,7 +18,7 @@ from bottomup.calibrated_scores import calibrate_people
 from bottomup.crop_detector import CropDetector
 from bottomup.image import BgrImage
 from bottomup.people import People
-from bottomup.pose_nms import BOX_AREA, shared_oks
+from bottomup.pose_nms import BOX_AREA, oks_nms, shared_oks
 from bottomup.skeleton import Skeleton
 from bottomup.weights import find_crop_weights, resolve_model
 
@@ -27,6 +27,7 @@ _BEYOND_JOINTS = 0.1
 _SEEN = 0.2  # joints below this do not count towards a person's score
 # Two looks see a joint at the same place up to this distance, as a share of the root of its person's box's area.
 _SAME_PLACE = 0.2
+_SAME_PERSON = 0.5  # OKS of two of them, above which the likelier one stays
 PROPOSED = 0.05
 """A network for crops that judges people looks again at those with this calibrated score or more."""
 CASCADE = "cascade"
@@ -90,7 +91,8 @@ class Refiner:
 
         picture: (H, W, 3) uint8 BGR.
         people: of this picture, in its pixels; their scores as the decoder gives them, of joints calibrated ones.
-        least: of a network that `judges`: the scores are to be calibrated, and people with less left out.
+        least: of a network that `judges`: the scores are to be calibrated, and people with less left out, as are those
+            who are like a likelier one.
         """
         looks, share = 2 if self.cascade else 1, self.detector.info.refine_share
         for number in range(looks):
@@ -99,7 +101,11 @@ class Refiner:
         if least is None:
             return people
         people = calibrate_people(people, self.detector.info.calibration)
-        return people[np.flatnonzero(people.scores >= least)]
+        people = people[np.flatnonzero(people.scores >= least)]
+        # Unlikely people are looked at too, among them parts of others, whom the second look completes.
+        ranks = people.keypoint_scores.astype(np.float64) * people.scores[:, None]
+        boxes = people.boxes.astype(np.float64)
+        return people[oks_nms(people.keypoints.astype(np.float64), ranks, boxes, self.skeleton.sigmas, _SAME_PERSON)]
 
     def _look(self, picture: BgrImage, people: People, share: float, power: float) -> People:
         """The people with what the crops around their joints show, of the weight `share`; the crops' scores count to

@@ -178,6 +178,9 @@ def test_a_network_that_judges_people_calibrates_them_and_leaves_the_unlikely_ou
     np.testing.assert_allclose(both.scores, curves.people(raw.scores), rtol=1e-5)
     np.testing.assert_allclose(both.keypoint_scores, curves.joint_scores(raw.keypoint_scores), rtol=1e-5)
     assert likely.score == both.scores[0]
+    twice = People(COCO_17, found.keypoints[[0, 0]] + [[[0.5]], [[0]]], found.keypoint_scores[[0, 0]], found.scores)
+    (one,) = shown_again(twice, calibration=curves)(picture, twice, least=0.0)
+    assert one.score == both.scores[0], "the likelier of two who are alike"
 
 
 def test_a_joint_that_no_look_sees_stays_marked_as_traced(refiner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
