@@ -117,17 +117,21 @@ def test_without_a_display(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert "--show needs a display but there is none" in said
 
 
+# A shell lets what it starts in the background ignore Ctrl-C, and all that this starts in turn.
+HEED_CTRL_C = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("bottomup", run_name="__main__", alter_sys=True)
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("network")
 def test_ctrl_c_ends_it_with_whole_files(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4", pictures(2000, 96, 128))
-    command = [sys.executable, "-m", "bottomup", "video", str(clip), "--out", str(tmp_path), "--input-height", "64"]
+    command = [sys.executable, "-c", HEED_CTRL_C, "video", str(clip), "--out", str(tmp_path), "--input-height", "64"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-
-    def heed_ctrl_c() -> None:  # a shell lets what it starts in the background, and all that starts, ignore it
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c)
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     drawn = tmp_path / "a_people.mp4"
     while process.poll() is None and not (drawn.exists() and drawn.stat().st_size > 5_000):
         time.sleep(0.02)
