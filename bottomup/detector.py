@@ -23,6 +23,7 @@ from bottomup.networks.backends.base import Backend, check_outputs, info_of, run
 from bottomup.networks.backends.factory import load_model
 from bottomup.networks.own import Facts
 from bottomup.people import People
+from bottomup.pose_prior import load_pose_prior
 from bottomup.prepared_photos import Look, Output, PreparedPhoto, batches, to_network
 from bottomup.progress import progress_bar
 from bottomup.refinement import PROPOSED, Refiner, as_refiner
@@ -80,6 +81,8 @@ class Detector:
     decoder_settings:
         The same settings, their thresholds in the decoder's scores, which the network's calibration turns into those
         of the people.
+    prior:
+        The `PosePrior` that mends the people before that; None if neither the settings nor the network ask for one.
     refiner:
         What looks again at the people; None without `refine`. People's scores are calibrated only if it `judges` them,
         and then it looks at unlikely people as well: `person_threshold` is of their scores after that.
@@ -126,6 +129,7 @@ class Detector:
         if self._judge is not None:
             settings = with_network_defaults(settings, self._judge.detector.info)
         self.settings = with_network_defaults(settings, self.info)
+        self.prior = load_pose_prior(self.settings.pose_prior, self.skeleton)
         check_scales(self.settings)
         most = PROPOSED if self._judge else 1.0
         self.decoder_settings = decoder_settings(self.settings, self.info.calibration, most=most)
@@ -310,12 +314,14 @@ class Detector:
         ).convert(self.skeleton)
         people = people[np.flatnonzero(people.keypoint_scores.any(axis=1))]  # a lone neck is no person in COCO-17
         calibrated = calibrate_people(people, self.info.calibration)
+        if self.prior is not None:
+            calibrated = self.prior(calibrated, (height, width), least=self.settings.joint_threshold)
         if self.refiner is None or photo.picture is None:
             return calibrated
-        people = People(
-            people.skeleton, people.keypoints, calibrated.keypoint_scores, people.scores, traced=people.traced
+        proposed = People(
+            people.skeleton, calibrated.keypoints, calibrated.keypoint_scores, people.scores, traced=calibrated.traced
         )
-        return self.refiner(photo.picture, people, least=self.settings.person_threshold if self._judge else None)
+        return self.refiner(photo.picture, proposed, least=self.settings.person_threshold if self._judge else None)
 
     def _decode_fields(self, photo: PreparedPhoto, outputs: list[Output]) -> People:
         fields = self._average(photo, outputs)

@@ -51,6 +51,11 @@ class Settings(Options):
         None, "people with a lower score are left out; None: as the network's weights say, or 0.05", high=1
     )
     joint_threshold: float = option(0.0, "joints with a lower score are reported as missing")
+    pose_prior: str | None = option(
+        None,
+        'mends joints by the whole pose and guesses hidden ones: "default" for COCO\'s 17 joints, a file, or "none"; '
+        "None: as the network's weights say",
+    )
     min_joints: int = option(1, "people with fewer joints are left out", low=1)
     trace: bool = option(True, "find joints that the network missed where limbs end")
     assignment: str = option(

@@ -18,6 +18,7 @@ from bottomup.detector import Detector
 from bottomup.networks.backends.base import Backend
 from bottomup.networks.calibration import Calibration, Curve
 from bottomup.people import People
+from bottomup.pose_prior import normalise, save_pose_prior
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18
@@ -65,6 +66,37 @@ def test_scores_are_calibrated_where_it_is_known_what_they_mean() -> None:
     wanted = Settings(joint_threshold=float(clear), person_threshold=0.0)
     of_clear = Detector(backend=backend, settings=wanted)(image).keypoint_scores
     assert of_clear[of_clear > 0].min() >= clear - 1e-6
+
+
+def test_a_pose_prior_mends_people_where_the_network_or_the_user_asks_for_it(tmp_path: Path) -> None:
+    """One that moves every joint by 0.6 of the pose's spread to the right and guesses none."""
+    bias = np.zeros(51, np.float32)
+    bias[0:34:2], bias[34:] = 1, -40
+    path = tmp_path / "right.safetensors"
+    save_pose_prior(path, COCO_17, [(np.zeros((51, 68), np.float32), bias)])
+    image, _ = TWO
+    plain = Detector(backend=SeesColours())
+    assert plain.prior is None
+    before = plain(image)
+    mended = Detector(backend=SeesColours(), settings=Settings(pose_prior=str(path)))(image)
+    np.testing.assert_array_equal(mended.scores, before.scores)
+    np.testing.assert_array_equal(mended.keypoint_scores, before.keypoint_scores)
+    _, _, spreads = normalise(before.keypoints, before.keypoint_scores)
+    seen = before.keypoint_scores > 0
+    expected = np.minimum(before.keypoints + 0.6 * spreads[:, None, None] * (1, 0), (image.shape[1] - 1, np.inf))
+    np.testing.assert_allclose(mended.keypoints[seen], expected[seen], atol=0.02)
+
+    asks = SeesColours()
+    asks.info = dataclasses.replace(asks.info, default_settings={"pose_prior": "default"})
+    built_in = Detector(backend=asks)
+    assert built_in.prior is not None
+    assert built_in.prior.path.name == "poses.safetensors"
+    assert Detector(backend=asks, settings=Settings(pose_prior="none"))(image) == before
+    with pytest.raises(ValueError, match="pose_prior must have the joints of"):
+        Detector(
+            save_random_network(tmp_path / "other.safetensors", CROWDPOSE_14.name),
+            settings=Settings(pose_prior="default"),
+        )
 
 
 def test_the_fake_is_a_backend() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pydoc
 from dataclasses import FrozenInstanceError, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,14 @@ STAGES = [one.name for one in fields(Settings) if str(one.type).endswith("Option
 
 def test_every_setting_is_of_a_kind_that_is_checked() -> None:
     others = {one.name for one in fields(Settings)} - {*NUMBERS, *FLAGS, *STAGES}
-    assert others == {"scales", "assignment", "merge"}
+    assert others == {"scales", "assignment", "merge", "pose_prior"}
+
+
+@pytest.mark.parametrize("value", [1, True, Path("poses.safetensors"), ("default",)])
+def test_a_pose_prior_is_named(value: Any) -> None:
+    with pytest.raises(TypeError, match=r"^pose_prior must be a str but is "):
+        Settings(pose_prior=value)
+    assert Settings(pose_prior=None).pose_prior is None
     assert STAGES == [
         "peaks", "limbs", "traces", "tags", "grouping", "fragments", "sharing", "results", "matching", "pose_nms",
     ]  # fmt: skip

@@ -46,6 +46,14 @@ PersonOption = Annotated[
 JointOption = Annotated[
     float | None, typer.Option(metavar="SCORE", help="Leave out joints with a lower score.", show_default=False)
 ]
+PriorOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="default|none|FILE",
+        help="Mend joints by the whole pose and guess hidden ones; as the network asks, unless given.",
+        show_default=False,
+    ),
+]
 RefineOption = Annotated[
     str | None,
     typer.Option(

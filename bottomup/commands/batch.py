@@ -20,6 +20,7 @@ from bottomup.commands._options import (
     JointOption,
     MergeOption,
     PersonOption,
+    PriorOption,
     RefineOption,
     ScalesOption,
     make_settings,
@@ -113,6 +114,7 @@ def batch(
     scales: ScalesOption = None,
     flip: FlipOption = False,
     merge: MergeOption = None,
+    pose_prior: PriorOption = None,
     refine: RefineOption = None,
 ) -> None:
     """Find the people in any number of pictures; a job that was stopped goes on with what is missing.
@@ -130,7 +132,7 @@ def batch(
 
     settings_given = {
         "input_height": input_height, "person_threshold": person_threshold, "joint_threshold": joint_threshold,
-        "flip": flip or None, "merge": merge,
+        "flip": flip or None, "merge": merge, "pose_prior": pose_prior,
     }  # fmt: skip
     joined = contextlib.ExitStack()
     try:

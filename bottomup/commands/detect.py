@@ -19,6 +19,7 @@ from bottomup.commands._options import (
     JointOption,
     MergeOption,
     PersonOption,
+    PriorOption,
     RefineOption,
     ScalesOption,
     make_settings,
@@ -68,6 +69,7 @@ def detect(
     scales: ScalesOption = None,
     flip: FlipOption = False,
     merge: MergeOption = None,
+    pose_prior: PriorOption = None,
     refine: RefineOption = None,
 ) -> None:
     """Find the people in pictures.
@@ -94,6 +96,7 @@ def detect(
         settings = make_settings(
             input_height=input_height, person_threshold=person_threshold, joint_threshold=joint_threshold,
             scales=None if scales is None else read_numbers("--scales", scales), flip=flip or None, merge=merge,
+            pose_prior=pose_prior,
         )  # fmt: skip
         from bottomup.detector import Detector
         from bottomup.networks.backends.base import runtime

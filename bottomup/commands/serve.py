@@ -14,6 +14,7 @@ from bottomup.commands._options import (
     HeightOption,
     JointOption,
     PersonOption,
+    PriorOption,
     RefineOption,
     make_settings,
     new_app,
@@ -54,6 +55,7 @@ def serve(
     input_height: HeightOption = None,
     person_threshold: PersonOption = None,
     joint_threshold: JointOption = None,
+    pose_prior: PriorOption = None,
     refine: RefineOption = None,
     batch_size: Annotated[int | None, typer.Option(help="Pictures seen at once: 8 on a GPU, else 1.")] = None,
     batch_latency: Annotated[
@@ -86,7 +88,10 @@ def serve(
         }  # fmt: skip
         options = ServerOptions(**{name: value for name, value in given.items() if value is not None})
         settings = make_settings(
-            input_height=input_height, person_threshold=person_threshold, joint_threshold=joint_threshold
+            input_height=input_height,
+            person_threshold=person_threshold,
+            joint_threshold=joint_threshold,
+            pose_prior=pose_prior,
         )
         networks = ServedNetworks.load(
             model or ["default"], device=device, backend=backend, settings=settings, refine=refine

@@ -20,6 +20,7 @@ from bottomup.commands._options import (
     HeightOption,
     JointOption,
     PersonOption,
+    PriorOption,
     RefineOption,
     make_settings,
     new_app,
@@ -92,6 +93,7 @@ def video(
     input_height: HeightOption = None,
     person_threshold: PersonOption = None,
     joint_threshold: JointOption = None,
+    pose_prior: PriorOption = None,
     refine: RefineOption = None,
 ) -> None:
     """Find the people in a video and follow them.
@@ -128,7 +130,10 @@ def video(
         if stem is not None:
             _check_output(source, stem, output_files(stem, formats, draw), overwrite)
         settings = make_settings(
-            input_height=input_height, person_threshold=person_threshold, joint_threshold=joint_threshold
+            input_height=input_height,
+            person_threshold=person_threshold,
+            joint_threshold=joint_threshold,
+            pose_prior=pose_prior,
         )
         if show:
             from bottomup.video.window import check_display

@@ -189,6 +189,8 @@ class Task:
         if network.get("refine") is not None and detector.refiner is not None:
             self.source["refine"] = refiner_record(detector.refiner)
             refined = f", refined by {network['refine']}"
+        if detector.prior is not None:
+            self.source["pose_prior"] = file_digests(detector.prior.path)
         self.note(f"network: {model}, by {self.source['backend']}{refined}")
         if self.out is None:
             self._look(detector, None)

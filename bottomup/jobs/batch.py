@@ -77,9 +77,12 @@ def network_record(model: str, detector: Detector) -> dict[str, Any]:
     settings = {name: value for name, value in asdict(detector.settings).items() if name not in _NO_RESULT}
     refiner = getattr(detector, "refiner", None)  # detectors of one's own need not have one
     refined = {} if refiner is None else {"refine": refiner_record(refiner)}
+    prior = getattr(detector, "prior", None)
+    mended = {} if prior is None else {"pose_prior": file_digests(prior.path)}
     return {
         "weights": file_digests(resolve_model(model)),
         **refined,
+        **mended,
         "settings": settings,
         "runtime": {"bottomup": __version__, "model": model, "backend": runtime(detector.backend)},
     }

@@ -7,9 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from bottomup.networks.calibration import Calibration
-from bottomup.networks.info import DECODES, MAX_INPUT, NetworkInfo, check_crop_size, check_share, check_whole
+from bottomup.networks.info import (
+    DECODES,
+    MAX_INPUT,
+    PRIOR,
+    NetworkInfo,
+    check_crop_size,
+    check_prior,
+    check_share,
+    check_whole,
+)
 from bottomup.skeleton import Skeleton
-from bottomup.skeletons import OPENPOSE_COCO_18, read_skeleton, write_skeleton
+from bottomup.skeletons import COCO_17, OPENPOSE_COCO_18, read_skeleton, reported_skeleton, write_skeleton
 
 TASKS = ("fields", "crops", "places")
 BACKBONE_NAMES = (
@@ -52,6 +61,8 @@ class NetworkConfig:
     calibration: what the scores of its people and joints mean: the values of `Calibration`, or None.
     input_height: at which the network sees best for the time it takes, where `Settings` leaves it open, up to 2048.
         0: the usual.
+    pose_prior: `default` if the package's prior is to mend this network's people, where they are reported in COCO's 17
+        joints and `Settings` leave it open.
     refine_share: of a network for crops, the weight of its joints in a second look (`NetworkInfo.refine_share`).
 
     Raises ValueError (TypeError for a wrong type) that names the field.
@@ -69,6 +80,7 @@ class NetworkConfig:
     decode: str = ""
     person_threshold: float = 0.0
     input_height: int = 0
+    pose_prior: str = ""
     calibration: Calibration | None = None
     refine_share: float = 1.0
 
@@ -81,6 +93,7 @@ class NetworkConfig:
         if not 0 <= self.person_threshold <= 1:
             raise ValueError(f"person_threshold must be from 0 to 1 but is {self.person_threshold}")
         check_share(self.refine_share)
+        check_prior(self.pose_prior, "", PRIOR)
         check_whole("input_height", self.input_height, 0, MAX_INPUT)
         if not isinstance(self.calibration, Calibration | None):  # JSON and TOML have its values
             object.__setattr__(self, "calibration", Calibration.from_dict(self.calibration))
@@ -114,7 +127,9 @@ class NetworkConfig:
     @property
     def default_settings(self) -> dict[str, Any]:
         """Settings that this network asks for where `Settings` leaves them open."""
-        wishes = {"person_threshold": self.person_threshold, "input_height": self.input_height}
+        wishes: dict[str, Any] = {"person_threshold": self.person_threshold, "input_height": self.input_height}
+        if reported_skeleton(self.skeleton).joints == COCO_17.joints:
+            wishes["pose_prior"] = self.pose_prior
         return {name: value for name, value in wishes.items() if value}
 
     def info(self, name: str = "") -> NetworkInfo:

@@ -47,7 +47,8 @@ class People(Exports):
         (N,) int64, the names that a tracker gave, at least 0; None where nothing was tracked.
     traced:
         (N, K) bool, joints that no peak of their own shows in the heatmaps, and that are guesses so far: found where a
-        limb ends, within another person's peak, by their tag, or between the frames of a video. By default none.
+        limb ends, within another person's peak, by their tag, where the rest of the pose wants them, or between the
+        frames of a video. By default none.
 
     Raises
     ------

@@ -18,7 +18,7 @@ from bottomup.training.recipe_types import check_types
 from bottomup.training.source import Requirements, Source
 
 FROM_LABELS = "labels"  # as a recipe's network.skeleton: that of the annotation file
-MODES = ("fields", "crops")
+MODES = ("fields", "crops", "poses")
 CROP_LOSSES = ("candidates", "softmax", "integral")
 HEATMAP_LOSSES = ("cross_entropy", "mse")
 ROTATIONS = ("normal", "uniform")
@@ -36,7 +36,8 @@ class TrainConfig:
     teacher: OpenVINO network, or a folder of its maps, relative to `data`; empty: learn from labels alone. With mode
         `crops` a crop network with all joints of the skeleton, of any kind that `CropDetector` reads.
     mode: `fields`: a network that sees everybody in a picture; `crops`: one that looks at crops around one person each
-        (`CropDetector`), for which `crowd` and `cutmix` are no use.
+        (`CropDetector`), for which `crowd` and `cutmix` are no use; `poses`: a pose prior, see
+        `bottomup.training.pose_prior`, of the people whom the network in `initial_weights` finds.
     crop_loss: of `crops`, see `bottomup.training.crop_loss.CropLoss`: `candidates`, `softmax` or `integral`.
     interference: mu of the joint-candidate loss: how high the joints of others in a crop are in the target.
     crop_jitter: whether crops are larger, smaller and beside the labelled box, as a detector's boxes are.
@@ -159,6 +160,10 @@ class TrainConfig:
         require(all(size > 0 and size % step == 0 for _, size in sizes), "crop_sizes", f"multiples of {step}", sizes)
         require(self.steps > 0 or self.hours > 0, "hours", "positive", self.hours)
         require(self.seed >= 0, "seed", "at least 0", self.seed)
+        if self.mode == "poses":
+            require(self.steps > 0, "steps", "above 0 with mode 'poses'", self.steps)
+            require(self.batch > 0, "batch", "above 0 with mode 'poses'", self.batch)
+            require(bool(self.initial_weights), "initial_weights", "a network that finds people", self.initial_weights)
         require(self.batch >= 0, "batch", "at least 0", self.batch)
         require(self.micro_batch >= 1, "micro_batch", "at least 1", self.micro_batch)
         require(self.threads >= 0, "threads", "at least 0", self.threads)

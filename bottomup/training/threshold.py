@@ -5,6 +5,7 @@ How sure a network is where there is no person differs from network to network, 
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from bottomup.datasets import PhotoLabels
 from bottomup.detector import Detector
 from bottomup.evaluation.reliability import Judged, Reliability
 from bottomup.people import People
+from bottomup.pose_prior import NONE
 from bottomup.settings import Settings
 from bottomup.training.config import TrainConfig
 from bottomup.training.examples import read_source
@@ -56,7 +58,9 @@ def judge_held_out(weights: Path, config: TrainConfig) -> Judgement:
     """
     settings = Settings(person_threshold=_LOWEST)
     again = config.mode == "crops"
-    detector = Detector(refine=weights, settings=settings) if again else Detector(weights, settings=settings)
+    # A pose prior's guesses say nothing of the scores of a network's joints.
+    own = dataclasses.replace(settings, pose_prior=NONE)
+    detector = Detector(refine=weights, settings=settings) if again else Detector(weights, settings=own)
     people: list[Judged] = []
     joints: list[Judged] = []
     labelled = 0
@@ -91,7 +95,7 @@ def _judge_photo(people: People, photo: PhotoLabels) -> tuple[Judged, Judged]:
         people.keypoint_scores > 0,
     )
     (held,) = np.nonzero(holds >= 0)
-    right[held] = _similarity(people.keypoints[held], photo, sigmas)[np.arange(len(held)), holds[held]] >= _OKS
+    right[held] = joint_similarity(people.keypoints[held], photo, sigmas)[np.arange(len(held)), holds[held]] >= _OKS
     known[held] &= photo.visible[holds[held]]
     known &= counts[:, None]
     return (
@@ -100,8 +104,8 @@ def _judge_photo(people: People, photo: PhotoLabels) -> tuple[Judged, Judged]:
     )
 
 
-def _similarity(keypoints: npt.NDArray[np.float32], photo: PhotoLabels, sigmas: Floats) -> Floats:
-    """(P, N, K) of joints with those of labelled people, 0 where either is missing."""
+def joint_similarity(keypoints: npt.NDArray[np.float32], photo: PhotoLabels, sigmas: Floats) -> Floats:
+    """(P, N, K) of the joints of P people with those of N who are labelled, 0 where either is missing."""
     sides = photo.boxes[:, 2:] - photo.boxes[:, :2]
     spread = 2 * np.maximum(0.53 * sides.prod(axis=1), 1.0)[:, None] * (2 * sigmas) ** 2
     distance2 = ((keypoints[:, None] - photo.keypoints) ** 2).sum(-1)
@@ -114,7 +118,7 @@ def _judge(
     """(N,) the labelled person that each one is, -1 for none, and (N,) whether it counts."""
     holds, counts = np.full(len(scores), -1), np.ones(len(scores), bool)
     free = np.ones(len(photo.keypoints), bool)
-    all_similarities = _similarity(keypoints, photo, sigmas).sum(-1) / np.maximum(photo.visible.sum(1), 1)
+    all_similarities = joint_similarity(keypoints, photo, sigmas).sum(-1) / np.maximum(photo.visible.sum(1), 1)
     for person in np.argsort(-scores, kind="stable"):
         similarity = np.where(free, all_similarities[person], -1.0)
         if len(similarity) and similarity.max() >= _OKS:

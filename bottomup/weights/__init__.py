@@ -18,6 +18,7 @@ __all__ = [
     "cache_folder",
     "check_licence",
     "find_crop_weights",
+    "find_pose_prior",
     "find_weights",
     "get_weights",
     "list_weights",
@@ -25,9 +26,8 @@ __all__ = [
 ]
 
 _BUILT_IN = Path(__file__).with_name("default.safetensors")
-
-
 _BUILT_IN_CROPS = Path(__file__).with_name("crops.safetensors")
+_BUILT_IN_POSES = Path(__file__).with_name("poses.safetensors")
 
 
 def find_crop_weights() -> Path:
@@ -37,6 +37,15 @@ def find_crop_weights() -> Path:
             f"refine must name a network for crops: there is no built-in one in this installation ({_BUILT_IN_CROPS})"
         )
     return _BUILT_IN_CROPS
+
+
+def find_pose_prior() -> Path:
+    """The file of the built-in pose prior; FileNotFoundError if this installation has none."""
+    if not _BUILT_IN_POSES.is_file():
+        raise FileNotFoundError(
+            f"pose_prior must be a file: there is no built-in one in this installation ({_BUILT_IN_POSES})"
+        )
+    return _BUILT_IN_POSES
 
 
 def list_weights() -> list[Network]:
