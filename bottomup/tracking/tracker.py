@@ -243,6 +243,8 @@ def _steady(moved: Floats, sizes: Floats) -> Floats:
 def absorb_fragments(people: People, weights: Floats, rows: Ints, columns: Ints) -> tuple[People, Bools]:
     """Give leftovers that fit a track, and hold only joints that its person lacks, to that person.
 
+    Guesses (`People.traced`) are no joints that a person has: those of a leftover take their place.
+
     Returns the people with those joints, and (N,) which of them are such leftovers.
     """
     spare = np.zeros(len(people), bool)
@@ -256,13 +258,16 @@ def absorb_fragments(people: People, weights: Floats, rows: Ints, columns: Ints)
     nearest = weights[:, left].argmax(axis=0)
     persons = np.where(weights[nearest, left] >= _FRAGMENT_FITS, person_of[nearest], -1)
     keypoints, scores, traced = people.keypoints.copy(), people.keypoint_scores.copy(), people.traced.copy()
-    held = scores > 0
+    there: Bools = scores > 0
+    own: Bools = there & ~traced
+    held: Bools = np.where(own.any(axis=1, keepdims=True), own, there)
     for fragment, person in zip(left[persons >= 0], persons[persons >= 0], strict=True):
-        more = held[fragment]
-        if not (held[person] & more).any() and more.sum() <= held[person].sum():
+        if not (held[person] & held[fragment]).any() and held[fragment].sum() <= held[person].sum():
+            more = held[fragment] | there[fragment] & ~there[person]
             keypoints[person, more], scores[person, more] = keypoints[fragment, more], scores[fragment, more]
             traced[person, more] = traced[fragment, more]
-            held[person] |= more
+            held[person] |= held[fragment]
+            there[person] |= more
             spare[fragment] = True
     if not spare.any():
         return people, spare

@@ -134,6 +134,23 @@ def test_a_fragment_joins_the_person_whose_joints_it_has() -> None:
     assert np.array_equal(tracked.keypoints, whole.keypoints)
 
 
+def test_a_fragments_joints_take_the_place_of_guesses() -> None:
+    """Both parts have been completed: each with guesses, a little off, of what the other one shows."""
+    tracker = Tracker()
+    whole = standing((50, 50), (300, 50))
+    for frame in range(3):
+        tracker.update(whole, frame / RATE)
+    legs = np.array(["knee" in name or "ankle" in name for name in COCO_17.joints])
+    guessed = np.array([legs, ~legs, np.zeros(17, bool)])
+    keypoints = whole.keypoints[[0, 0, 1]] + 9 * guessed[..., None]
+    scores = np.where(guessed, 0.1, whole.keypoint_scores[[0, 0, 1]]).astype(np.float32)
+    people = People(COCO_17, keypoints.astype(np.float32), scores, np.ones(3, np.float32), traced=guessed)
+    tracked = tracker.update(people, 3 / RATE)
+    assert ids(tracked) == [0, 1]
+    assert np.array_equal(tracked.keypoints, whole.keypoints)
+    assert not tracked.traced.any()
+
+
 @pytest.mark.slow
 def test_proposals_are_where_people_will_be() -> None:
     tracker = Tracker()
