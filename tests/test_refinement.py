@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bottomup import Detector, refinement, weights
-from bottomup.evaluation.runs import refiner_record
+from bottomup.evaluation.runs import helpers_record
 from bottomup.networks.calibration import Calibration, Curve
 from bottomup.people import People
 from bottomup.refinement import Refiner, as_refiner, combine, person_boxes
@@ -129,7 +129,8 @@ def test_a_cascade_looks_twice(refiner: Any, monkeypatch: pytest.MonkeyPatch, tm
     assert [one.path.name for one in (cascade, built_in)] == ["a.xml", "built-in.safetensors"]
     assert (cascade.name, cascade.cascade, plain.cascade) == ("stand-in in a cascade", True, False)
     # What a run goes on from must have looked as often.
-    assert refiner_record(cascade) != refiner_record(Refiner("a.xml", COCO_17))
+    once, twice = (SimpleNamespace(refiner=one) for one in (Refiner("a.xml", COCO_17), cascade))
+    assert helpers_record(twice) != helpers_record(once)
 
     shown: list[tuple[np.ndarray, np.ndarray]] = []
 

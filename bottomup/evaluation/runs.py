@@ -7,14 +7,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from bottomup._files import FolderLock, JsonLog, differences, read_json_log, write_atomically
 from bottomup.evaluation.results import check_results
 from bottomup.people import People
-
-if TYPE_CHECKING:
-    from bottomup.refinement import Refiner
 
 _PREDICTIONS, _RECORD = "predictions.jsonl", "run.json"
 
@@ -106,9 +103,15 @@ def file_digests(path: str | Path) -> dict[str, str]:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()}
 
 
-def refiner_record(refiner: Refiner) -> dict[str, str]:
-    """What a second look's results depend on: the network's file by its SHA-256, and whether it is a cascade."""
-    return {**file_digests(refiner.path), **({"cascade": "twice"} if refiner.cascade else {})}
+def helpers_record(detector: Any) -> dict[str, dict[str, str]]:
+    """What results depend on beside a Detector's network, by SHA-256: its pose prior, and what looks again at people,
+    with whether that is a cascade. Detectors of one's own need have neither."""
+    record: dict[str, dict[str, str]] = {}
+    if (refiner := getattr(detector, "refiner", None)) is not None:
+        record["refine"] = file_digests(refiner.path) | ({"cascade": "twice"} if refiner.cascade else {})
+    if (prior := getattr(detector, "prior", None)) is not None:
+        record["pose_prior"] = file_digests(prior.path)
+    return record
 
 
 def digest(value: Any) -> str:

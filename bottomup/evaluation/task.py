@@ -17,7 +17,7 @@ from bottomup.datasets.sizes import photo_problem
 from bottomup.evaluation.gallery import write_page
 from bottomup.evaluation.metrics import CROWD_BOUNDS, METRICS, Evaluation, evaluate_metric
 from bottomup.evaluation.results import Entry, match_photos, read_results
-from bottomup.evaluation.runs import Run, digest, file_digests, refiner_record
+from bottomup.evaluation.runs import Run, digest, file_digests, helpers_record
 from bottomup.people import People
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
@@ -184,13 +184,9 @@ class Task:
             "skeleton": self.skeleton.name,
             "settings": asdict(settings),
             "photos": str(self.photos.resolve()),
+            **helpers_record(detector),
         }
-        refined = ""
-        if network.get("refine") is not None and detector.refiner is not None:
-            self.source["refine"] = refiner_record(detector.refiner)
-            refined = f", refined by {network['refine']}"
-        if detector.prior is not None:
-            self.source["pose_prior"] = file_digests(detector.prior.path)
+        refined = f", refined by {network['refine']}" if "refine" in self.source else ""
         self.note(f"network: {model}, by {self.source['backend']}{refined}")
         if self.out is None:
             self._look(detector, None)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bottomup._files import replacing
 from bottomup._version import __version__
-from bottomup.evaluation.runs import file_digests, refiner_record
+from bottomup.evaluation.runs import file_digests, helpers_record
 from bottomup.image import DecodedImage
 from bottomup.jobs import coco
 from bottomup.jobs.inputs import Inputs, Picture, is_container, pictures
@@ -75,14 +75,9 @@ def network_record(model: str, detector: Detector) -> dict[str, Any]:
     from bottomup.weights import resolve_model
 
     settings = {name: value for name, value in asdict(detector.settings).items() if name not in _NO_RESULT}
-    refiner = getattr(detector, "refiner", None)  # detectors of one's own need not have one
-    refined = {} if refiner is None else {"refine": refiner_record(refiner)}
-    prior = getattr(detector, "prior", None)
-    mended = {} if prior is None else {"pose_prior": file_digests(prior.path)}
     return {
         "weights": file_digests(resolve_model(model)),
-        **refined,
-        **mended,
+        **helpers_record(detector),
         "settings": settings,
         "runtime": {"bottomup": __version__, "model": model, "backend": runtime(detector.backend)},
     }

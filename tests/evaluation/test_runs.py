@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from bottomup.evaluation.runs import Run, file_digests
+from bottomup.evaluation.runs import Run, file_digests, helpers_record
 from bottomup.people import People
 from bottomup.skeletons import COCO_17
 from tests.makers.evaluation import pose
@@ -102,3 +103,11 @@ def test_a_network_is_known_by_all_its_files(tmp_path: Path) -> None:
     after = file_digests(network)
     assert before["net.xml"] == after["net.xml"]
     assert before["net.bin"] != after["net.bin"]
+
+
+def test_what_results_depend_on_beside_the_network(tmp_path: Path) -> None:
+    (tmp_path / "poses.safetensors").write_bytes(b"poses")
+    mends = SimpleNamespace(refiner=None, prior=SimpleNamespace(path=tmp_path / "poses.safetensors"))
+    digest = "cc20b39e0fb0a7719594ab29e0cb53bac2e8384e525fbc8768ba968ba30f7fd6"
+    assert helpers_record(mends) == {"pose_prior": {"poses.safetensors": digest}}
+    assert helpers_record(object()) == {}

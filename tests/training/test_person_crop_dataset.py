@@ -235,7 +235,7 @@ def test_stages_and_joints_count_as_the_recipe_says(crops: TrainConfig, loss: st
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"mode": "boxes"}, r"mode must be one of \('fields', 'crops'\) but is boxes"),
+        ({"mode": "boxes"}, r"mode must be one of \('fields', 'crops', 'poses'\) but is boxes"),
         ({"mode": "crops", "crop_loss": "squares"}, "crop_loss must be one of .* but is squares"),
         ({"mode": "crops", "interference": 2.0}, "interference must be from 0 to 1 but is 2.0"),
         ({"mode": "crops", "crowd": 0.5}, "crowd must be 0 with mode 'crops' but is 0.5"),
