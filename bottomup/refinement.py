@@ -86,8 +86,9 @@ class Refiner:
 
         Where the network for crops is to have a part in the joints only (`NetworkInfo.refine_share`), see `combine`. A
         person's score is that of the bottom-up network, times the mean score of the joints in its crop, times the root
-        of how alike the two looks are (OKS): where there is no person they rarely agree. In a cascade both crops count
-        by their geometric mean. Of people who turn out to be the same one stays.
+        of how alike the two looks are (OKS; guesses, `People.traced`, are no look): where there is no person they
+        rarely agree. In a cascade both crops count by their geometric mean. Of people who turn out to be the same one
+        stays.
 
         picture: (H, W, 3) uint8 BGR.
         people: of this picture, in its pixels; their scores as the decoder gives them, of joints calibrated ones.
@@ -113,7 +114,7 @@ class Refiner:
         found = self.detector(picture, proposals=person_boxes(people), keep_all=True).convert(self.skeleton)
         certain = found.keypoint_scores > _SEEN
         means = np.where(certain, found.keypoint_scores, 0).sum(axis=1) / np.maximum(certain.sum(axis=1), 1)
-        both = (people.keypoint_scores > 0) & (found.keypoint_scores > 0)
+        both = (people.keypoint_scores > 0) & (found.keypoint_scores > 0) & ~people.traced
         alike = shared_oks(people.keypoints, found.keypoints, both, _areas(people), self.skeleton.sigmas)
         keypoints, keypoint_scores = combine(people, found, share)
         # What only limbs showed, and the crop neither.
