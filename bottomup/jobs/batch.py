@@ -31,7 +31,8 @@ Finished = tuple[Row, str | None]
 """A row, and the kind of its error."""
 
 _SHOWN = 20  # failed pictures that a report names
-_NO_RESULT = ("threads", "validate")  # settings that change no result
+# Settings that change no result, and one whose file counts, not the name that it has on one of the machines.
+_NO_RESULT = ("threads", "validate", "pose_prior")
 
 
 class SourceGone(OSError):

@@ -9,6 +9,7 @@ import shutil
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -18,6 +19,7 @@ from typer.testing import CliRunner
 from bottomup.cli import app
 from bottomup.commands.batch import read_shard
 from bottomup.jobs import parquet
+from bottomup.jobs.batch import network_record
 from bottomup.settings import Settings
 from tests.makers.detectors import BrightnessDetector
 from tests.makers.jobs import encoded, start_slowly, write_parquet, write_pictures, write_tar
@@ -234,6 +236,20 @@ def test_other_settings_are_refused(tmp_path: Path, change: list[str], message: 
     assert result.exit_code == 2
     assert message in result.stderr
     assert counts(tmp_path / "out") == {"0.png": 1}
+
+
+def test_of_a_pose_prior_the_content_counts_and_not_its_folder(tmp_path: Path) -> None:
+    def record(folder: str, content: bytes) -> dict[str, Any]:
+        path = tmp_path / folder / "poses.safetensors"
+        path.parent.mkdir()
+        path.write_bytes(content)
+        settings = Settings(pose_prior=str(path))
+        detector = SimpleNamespace(
+            settings=settings, prior=SimpleNamespace(path=path), backend=BrightnessDetector().backend
+        )
+        return network_record("default", detector)
+
+    assert record("here", b"one") == record("there", b"one") != record("elsewhere", b"other")
 
 
 def test_another_schema_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
