@@ -23,7 +23,7 @@ from bottomup.networks.backends.base import Backend, check_outputs, info_of, run
 from bottomup.networks.backends.factory import load_model
 from bottomup.networks.own import Facts
 from bottomup.people import People
-from bottomup.pose_prior import load_pose_prior
+from bottomup.pose_denoiser import load_pose_denoiser
 from bottomup.prepared_photos import Look, Output, PreparedPhoto, batches, to_network
 from bottomup.progress import progress_bar
 from bottomup.refinement import PROPOSED, Refiner, as_refiner
@@ -81,8 +81,8 @@ class Detector:
     decoder_settings:
         The same settings, their thresholds in the decoder's scores, which the network's calibration turns into those
         of the people.
-    prior:
-        The `PosePrior` that mends the people before that; None if neither the settings nor the network ask for one.
+    denoiser:
+        The `PoseDenoiser` that mends the people before that; None if neither the settings nor the network ask for one.
     refiner:
         What looks again at the people; None without `refine`. People's scores are calibrated only if it `judges` them,
         and then it looks at unlikely people as well: `person_threshold` is of their scores after that.
@@ -129,7 +129,7 @@ class Detector:
         if self._judge is not None:
             settings = with_network_defaults(settings, self._judge.detector.info)
         self.settings = with_network_defaults(settings, self.info)
-        self.prior = load_pose_prior(self.settings.pose_prior, self.skeleton)
+        self.denoiser = load_pose_denoiser(self.settings.pose_denoiser, self.skeleton)
         check_scales(self.settings)
         most = PROPOSED if self._judge else 1.0
         self.decoder_settings = decoder_settings(self.settings, self.info.calibration, most=most)
@@ -314,8 +314,8 @@ class Detector:
         ).convert(self.skeleton)
         people = people[np.flatnonzero(people.keypoint_scores.any(axis=1))]  # a lone neck is no person in COCO-17
         calibrated = calibrate_people(people, self.info.calibration)
-        if self.prior is not None:
-            calibrated = self.prior(calibrated, (height, width), least=self.settings.joint_threshold)
+        if self.denoiser is not None:
+            calibrated = self.denoiser(calibrated, (height, width), least=self.settings.joint_threshold)
         if self.refiner is None or photo.picture is None:
             return calibrated
         proposed = People(

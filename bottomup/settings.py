@@ -51,7 +51,7 @@ class Settings(Options):
         None, "people with a lower score are left out; None: as the network's weights say, or 0.05", high=1
     )
     joint_threshold: float = option(0.0, "joints with a lower score are reported as missing")
-    pose_prior: str | None = option(
+    pose_denoiser: str | None = option(
         None,
         'mends joints by the whole pose and guesses hidden ones: "default" for COCO\'s 17 joints, a file, or "none"; '
         "None: as the network's weights say",

@@ -18,7 +18,7 @@ from bottomup.detector import Detector
 from bottomup.networks.backends.base import Backend
 from bottomup.networks.calibration import Calibration, Curve
 from bottomup.people import People
-from bottomup.pose_prior import normalise, save_pose_prior
+from bottomup.pose_denoiser import normalise, save_pose_denoiser
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17, CROWDPOSE_14, OPENPOSE_COCO_18
@@ -68,17 +68,17 @@ def test_scores_are_calibrated_where_it_is_known_what_they_mean() -> None:
     assert of_clear[of_clear > 0].min() >= clear - 1e-6
 
 
-def test_a_pose_prior_mends_people_where_the_network_or_the_user_asks_for_it(tmp_path: Path) -> None:
+def test_a_pose_denoiser_mends_people_where_the_network_or_the_user_asks_for_it(tmp_path: Path) -> None:
     """One that moves every joint by 0.6 of the pose's spread to the right and guesses none."""
     bias = np.zeros(51, np.float32)
     bias[0:34:2], bias[34:] = 1, -40
     path = tmp_path / "right.safetensors"
-    save_pose_prior(path, COCO_17, [(np.zeros((51, 68), np.float32), bias)])
+    save_pose_denoiser(path, COCO_17, [(np.zeros((51, 68), np.float32), bias)])
     image, _ = TWO
     plain = Detector(backend=SeesColours())
-    assert plain.prior is None
+    assert plain.denoiser is None
     before = plain(image)
-    mended = Detector(backend=SeesColours(), settings=Settings(pose_prior=str(path)))(image)
+    mended = Detector(backend=SeesColours(), settings=Settings(pose_denoiser=str(path)))(image)
     np.testing.assert_array_equal(mended.scores, before.scores)
     np.testing.assert_array_equal(mended.keypoint_scores, before.keypoint_scores)
     _, _, spreads = normalise(before.keypoints, before.keypoint_scores)
@@ -87,15 +87,15 @@ def test_a_pose_prior_mends_people_where_the_network_or_the_user_asks_for_it(tmp
     np.testing.assert_allclose(mended.keypoints[seen], expected[seen], atol=0.02)
 
     asks = SeesColours()
-    asks.info = dataclasses.replace(asks.info, default_settings={"pose_prior": "default"})
+    asks.info = dataclasses.replace(asks.info, default_settings={"pose_denoiser": "default"})
     built_in = Detector(backend=asks)
-    assert built_in.prior is not None
-    assert built_in.prior.path.name == "poses.safetensors"
-    assert Detector(backend=asks, settings=Settings(pose_prior="none"))(image) == before
-    with pytest.raises(ValueError, match="pose_prior must have the joints of"):
+    assert built_in.denoiser is not None
+    assert built_in.denoiser.path.name == "poses.safetensors"
+    assert Detector(backend=asks, settings=Settings(pose_denoiser="none"))(image) == before
+    with pytest.raises(ValueError, match="pose_denoiser must have the joints of"):
         Detector(
             save_random_network(tmp_path / "other.safetensors", CROWDPOSE_14.name),
-            settings=Settings(pose_prior="default"),
+            settings=Settings(pose_denoiser="default"),
         )
 
 

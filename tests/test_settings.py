@@ -22,14 +22,14 @@ STAGES = [one.name for one in fields(Settings) if str(one.type).endswith("Option
 
 def test_every_setting_is_of_a_kind_that_is_checked() -> None:
     others = {one.name for one in fields(Settings)} - {*NUMBERS, *FLAGS, *STAGES}
-    assert others == {"scales", "assignment", "merge", "pose_prior"}
+    assert others == {"scales", "assignment", "merge", "pose_denoiser"}
 
 
 @pytest.mark.parametrize("value", [1, True, Path("poses.safetensors"), ("default",)])
-def test_a_pose_prior_is_named(value: Any) -> None:
-    with pytest.raises(TypeError, match=r"^pose_prior must be a str but is "):
-        Settings(pose_prior=value)
-    assert Settings(pose_prior=None).pose_prior is None
+def test_a_pose_denoiser_is_named(value: Any) -> None:
+    with pytest.raises(TypeError, match=r"^pose_denoiser must be a str but is "):
+        Settings(pose_denoiser=value)
+    assert Settings(pose_denoiser=None).pose_denoiser is None
     assert STAGES == [
         "peaks", "limbs", "traces", "tags", "grouping", "fragments", "sharing", "results", "matching", "pose_nms",
     ]  # fmt: skip

@@ -46,7 +46,7 @@ PersonOption = Annotated[
 JointOption = Annotated[
     float | None, typer.Option(metavar="SCORE", help="Leave out joints with a lower score.", show_default=False)
 ]
-PriorOption = Annotated[
+DenoiserOption = Annotated[
     str | None,
     typer.Option(
         metavar="default|none|FILE",

@@ -14,13 +14,13 @@ from bottomup.commands._options import (
     INTERRUPTED,
     WRONG_USAGE,
     BackendOption,
+    DenoiserOption,
     DeviceOption,
     FlipOption,
     HeightOption,
     JointOption,
     MergeOption,
     PersonOption,
-    PriorOption,
     RefineOption,
     ScalesOption,
     make_settings,
@@ -114,7 +114,7 @@ def batch(
     scales: ScalesOption = None,
     flip: FlipOption = False,
     merge: MergeOption = None,
-    pose_prior: PriorOption = None,
+    pose_denoiser: DenoiserOption = None,
     refine: RefineOption = None,
 ) -> None:
     """Find the people in any number of pictures; a job that was stopped goes on with what is missing.
@@ -132,7 +132,7 @@ def batch(
 
     settings_given = {
         "input_height": input_height, "person_threshold": person_threshold, "joint_threshold": joint_threshold,
-        "flip": flip or None, "merge": merge, "pose_prior": pose_prior,
+        "flip": flip or None, "merge": merge, "pose_denoiser": pose_denoiser,
     }  # fmt: skip
     joined = contextlib.ExitStack()
     try:

@@ -13,13 +13,13 @@ from bottomup.commands._options import (
     INTERRUPTED,
     WRONG_USAGE,
     BackendOption,
+    DenoiserOption,
     DeviceOption,
     FlipOption,
     HeightOption,
     JointOption,
     MergeOption,
     PersonOption,
-    PriorOption,
     RefineOption,
     ScalesOption,
     make_settings,
@@ -69,7 +69,7 @@ def detect(
     scales: ScalesOption = None,
     flip: FlipOption = False,
     merge: MergeOption = None,
-    pose_prior: PriorOption = None,
+    pose_denoiser: DenoiserOption = None,
     refine: RefineOption = None,
 ) -> None:
     """Find the people in pictures.
@@ -96,7 +96,7 @@ def detect(
         settings = make_settings(
             input_height=input_height, person_threshold=person_threshold, joint_threshold=joint_threshold,
             scales=None if scales is None else read_numbers("--scales", scales), flip=flip or None, merge=merge,
-            pose_prior=pose_prior,
+            pose_denoiser=pose_denoiser,
         )  # fmt: skip
         from bottomup.detector import Detector
         from bottomup.networks.backends.base import runtime

@@ -16,13 +16,13 @@ from bottomup.commands._options import (
     INTERRUPTED,
     WRONG_USAGE,
     BackendOption,
+    DenoiserOption,
     DeviceOption,
     FlipOption,
     HeightOption,
     JointOption,
     MergeOption,
     PersonOption,
-    PriorOption,
     RefineOption,
     ScalesOption,
     make_settings,
@@ -163,7 +163,7 @@ def evaluate(
     merge: MergeOption = None,
     person_threshold: PersonOption = None,
     joint_threshold: JointOption = None,
-    pose_prior: PriorOption = None,
+    pose_denoiser: DenoiserOption = None,
     refine: RefineOption = None,
 ) -> None:
     """Score a network, or a file of results, against labels.
@@ -202,7 +202,7 @@ def evaluate(
         settings = {
             "input_height": input_height, "scales": None if scales is None else read_numbers("--scales", scales),
             "flip": flip or None, "merge": merge,
-            "person_threshold": person_threshold, "joint_threshold": joint_threshold, "pose_prior": pose_prior,
+            "person_threshold": person_threshold, "joint_threshold": joint_threshold, "pose_denoiser": pose_denoiser,
         }  # fmt: skip
         network = {"model": model, "device": device, "backend": backend, "refine": refine}
         if results is not None:

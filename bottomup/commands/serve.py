@@ -10,11 +10,11 @@ from bottomup.commands._options import (
     FAILED,
     WRONG_USAGE,
     BackendOption,
+    DenoiserOption,
     DeviceOption,
     HeightOption,
     JointOption,
     PersonOption,
-    PriorOption,
     RefineOption,
     make_settings,
     new_app,
@@ -55,7 +55,7 @@ def serve(
     input_height: HeightOption = None,
     person_threshold: PersonOption = None,
     joint_threshold: JointOption = None,
-    pose_prior: PriorOption = None,
+    pose_denoiser: DenoiserOption = None,
     refine: RefineOption = None,
     batch_size: Annotated[int | None, typer.Option(help="Pictures seen at once: 8 on a GPU, else 1.")] = None,
     batch_latency: Annotated[
@@ -91,7 +91,7 @@ def serve(
             input_height=input_height,
             person_threshold=person_threshold,
             joint_threshold=joint_threshold,
-            pose_prior=pose_prior,
+            pose_denoiser=pose_denoiser,
         )
         networks = ServedNetworks.load(
             model or ["default"], device=device, backend=backend, settings=settings, refine=refine

@@ -16,11 +16,11 @@ from bottomup.commands._options import (
     INTERRUPTED,
     WRONG_USAGE,
     BackendOption,
+    DenoiserOption,
     DeviceOption,
     HeightOption,
     JointOption,
     PersonOption,
-    PriorOption,
     RefineOption,
     make_settings,
     new_app,
@@ -93,7 +93,7 @@ def video(
     input_height: HeightOption = None,
     person_threshold: PersonOption = None,
     joint_threshold: JointOption = None,
-    pose_prior: PriorOption = None,
+    pose_denoiser: DenoiserOption = None,
     refine: RefineOption = None,
 ) -> None:
     """Find the people in a video and follow them.
@@ -133,7 +133,7 @@ def video(
             input_height=input_height,
             person_threshold=person_threshold,
             joint_threshold=joint_threshold,
-            pose_prior=pose_prior,
+            pose_denoiser=pose_denoiser,
         )
         if show:
             from bottomup.video.window import check_display

@@ -104,13 +104,13 @@ def file_digests(path: str | Path) -> dict[str, str]:
 
 
 def helpers_record(detector: Any) -> dict[str, dict[str, str]]:
-    """What results depend on beside a Detector's network, by SHA-256: its pose prior, and what looks again at people,
-    with whether that is a cascade. Detectors of one's own need have neither."""
+    """What results depend on beside a Detector's network, by SHA-256: its pose denoiser, and what looks again at
+    people, with whether that is a cascade. Detectors of one's own need have neither."""
     record: dict[str, dict[str, str]] = {}
     if (refiner := getattr(detector, "refiner", None)) is not None:
         record["refine"] = file_digests(refiner.path) | ({"cascade": "twice"} if refiner.cascade else {})
-    if (prior := getattr(detector, "prior", None)) is not None:
-        record["pose_prior"] = file_digests(prior.path)
+    if (denoiser := getattr(detector, "denoiser", None)) is not None:
+        record["pose_denoiser"] = file_digests(denoiser.path)
     return record
 
 

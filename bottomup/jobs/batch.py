@@ -32,7 +32,7 @@ Finished = tuple[Row, str | None]
 
 _SHOWN = 20  # failed pictures that a report names
 # Settings that change no result, and one whose file counts, not the name that it has on one of the machines.
-_NO_RESULT = ("threads", "validate", "pose_prior")
+_NO_RESULT = ("threads", "validate", "pose_denoiser")
 
 
 class SourceGone(OSError):

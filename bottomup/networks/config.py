@@ -9,11 +9,11 @@ from typing import Any
 from bottomup.networks.calibration import Calibration
 from bottomup.networks.info import (
     DECODES,
+    DENOISER,
     MAX_INPUT,
-    PRIOR,
     NetworkInfo,
     check_crop_size,
-    check_prior,
+    check_denoiser,
     check_share,
     check_whole,
 )
@@ -61,8 +61,8 @@ class NetworkConfig:
     calibration: what the scores of its people and joints mean: the values of `Calibration`, or None.
     input_height: at which the network sees best for the time it takes, where `Settings` leaves it open, up to 2048.
         0: the usual.
-    pose_prior: `default` if the package's prior is to mend this network's people, where they are reported in COCO's 17
-        joints and `Settings` leave it open.
+    pose_denoiser: `default` if the package's denoiser is to mend this network's people, where they are reported in
+        COCO's 17 joints and `Settings` leave it open.
     refine_share: of a network for crops, the weight of its joints in a second look (`NetworkInfo.refine_share`).
 
     Raises ValueError (TypeError for a wrong type) that names the field.
@@ -80,7 +80,7 @@ class NetworkConfig:
     decode: str = ""
     person_threshold: float = 0.0
     input_height: int = 0
-    pose_prior: str = ""
+    pose_denoiser: str = ""
     calibration: Calibration | None = None
     refine_share: float = 1.0
 
@@ -93,7 +93,7 @@ class NetworkConfig:
         if not 0 <= self.person_threshold <= 1:
             raise ValueError(f"person_threshold must be from 0 to 1 but is {self.person_threshold}")
         check_share(self.refine_share)
-        check_prior(self.pose_prior, "", PRIOR)
+        check_denoiser(self.pose_denoiser, "", DENOISER)
         check_whole("input_height", self.input_height, 0, MAX_INPUT)
         if not isinstance(self.calibration, Calibration | None):  # JSON and TOML have its values
             object.__setattr__(self, "calibration", Calibration.from_dict(self.calibration))
@@ -129,7 +129,7 @@ class NetworkConfig:
         """Settings that this network asks for where `Settings` leaves them open."""
         wishes: dict[str, Any] = {"person_threshold": self.person_threshold, "input_height": self.input_height}
         if reported_skeleton(self.skeleton).joints == COCO_17.joints:
-            wishes["pose_prior"] = self.pose_prior
+            wishes["pose_denoiser"] = self.pose_denoiser
         return {name: value for name, value in wishes.items() if value}
 
     def info(self, name: str = "") -> NetworkInfo:

@@ -17,9 +17,9 @@ DECODES = ("argmax", "quarter", "taylor", "integral")
 MAX_INPUT = 2048
 """Pixels: the highest input, and the largest crop, that a file may ask for; `Settings` may ask for more."""
 _MAX_STRIDE = 64
-_SETTINGS = ("input_height", "person_threshold", "pose_prior")
-PRIOR = "default"
-"""The pose prior that a network may ask for: the package's own, of COCO's 17 joints."""
+_SETTINGS = ("input_height", "person_threshold", "pose_denoiser")
+DENOISER = "default"
+"""The pose denoiser that a network may ask for: the package's own, of COCO's 17 joints."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class NetworkInfo:
     decode: how the joints are read off its heatmaps, a name in `DECODES`; empty if it does
         not mind.
     default_settings: what it asks for where `Settings` leave it open: `input_height`, `person_threshold` (a score as
-        the decoder gives it, before the calibration), `pose_prior`.
+        the decoder gives it, before the calibration), `pose_denoiser`.
     calibration: what the scores of its people and joints mean; None where that was not measured.
     refine_share: of a network for crops, the weight of its joints against those of the people whom it looks at again, 0
         to 1; at 1 its joints take the others' place.
@@ -112,10 +112,10 @@ def check_share(share: object) -> None:
         raise ValueError(f"refine_share must be above 0, up to 1, but is {share}")
 
 
-def check_prior(name: object, *known: str) -> None:
-    """ValueError unless it is one of the pose priors that a network may ask for: no file of its own choice."""
+def check_denoiser(name: object, *known: str) -> None:
+    """ValueError unless it is one of the pose denoisers that a network may ask for: no file of its own choice."""
     if name not in known:
-        raise ValueError(f"pose_prior must be one of {list(known)} but is {name!r}")
+        raise ValueError(f"pose_denoiser must be one of {list(known)} but is {name!r}")
 
 
 def check_whole(name: str, value: object, low: int, high: int) -> None:
@@ -133,7 +133,7 @@ def _checked_settings(wishes: object) -> dict[str, Any]:
         raise ValueError(f"default_settings must be of {list(_SETTINGS)} but has {unknown[:5]}")
     if "input_height" in wishes:
         check_whole("input_height", wishes["input_height"], 1, MAX_INPUT)
-    check_prior(wishes.get("pose_prior", PRIOR), PRIOR)
+    check_denoiser(wishes.get("pose_denoiser", DENOISER), DENOISER)
     threshold = wishes.get("person_threshold", 0.0)
     if isinstance(threshold, bool) or not isinstance(threshold, (int, float)):
         raise TypeError(f"person_threshold must be a number but is {threshold!r}")

@@ -36,8 +36,8 @@ class TrainConfig:
     teacher: OpenVINO network, or a folder of its maps, relative to `data`; empty: learn from labels alone. With mode
         `crops` a crop network with all joints of the skeleton, of any kind that `CropDetector` reads.
     mode: `fields`: a network that sees everybody in a picture; `crops`: one that looks at crops around one person each
-        (`CropDetector`), for which `crowd` and `cutmix` are no use; `poses`: a pose prior, see
-        `bottomup.training.pose_prior`, of the people whom the network in `initial_weights` finds.
+        (`CropDetector`), for which `crowd` and `cutmix` are no use; `poses`: a pose denoiser, see
+        `bottomup.training.pose_denoiser`, of the people whom the network in `initial_weights` finds.
     crop_loss: of `crops`, see `bottomup.training.crop_loss.CropLoss`: `candidates`, `softmax` or `integral`.
     interference: mu of the joint-candidate loss: how high the joints of others in a crop are in the target.
     crop_jitter: whether crops are larger, smaller and beside the labelled box, as a detector's boxes are.

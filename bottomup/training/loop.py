@@ -21,7 +21,7 @@ from bottomup.training.crop_dataset import Batch, BatchNumbers
 from bottomup.training.devices import Computer, Place, crop_workers, make_computer, one_thread, take_place
 from bottomup.training.examples import Example, load_examples, read_source
 from bottomup.training.modes import make_crops
-from bottomup.training.pose_prior import train_pose_prior
+from bottomup.training.pose_denoiser import train_pose_denoiser
 from bottomup.training.pretrained import is_weight_file
 from bottomup.training.report import Log, Say
 from bottomup.training.source import Source
@@ -44,7 +44,7 @@ def train(config: TrainConfig, *, resume: bool = False, say: Say = print, sets: 
     Writes to `config.out`: `config.toml`, `log.csv`, `checkpoint.pt` (everything that a resumed run needs),
     `weights.safetensors` (the averaged weights, float16), `validation.csv` (step, folder, measure and its value)
     and `pictures/` (what the network makes of held-out photos). The teacher's maps are kept in `teacher/` beside that
-    folder. With mode `poses` see `train_pose_prior`.
+    folder. With mode `poses` see `train_pose_denoiser`.
 
     In a process that `torchrun` started it trains together with the others; the first one writes and reports.
 
@@ -71,7 +71,10 @@ def train_at(
 ) -> Path:
     """See `train`, by a process that has taken its place."""
     if config.mode == "poses":
-        return train_pose_prior(config, say)
+        if place.is_first:
+            train_pose_denoiser(config, say)
+        place.wait()
+        return Path(config.out) / "weights.safetensors"
     out = Path(config.out)
     checkpoint = out / "checkpoint.pt"
     if checkpoint.is_file() and not resume:

@@ -16,7 +16,7 @@ from bottomup.datasets import PhotoLabels
 from bottomup.detector import Detector
 from bottomup.evaluation.reliability import Judged, Reliability
 from bottomup.people import People
-from bottomup.pose_prior import NONE
+from bottomup.pose_denoiser import NONE
 from bottomup.settings import Settings
 from bottomup.training.config import TrainConfig
 from bottomup.training.examples import read_source
@@ -58,8 +58,8 @@ def judge_held_out(weights: Path, config: TrainConfig) -> Judgement:
     """
     settings = Settings(person_threshold=_LOWEST)
     again = config.mode == "crops"
-    # A pose prior's guesses say nothing of the scores of a network's joints.
-    own = dataclasses.replace(settings, pose_prior=NONE)
+    # A pose denoiser's guesses say nothing of the scores of a network's joints.
+    own = dataclasses.replace(settings, pose_denoiser=NONE)
     detector = Detector(refine=weights, settings=settings) if again else Detector(weights, settings=own)
     people: list[Judged] = []
     joints: list[Judged] = []

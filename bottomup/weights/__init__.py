@@ -18,7 +18,7 @@ __all__ = [
     "cache_folder",
     "check_licence",
     "find_crop_weights",
-    "find_pose_prior",
+    "find_pose_denoiser",
     "find_weights",
     "get_weights",
     "list_weights",
@@ -39,11 +39,11 @@ def find_crop_weights() -> Path:
     return _BUILT_IN_CROPS
 
 
-def find_pose_prior() -> Path:
-    """The file of the built-in pose prior; FileNotFoundError if this installation has none."""
+def find_pose_denoiser() -> Path:
+    """The file of the built-in pose denoiser; FileNotFoundError if this installation has none."""
     if not _BUILT_IN_POSES.is_file():
         raise FileNotFoundError(
-            f"pose_prior must be a file: there is no built-in one in this installation ({_BUILT_IN_POSES})"
+            f"pose_denoiser must be a file: there is no built-in one in this installation ({_BUILT_IN_POSES})"
         )
     return _BUILT_IN_POSES
 

@@ -238,14 +238,14 @@ def test_other_settings_are_refused(tmp_path: Path, change: list[str], message: 
     assert counts(tmp_path / "out") == {"0.png": 1}
 
 
-def test_of_a_pose_prior_the_content_counts_and_not_its_folder(tmp_path: Path) -> None:
+def test_of_a_pose_denoiser_the_content_counts_and_not_its_folder(tmp_path: Path) -> None:
     def record(folder: str, content: bytes) -> dict[str, Any]:
         path = tmp_path / folder / "poses.safetensors"
         path.parent.mkdir()
         path.write_bytes(content)
-        settings = Settings(pose_prior=str(path))
+        settings = Settings(pose_denoiser=str(path))
         detector = SimpleNamespace(
-            settings=settings, prior=SimpleNamespace(path=path), backend=BrightnessDetector().backend
+            settings=settings, denoiser=SimpleNamespace(path=path), backend=BrightnessDetector().backend
         )
         return network_record("default", detector)
 

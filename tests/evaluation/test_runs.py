@@ -107,7 +107,7 @@ def test_a_network_is_known_by_all_its_files(tmp_path: Path) -> None:
 
 def test_what_results_depend_on_beside_the_network(tmp_path: Path) -> None:
     (tmp_path / "poses.safetensors").write_bytes(b"poses")
-    mends = SimpleNamespace(refiner=None, prior=SimpleNamespace(path=tmp_path / "poses.safetensors"))
+    mends = SimpleNamespace(refiner=None, denoiser=SimpleNamespace(path=tmp_path / "poses.safetensors"))
     digest = "cc20b39e0fb0a7719594ab29e0cb53bac2e8384e525fbc8768ba968ba30f7fd6"
-    assert helpers_record(mends) == {"pose_prior": {"poses.safetensors": digest}}
+    assert helpers_record(mends) == {"pose_denoiser": {"poses.safetensors": digest}}
     assert helpers_record(object()) == {}

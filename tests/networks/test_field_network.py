@@ -126,7 +126,7 @@ def test_refuses_weights_that_are_not_numbers(network: FieldNetwork, tmp_path: P
         ({"stride": 16}, "stride must be 4 or 8 but is 16"),
         ({"backbone": "sundial"}, "backbone must be one of"),
         ({"stages": 0}, "stages must be from 1 to 8 but is 0"),
-        ({"pose_prior": "mine"}, r"pose_prior must be one of \['', 'default'\] but is 'mine'"),
+        ({"pose_denoiser": "mine"}, r"pose_denoiser must be one of \['', 'default'\] but is 'mine'"),
         ({"person_threshold": 1.5}, "person_threshold must be from 0 to 1 but is 1.5"),
         ({"depths": (-1, 1, 1)}, "depths must be from 0 to 64 but is -1"),
     ],

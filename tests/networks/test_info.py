@@ -29,7 +29,11 @@ def facts(**changes: Any) -> dict[str, Any]:
         ({"y_offset": float("nan")}, ValueError, "y_offset must be within a stride of 8 but is nan"),
         ({"default_settings": {"colour": 1}}, ValueError, r"default_settings must be of .* but has \['colour'\]"),
         ({"default_settings": {"input_height": 16384}}, ValueError, "input_height must be from 1 to 2048"),
-        ({"default_settings": {"pose_prior": "x"}}, ValueError, r"pose_prior must be one of \['default'\] but is 'x'"),
+        (
+            {"default_settings": {"pose_denoiser": "x"}},
+            ValueError,
+            r"pose_denoiser must be one of \['default'\] but is 'x'",
+        ),
         ({"default_settings": {"person_threshold": 7}}, ValueError, "person_threshold must be from 0 to 1 but is 7"),
         ({"calibration": {"people": [0.3, 0.05]}}, TypeError, "calibration must be a Calibration but is a dict"),
         ({"refine_share": 0}, ValueError, "refine_share must be above 0, up to 1, but is 0"),

@@ -101,7 +101,7 @@ def test_the_facts_of_a_config() -> None:
 
 
 @pytest.mark.parametrize(("skeleton", "asks"), [("coco17", True), ("openpose18", True), ("crowdpose14", False)])
-def test_a_pose_prior_is_asked_for_where_it_knows_the_joints(skeleton: str, asks: bool) -> None:
+def test_a_pose_denoiser_is_asked_for_where_it_knows_the_joints(skeleton: str, asks: bool) -> None:
     """Of a network of other joints that began with the weights of one of COCO's, it would be an error."""
-    settings = NetworkConfig(skeleton, pose_prior="default").info().default_settings
-    assert dict(settings) == ({"pose_prior": "default"} if asks else {})
+    settings = NetworkConfig(skeleton, pose_denoiser="default").info().default_settings
+    assert dict(settings) == ({"pose_denoiser": "default"} if asks else {})

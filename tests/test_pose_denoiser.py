@@ -1,4 +1,4 @@
-"""The pose prior: what it does with what its network says, what the built-in one makes of a body, and bad files."""
+"""The pose denoiser: what it does with what its network says, what the built-in one makes of a body, and bad files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from bottomup.people import People
-from bottomup.pose_prior import FORMAT, Layer, PosePrior, load_pose_prior, normalise, pose_inputs, save_pose_prior
+from bottomup.pose_denoiser import (
+    FORMAT,
+    Layer,
+    PoseDenoiser,
+    load_pose_denoiser,
+    normalise,
+    pose_inputs,
+    save_pose_denoiser,
+)
 from bottomup.skeleton import Skeleton
 from bottomup.skeletons import COCO_17
 from tests.makers.figures import figure
@@ -22,10 +30,10 @@ SIZE = (200, 300)
 SURE, NEVER = 40.0, -40.0
 
 
-def says(moves: Any, chances: Any) -> PosePrior:
-    """A prior that says the same of every pose."""
+def says(moves: Any, chances: Any) -> PoseDenoiser:
+    """A denoiser that says the same of every pose."""
     bias = np.concatenate([np.ravel(np.array(moves, np.float32)), np.array(chances, np.float32)])
-    return PosePrior(ROW, [(np.zeros((12, 16), np.float32), bias)])
+    return PoseDenoiser(ROW, [(np.zeros((12, 16), np.float32), bias)])
 
 
 def row(*places: tuple[float, float] | None, score: float = 0.5) -> People:
@@ -75,10 +83,10 @@ def test_found_joints_stay_within_the_picture() -> None:
 
 
 def test_a_person_of_two_joints_has_no_pose_yet() -> None:
-    prior = says([(1, 1)] * 4, [SURE] * 4)
+    denoiser = says([(1, 1)] * 4, [SURE] * 4)
     both = row((10, 10), None, (30, 10), None)
-    assert prior(both, SIZE) == both
-    assert len(prior(People.empty(ROW), SIZE)) == 0
+    assert denoiser(both, SIZE) == both
+    assert len(denoiser(People.empty(ROW), SIZE)) == 0
     together = People(
         ROW,
         np.concatenate([both.keypoints, STANDING.keypoints]),
@@ -86,7 +94,7 @@ def test_a_person_of_two_joints_has_no_pose_yet() -> None:
         np.array([0.8, 0.7], np.float32),
         np.array([3, 4]),
     )
-    mended = prior(together, SIZE)
+    mended = denoiser(together, SIZE)
     assert mended.ids is not None
     assert mended.ids.tolist() == [3, 4]
     np.testing.assert_array_equal(mended.keypoints[0], both.keypoints[0])
@@ -135,10 +143,10 @@ def body(*, without: str = "", wrong: str = "") -> People:
 
 
 @pytest.mark.parametrize("joint", COCO_17.joints)
-def test_the_built_in_prior_knows_where_a_joint_must_be(joint: str) -> None:
-    prior = load_pose_prior("default", COCO_17)
-    assert prior is not None
-    mended = prior(body(without=joint), (400, 400))
+def test_the_built_in_denoiser_knows_where_a_joint_must_be(joint: str) -> None:
+    denoiser = load_pose_denoiser("default", COCO_17)
+    assert denoiser is not None
+    mended = denoiser(body(without=joint), (400, 400))
     number, truth = COCO_17.index(joint), body().keypoints[0]
     assert mended.traced[0].tolist() == [other == joint for other in COCO_17.joints]
     assert 0.05 <= mended.keypoint_scores[0, number] < 1
@@ -147,13 +155,13 @@ def test_the_built_in_prior_knows_where_a_joint_must_be(joint: str) -> None:
 
 
 @pytest.mark.parametrize("joint", ["left_shoulder", "right_hip", "left_knee", "nose"])
-def test_the_built_in_prior_brings_a_wrong_joint_nearer(joint: str) -> None:
-    prior = load_pose_prior("default", COCO_17)
-    assert prior is not None
+def test_the_built_in_denoiser_brings_a_wrong_joint_nearer(joint: str) -> None:
+    denoiser = load_pose_denoiser("default", COCO_17)
+    assert denoiser is not None
     number, truth = COCO_17.index(joint), body().keypoints[0]
     wrong = body(wrong=joint)
     before = np.linalg.norm(wrong.keypoints[0, number] - truth[number])
-    assert np.linalg.norm(prior(wrong, (400, 400)).keypoints[0, number] - truth[number]) < 0.95 * before
+    assert np.linalg.norm(denoiser(wrong, (400, 400)).keypoints[0, number] - truth[number]) < 0.95 * before
 
 
 def layers(outputs: int = 12) -> list[Layer]:
@@ -164,56 +172,56 @@ def layers(outputs: int = 12) -> list[Layer]:
     ]
 
 
-def test_a_prior_is_kept_in_half_precision(tmp_path: Path) -> None:
-    save_pose_prior(tmp_path / "row.safetensors", ROW, layers(), {"people": "3"})
-    kept = load_pose_prior(str(tmp_path / "row.safetensors"), ROW)
+def test_a_denoiser_is_kept_in_half_precision(tmp_path: Path) -> None:
+    save_pose_denoiser(tmp_path / "row.safetensors", ROW, layers(), {"people": "3"})
+    kept = load_pose_denoiser(str(tmp_path / "row.safetensors"), ROW)
     assert kept is not None
     assert kept.path == tmp_path / "row.safetensors"
     assert kept.skeleton.to_dict() == ROW.to_dict()
     rounded = [(w.astype(np.float16), b.astype(np.float16)) for w, b in layers()]
-    assert kept(STANDING, SIZE) == PosePrior(ROW, rounded)(STANDING, SIZE)
+    assert kept(STANDING, SIZE) == PoseDenoiser(ROW, rounded)(STANDING, SIZE)
 
 
 @pytest.mark.parametrize("name", [None, "none"])
 def test_there_need_be_none(name: str | None) -> None:
-    assert load_pose_prior(name, ROW) is None
+    assert load_pose_denoiser(name, ROW) is None
 
 
 @pytest.mark.parametrize(
     ("tensors", "header", "told"),
     [
-        ({}, {"format": "x"}, "must hold bottomup-pose-prior-1 but .* holds 'x'"),
+        ({}, {"format": "x"}, "must hold bottomup-pose-denoiser-1 but .* holds 'x'"),
         ({}, {}, "layers must end with 3 outputs for each of 4 joints"),
         ({"layers.0.weight": np.zeros((12, 9)), "layers.0.bias": np.zeros(12)}, {}, r"weights \(outputs, 16\)"),
         ({"layers.0.weight": np.zeros((12, 16)), "layers.0.bias": np.zeros(11)}, {}, r"has \(12, 16\) and \(11,\)"),
         ({"layers.0.weight": np.full((12, 16), np.inf), "layers.0.bias": np.zeros(12)}, {}, "NaN or infinite"),
         ({"layers.1.weight": np.zeros((12, 16)), "layers.1.bias": np.zeros(12)}, {}, "layers.0.weight"),
         ({"layers.0.weight": np.zeros((5000, 16)), "layers.0.bias": np.zeros(5000)}, {}, "1 to 4096 outputs"),
-        ({}, {"skeleton": "{"}, "must be a pose prior but"),
-        ({}, {"skeleton": "[]"}, "must be a pose prior but"),
+        ({}, {"skeleton": "{"}, "must be a pose denoiser but"),
+        ({}, {"skeleton": "[]"}, "must be a pose denoiser but"),
         ({}, {"skeleton": "{}"}, "must name its joints"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_told(
     tmp_path: Path, tensors: dict[str, Any], header: dict[str, str], told: str
 ) -> None:
-    save_pose_prior(tmp_path / "good.safetensors", ROW, layers())
+    save_pose_denoiser(tmp_path / "good.safetensors", ROW, layers())
     whole = {"format": FORMAT, "skeleton": '{"name": "row", "joints": ["left", "middle", "right", "far"]}'} | header
     path = tmp_path / "bad.safetensors"
     save_file({name: np.asarray(values, np.float16) for name, values in tensors.items()}, str(path), whole)
     with pytest.raises(ValueError, match=told):
-        load_pose_prior(str(path), ROW)
+        load_pose_denoiser(str(path), ROW)
 
 
 def test_damaged_and_missing_files_and_other_joints_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "row.safetensors"
-    save_pose_prior(path, ROW, layers())
+    save_pose_denoiser(path, ROW, layers())
     with pytest.raises(ValueError, match=r"must have the joints of coco17 but .*row.safetensors has those of row"):
-        load_pose_prior(str(path), COCO_17)
+        load_pose_denoiser(str(path), COCO_17)
     with pytest.raises(ValueError, match="people must have the joints of row but are coco17"):
         says([(0, 0)] * 4, [0] * 4)(People.empty(COCO_17), SIZE)
     path.write_bytes(path.read_bytes()[:99])
-    with pytest.raises(ValueError, match="pose_prior must be a pose prior but"):
-        load_pose_prior(str(path), ROW)
-    with pytest.raises(FileNotFoundError, match='pose_prior must be "default", "none" or a file but there is no '):
-        load_pose_prior(str(tmp_path / "nothing"), ROW)
+    with pytest.raises(ValueError, match="pose_denoiser must be a pose denoiser but"):
+        load_pose_denoiser(str(path), ROW)
+    with pytest.raises(FileNotFoundError, match='pose_denoiser must be "default", "none" or a file but there is no '):
+        load_pose_denoiser(str(tmp_path / "nothing"), ROW)

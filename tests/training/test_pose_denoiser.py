@@ -1,4 +1,4 @@
-"""Training a pose prior: who is compared with whom, and that it learns what is systematic."""
+"""Training a pose denoiser: who is compared with whom, and that it learns what is systematic."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 
 from bottomup.datasets import PhotoLabels
 from bottomup.people import People
-from bottomup.pose_prior import PosePrior, load_pose_prior
+from bottomup.pose_denoiser import PoseDenoiser, load_pose_denoiser
 from bottomup.skeletons import COCO_17
-from bottomup.training import TrainConfig, pose_prior, train
-from bottomup.training.pose_prior import Pairs, fit, match
+from bottomup.training import TrainConfig, pose_denoiser, train
+from bottomup.training.pose_denoiser import Pairs, fit, match
 from tests.makers.figures import figure
 
 WRIST, KNEE, NOSE = (COCO_17.index(joint) for joint in ("left_wrist", "right_knee", "nose"))
@@ -91,12 +91,12 @@ def test_it_learns_what_is_systematic(poses: TrainConfig) -> None:
         (a == b).all() for one, other in zip(layers, again, strict=True) for a, b in zip(one, other, strict=True)
     )
 
-    prior = PosePrior(COCO_17, layers)
+    denoiser = PoseDenoiser(COCO_17, layers)
     truth = figure(80, 70, 120)
     seen = truth.copy()
     seen[[WRIST, WRIST + 1], 1] -= 0.05 * np.ptp(truth[:, 1])
     seen[[KNEE, NOSE]] = np.nan
-    mended = prior(found(seen), (300, 300))
+    mended = denoiser(found(seen), (300, 300))
     error = np.linalg.norm(mended.keypoints[0] - truth, axis=1)
     assert error[KNEE] < 4
     assert error[WRIST] < 0.7 * np.linalg.norm(seen[WRIST] - truth[WRIST])
@@ -113,31 +113,31 @@ class Finds:
     skeleton = COCO_17
 
     def __init__(self, model: str, *, settings: object = None, **_: object) -> None:
-        self.prior = load_pose_prior(getattr(settings, "pose_prior", None), COCO_17)
+        self.denoiser = load_pose_denoiser(getattr(settings, "pose_denoiser", None), COCO_17)
 
     def __call__(self, _: Path) -> People:
         people = found(figure(5, 2, 100), figure(80, 11, 70))
-        return people if self.prior is None else self.prior(people, (120, 160))
+        return people if self.denoiser is None else self.denoiser(people, (120, 160))
 
 
 @pytest.mark.slow
-def test_a_run_writes_the_prior_and_what_it_brings(poses: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pose_prior, "Detector", Finds)
+def test_a_run_writes_the_denoiser_and_what_it_brings(poses: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pose_denoiser, "Detector", Finds)
     sources = (dataclasses.replace(poses.sources[0]),)
     said: list[str] = []
     path = train(dataclasses.replace(poses, sources=sources), say=said.append)
     assert path == Path(poses.out) / "weights.safetensors"
-    assert load_pose_prior(str(path), COCO_17) is not None
+    assert load_pose_denoiser(str(path), COCO_17) is not None
     assert said[0] == "people: 2 photos, 1 held out"
     rows = list(csv.reader((path.parent / "validation.csv").read_text().splitlines()))
-    assert rows[0] == ["folder", "prior", "AP"]
+    assert rows[0] == ["folder", "denoiser", "AP"]
     assert [row[:2] for row in rows[1:]] == [["people", "without"], ["people", "with"]]
     assert float(rows[2][2]) > float(rows[1][2])
     assert TrainConfig.load(path.parent / "config.toml").mode == "poses"
 
 
 def test_photos_without_labelled_people_teach_nothing(poses: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pose_prior, "Detector", Finds)
+    monkeypatch.setattr(pose_denoiser, "Detector", Finds)
     with pytest.raises(ValueError, match="must hold labelled people whom the network of initial_weights finds"):
         train(dataclasses.replace(poses, sources=poses.sources[1:]), say=lambda _: None)
 

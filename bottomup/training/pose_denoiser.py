@@ -1,4 +1,4 @@
-"""Training a pose prior: from people as a network finds them to those that are labelled, without any picture."""
+"""Training a pose denoiser: from people as a network finds them to those that are labelled, without any picture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bottomup.datasets import PhotoLabels
 from bottomup.detector import Detector
 from bottomup.evaluation import evaluate_results
 from bottomup.people import People
-from bottomup.pose_prior import FEWEST_JOINTS, NONE, Layer, normalise, pose_inputs, save_pose_prior
+from bottomup.pose_denoiser import FEWEST_JOINTS, NONE, Layer, normalise, pose_inputs, save_pose_denoiser
 from bottomup.settings import Settings
 from bottomup.skeleton import Skeleton
 from bottomup.training.config import TrainConfig
@@ -75,7 +75,7 @@ class _Network(nn.Module):
         super().__init__()
         widths = (4 * joints, _HIDDEN, _HIDDEN, 3 * joints)
         self.layers = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(widths))
-        # It begins as a prior that changes nothing.
+        # It begins as a denoiser that changes nothing.
         nn.init.zeros_(self.layers[-1].weight)  # type: ignore[arg-type]
         nn.init.zeros_(self.layers[-1].bias)  # type: ignore[arg-type]
 
@@ -88,12 +88,12 @@ class _Network(nn.Module):
         return outputs[:, : 2 * joints].reshape(-1, joints, 2), outputs[:, 2 * joints :]
 
 
-def train_pose_prior(config: TrainConfig, say: Say = print) -> Path:
-    """Train a pose prior as a recipe of the mode `poses` says: on the people whom the network in `initial_weights` (as
-    `Detector` takes it) finds in the photos, against the labels.
+def train_pose_denoiser(config: TrainConfig, say: Say = print) -> Path:
+    """Train a pose denoiser as a recipe of the mode `poses` says: on the people whom the network in `initial_weights`
+    (as `Detector` takes it) finds in the photos, against the labels.
 
     Writes to `config.out`: `config.toml`, `weights.safetensors`, and `validation.csv` with the average precision on the
-    photos held out, without the prior and with it.
+    photos held out, without the denoiser and with it.
 
     Returns the path of the weights. Raises ValueError if the photos hold no labelled people that the network finds.
     """
@@ -101,7 +101,7 @@ def train_pose_prior(config: TrainConfig, say: Say = print) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     (out / "config.toml").write_text(config.to_toml(), encoding="utf-8")
     model = config.initial_weights
-    settings = Settings(person_threshold=_LOWEST, pose_prior=NONE)
+    settings = Settings(person_threshold=_LOWEST, pose_denoiser=NONE)
     detector = Detector(model, device=config.device or None, settings=settings)
     parts: list[Pairs] = []
     for source in config.sources:
@@ -116,7 +116,7 @@ def train_pose_prior(config: TrainConfig, say: Say = print) -> Path:
     layers = fit(Pairs.join(parts), detector.skeleton, config, say)
     weights = out / "weights.safetensors"
     recipe = {"recipe": config.to_toml(data=".", out="."), "people": str(sum(len(part.sizes) for part in parts))}
-    save_pose_prior(weights, detector.skeleton, layers, recipe)
+    save_pose_denoiser(weights, detector.skeleton, layers, recipe)
     _measure(weights, config, say)
     return weights
 
@@ -135,7 +135,7 @@ def match(people: People, photo: PhotoLabels) -> Pairs:
 
 
 def fit(pairs: Pairs, skeleton: Skeleton, config: TrainConfig, say: Say = print) -> list[Layer]:
-    """The layers of a prior that mends people as they were found; see `PosePrior`.
+    """The layers of a denoiser that mends people as they were found; see `PoseDenoiser`.
 
     Of `config` its `steps`, `batch`, `learning_rate`, `weight_decay` and `seed`. The same input gives the same layers.
     """
@@ -196,10 +196,10 @@ def _loss(
 
 
 def _measure(weights: Path, config: TrainConfig, say: Say) -> None:
-    """Write the average precision on the photos held out without the prior and with it."""
+    """Write the average precision on the photos held out without the denoiser and with it."""
     rows: list[tuple[str, str, float]] = []
-    for name, prior in (("without", NONE), ("with", str(weights))):
-        detector = Detector(config.initial_weights, settings=Settings(pose_prior=prior))
+    for name, denoiser in (("without", NONE), ("with", str(weights))):
+        detector = Detector(config.initial_weights, settings=Settings(pose_denoiser=denoiser))
         for source in config.sources:
             _, held = read_source(source, Path(config.data), detector.skeleton)
             if not any(len(photo.keypoints) for photo in held):
@@ -209,6 +209,6 @@ def _measure(weights: Path, config: TrainConfig, say: Say) -> None:
             ids = [photo.id for photo in held]
             found = evaluate_results(results, truth, ids=ids, skeleton=detector.skeleton)
             rows.append((source.folder, name, found["AP"]))
-            say(f"{source.folder}: AP {found['AP']:.4f} {name} the prior")
+            say(f"{source.folder}: AP {found['AP']:.4f} {name} the denoiser")
     with (weights.parent / "validation.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("folder", "prior", "AP"), *rows])
+        csv.writer(file).writerows([("folder", "denoiser", "AP"), *rows])

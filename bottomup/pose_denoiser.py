@@ -2,7 +2,9 @@
 
 The joints of a network err each by itself. How people stand and sit leaves little room for some of those errors, and
 tells of joints behind a table where they must be, so a small network that has seen many poses, and no picture, mends
-them. Other networks err alike: one prior serves all that find the same joints.
+them: a denoising autoencoder of poses (Vincent et al., ICML 2008). Other networks err alike: one denoiser serves all
+that find the same joints. The pose prior of the grouping, which tells how likely joints are one person's, is another
+model.
 """
 
 from __future__ import annotations
@@ -17,14 +19,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from bottomup._files import replacing
-from bottomup.networks.info import PRIOR
+from bottomup.networks.info import DENOISER
 from bottomup.people import People
 from bottomup.skeleton import Skeleton
-from bottomup.weights import find_pose_prior
+from bottomup.weights import find_pose_denoiser
 
-FORMAT = "bottomup-pose-prior-1"
+FORMAT = "bottomup-pose-denoiser-1"
 NONE = "none"
-"""The name of no prior."""
+"""The name of no denoiser."""
 FEWEST_JOINTS = 3
 """People with fewer joints stay as they are: they have no pose yet."""
 _MEND = 0.6  # how far a joint goes to where the pose wants it
@@ -36,7 +38,7 @@ Floats = npt.NDArray[np.float32]
 Layer = tuple[Floats, Floats]
 
 
-class PosePrior:
+class PoseDenoiser:
     """A network from poses to poses.
 
     Parameters
@@ -77,7 +79,7 @@ class PosePrior:
         A joint that was found moves a part of the way to where the whole pose wants it and keeps its score. The score
         of a guess is the chance that it is right. Nothing is guessed beyond the picture.
 
-        people: of this prior's joints, in the pixels of a picture.
+        people: of this denoiser's joints, in the pixels of a picture.
         size: height and width of the picture.
         least: the lowest score of a guess.
 
@@ -134,44 +136,44 @@ def pose_inputs(poses: Floats, scores: Floats) -> Floats:
     return np.concatenate([flat, scores, scores > 0], axis=1).astype(np.float32)
 
 
-def save_pose_prior(
+def save_pose_denoiser(
     path: str | Path, skeleton: Skeleton, layers: Sequence[Layer], metadata: dict[str, str] | None = None
 ) -> None:
-    """Write a prior as float16 safetensors, its joints and `metadata` in the header."""
+    """Write a denoiser as float16 safetensors, its joints and `metadata` in the header."""
     named = {f"layers.{n}.{kind}": x for n, pair in enumerate(layers) for kind, x in zip(_KINDS, pair, strict=True)}
     header = dict(metadata or {}) | {"format": FORMAT, "skeleton": json.dumps(skeleton.to_dict())}
     with replacing(Path(path)) as unfinished:
         save_file({name: np.ascontiguousarray(x, np.float16) for name, x in named.items()}, str(unfinished), header)
 
 
-def load_pose_prior(name: str | None, skeleton: Skeleton) -> PosePrior | None:
-    """The package's prior (`default`) or one that `bottomup train` wrote, for people of a skeleton; None for `none` and
-    where nothing is named.
+def load_pose_denoiser(name: str | None, skeleton: Skeleton) -> PoseDenoiser | None:
+    """The package's denoiser (`default`) or one that `bottomup train` wrote, for people of a skeleton; None for `none`
+    and where nothing is named.
 
     Raises FileNotFoundError if there is no such file, ValueError if it is damaged, of another kind or of other joints.
     """
     if name in (None, NONE):
         return None
-    path = find_pose_prior() if name == PRIOR else Path(name or "")
+    path = find_pose_denoiser() if name == DENOISER else Path(name or "")
     if not path.is_file():
-        raise FileNotFoundError(f'pose_prior must be "{PRIOR}", "{NONE}" or a file but there is no {path}')
+        raise FileNotFoundError(f'pose_denoiser must be "{DENOISER}", "{NONE}" or a file but there is no {path}')
     try:
         with safe_open(str(path), "np") as file:
             header = file.metadata() or {}
             if header.get("format") != FORMAT:
-                raise ValueError(f"pose_prior must hold {FORMAT} but {path} holds {header.get('format')!r}")
+                raise ValueError(f"pose_denoiser must hold {FORMAT} but {path} holds {header.get('format')!r}")
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         joints = Skeleton.from_dict(json.loads(header.get("skeleton", "{}")))
         count = len(tensors) // 2
         layers = [(tensors[f"layers.{n}.weight"], tensors[f"layers.{n}.bias"]) for n in range(count)]
         if not all(np.isfinite(values).all() for values in tensors.values()):
             raise ValueError("it has NaN or infinite weights")
-        prior = PosePrior(joints, layers, path)
+        denoiser = PoseDenoiser(joints, layers, path)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"pose_prior must be a pose prior but {path} is not: {error}") from error
+        raise ValueError(f"pose_denoiser must be a pose denoiser but {path} is not: {error}") from error
     if joints.joints != skeleton.joints:
-        raise ValueError(f"pose_prior must have the joints of {skeleton.name} but {path} has those of {joints.name}")
-    return prior
+        raise ValueError(f"pose_denoiser must have the joints of {skeleton.name} but {path} has those of {joints.name}")
+    return denoiser
 
 
 _KINDS = ("weight", "bias")
